@@ -1,0 +1,52 @@
+# What every target of ours is compiled with: `project_options` is linked PRIVATE, never installed, nothing is set globally.
+option(GK_WERROR "Warnings are errors" OFF)
+set(GK_SANITIZE "" CACHE STRING "Value of -fsanitize= for every target (address,undefined | thread | fuzzer-no-link,address,undefined)")
+option(GK_COVERAGE "Instrument for llvm-cov" OFF)
+option(GK_FUZZ "Build the libFuzzer targets" OFF)
+
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_library(project_options INTERFACE)
+add_library(project::options ALIAS project_options)
+target_compile_features(project_options INTERFACE cxx_std_23)
+target_include_directories(project_options INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(project_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wno-missing-designated-field-initializers
+  $<$<BOOL:${GK_WERROR}>:-Werror>)
+# Asio and Beast are compiled once (common/http/beast_impl.cpp), so every translation unit must agree on it.
+target_compile_definitions(project_options INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED XXH_INLINE_ALL)
+if(GK_SANITIZE)
+  target_compile_options(project_options INTERFACE -fsanitize=${GK_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(project_options INTERFACE -fsanitize=${GK_SANITIZE})
+endif()
+if(GK_COVERAGE)
+  target_compile_options(project_options INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(project_options INTERFACE -fprofile-instr-generate)
+endif()
+
+# gk_module(name SOURCES a.cpp … PUBLIC targets… PRIVATE targets…): one directory, one static library, one namespace.
+function(gk_module name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE project::options ${ARG_PRIVATE})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE ${ARG_PUBLIC})
+  endif()
+endfunction()
+
+# gk_test(name LABEL unit SOURCES … LINK …): one GoogleTest program, its cases found when ctest runs.
+function(gk_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE project::options ${ARG_LINK} GTest::gmock_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+endfunction()

@@ -1,0 +1,85 @@
+#pragma once
+
+// The whole configuration as typed options, and the loader that fills it from YAML: strict, and every problem at once. yaml-cpp
+// stops here. Pure: the environment and a file reader are passed in. Any thread.
+
+#include "common/log.h"
+#include "common/result.h"
+#include "connector/core/names.h"
+#include "connector/genesys/options.h"
+#include "connector/kafka/options.h"
+#include "connector/observability/options.h"
+#include "connector/source/definition.h"
+#include "connector/source/options.h"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace config {
+
+struct Config {
+  connector::core::ConnectorName name;
+  connector::genesys::GenesysOptions genesys;
+  connector::kafka::KafkaOptions kafka;
+  std::vector<connector::source::StreamOptions> streams;
+  connector::observability::MetricsOptions metrics;
+  common::LogOptions log;
+  common::Duration shutdown_grace{25'000};
+  bool core_dumps = false;
+};
+
+// One thing wrong with a file. `path` is the place in the document (`streams.conversations.live.every`).
+struct Problem {
+  std::string file;
+  int line = 0;  // from 1; 0 if there is no place
+  int column = 0;
+  std::string path;
+  std::string value;    // as written; *** if it is a secret
+  std::string message;  // what is wrong and what is allowed
+
+  // `file:line:column: path: value: message`
+  [[nodiscard]] std::string to_string() const;
+};
+
+// An effective setting for `config show`: masked if secret; origin is `file:line`, `default`, `region table`.
+struct Setting {
+  std::string path;
+  std::string value;
+  std::string origin;
+};
+
+struct Loaded {
+  Config config;  // meaningful only if there are no problems
+  std::vector<Problem> problems;
+  std::vector<Setting> settings;      // every leaf, in document order
+  std::vector<std::string> warnings;  // accepted, but worth saying
+};
+
+// How the loader sees the world.
+struct Sources {
+  std::map<std::string, std::string> environment;
+  // Contents of a file named by ${file:…}; the error says why it cannot be read.
+  std::function<common::Result<std::string>(const std::string& path)> read_file;
+};
+
+Loaded load(std::string_view yaml, const std::string& file_name, const Sources& sources,
+            const std::map<std::string, connector::source::Definition>& definitions);
+
+struct LoadedDefinition {
+  connector::source::Definition definition;
+  std::vector<Problem> problems;
+};
+LoadedDefinition load_definition(std::string_view yaml, const std::string& file_name);
+
+// The definitions that ship with the binary (config/streams/*.yaml, embedded at build time), by name.
+const std::map<std::string, std::string_view>& built_in_definition_texts();
+// All of them loaded; a built-in with a problem is a bug and asserted by a test.
+std::map<std::string, connector::source::Definition> built_in_definitions();
+
+// config/schema.json, embedded.
+std::string_view schema();
+
+}  // namespace config

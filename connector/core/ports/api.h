@@ -1,0 +1,50 @@
+#pragma once
+
+// The service as the source engine sees it: one call in, one answered and classified call out. Behind it live budget, breaker,
+// token, retries and logging (connector/genesys). One executor.
+
+#include "common/http/message.h"
+#include "common/instant.h"
+#include "common/result.h"
+#include "connector/core/names.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace connector::core {
+
+struct ApiRequest {
+  SourcePartition source;  // whose weight pays for it, and the labels of log and metrics
+  common::http::Method method = common::http::Method::kGet;
+  std::string path;  // below api_url, or an absolute URL of the same host (next-uri)
+  std::vector<std::pair<std::string, std::string>> query;
+  common::http::Headers headers;
+  std::string body;              // JSON, empty for none
+  std::string response_storage;  // recycled
+  std::string window;            // for the log line: "2026-01-01T00:00:00Z/…", may be empty
+  std::string position;          // for the log line: "page 3", "job 1234 cursor …"
+};
+
+struct ApiResponse {
+  int status = 200;  // 200 … 299
+  common::http::Headers headers;
+  std::string body;                     // padded as http::Response::body
+  std::optional<common::Instant> date;  // the service's clock
+  std::string correlation_id;
+};
+
+class Api {
+ public:
+  virtual ~Api() = default;
+  // Waits for budget, breaker and token, retries what may be retried until its deadline, and classifies what is left
+  // (common::ErrorCode; the message carries status, code, message and contextId of the service). kPositionInvalid for 404 and
+  // 410; kTooComplex for the service's depth and interval texts.
+  virtual boost::asio::awaitable<common::Result<ApiResponse>> send(ApiRequest request) = 0;
+  // The newest Date seen minus our clock at that moment; zero before the first answer.
+  [[nodiscard]] virtual common::Duration clock_skew() const = 0;
+};
+
+}  // namespace connector::core

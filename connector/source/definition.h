@@ -1,0 +1,111 @@
+#pragma once
+
+// A stream definition: the declarative description of a kind of record (docs/stream-definitions.md). Values only; config/ reads
+// them from YAML, request_template, pagination and job turn them into calls.
+
+#include "common/http/message.h"
+#include "common/instant.h"
+#include "common/json.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace connector::source {
+
+// Where a value goes in a request, or comes from in an answer.
+struct InBody {
+  std::string pointer;
+};  // RFC 6901
+struct InQuery {
+  std::string name;
+};
+struct InHeader {
+  std::string name;
+};
+using Place = std::variant<InBody, InQuery, InHeader>;
+
+struct RequestTemplate {
+  common::http::Method method = common::http::Method::kPost;
+  std::string path;           // {job} is replaced by the job id
+  common::json::Object body;  // fixed members; the stream's `query` is merged over them
+};
+
+enum class TotalTrust : std::uint8_t { kExact, kApproximate, kNone };
+struct Total {
+  std::string pointer;
+  TotalTrust trust = TotalTrust::kNone;
+};
+
+struct NoPages {};
+struct PageNumberPages {
+  Place number;
+  std::optional<Place> size;
+  int first = 1;
+  int max_size = 100;
+  std::int64_t max_depth = 0;             // page × size; 0: none known
+  std::optional<std::string> page_count;  // pointer, where the service gives one
+};
+struct CursorPages {
+  std::vector<Place> next_from;  // in order of preference
+  Place next_to;
+  std::optional<Place> size;
+  int max_size = 1000;
+};
+struct NextUriPages {
+  std::string next_from;  // pointer to the next URI
+  std::optional<Place> size;
+  int max_size = 100;
+};
+using Pages = std::variant<NoPages, PageNumberPages, CursorPages, NextUriPages>;
+
+struct QuerySource {
+  RequestTemplate request;
+  std::string records;  // pointer to the array; absent, null and [] all mean no more
+  std::optional<Total> total;
+  Pages pages;
+};
+
+struct JobSource {
+  RequestTemplate submit;  // answers 202 with the id at `id`
+  std::string id = "/jobId";
+  RequestTemplate status;  // GET <submit>/{job}
+  std::string state = "/state";
+  std::string error_message = "/errorMessage";
+  RequestTemplate results;       // GET <submit>/{job}/results
+  RequestTemplate cancel;        // DELETE <submit>/{job}
+  RequestTemplate availability;  // GET <submit>/availability
+  std::string availability_date = "/dataAvailabilityDate";
+  std::string records;
+  Pages pages;
+};
+
+// One interval field, or two.
+struct IntervalPlace {
+  Place place;
+};
+struct FromToPlaces {
+  Place from;
+  Place to;
+};
+using WindowPlaces = std::variant<IntervalPlace, FromToPlaces>;
+
+struct Definition {
+  int version = 1;
+  std::string name;
+  std::string description;
+  std::string key;                               // pointer inside a record
+  std::optional<std::string> open_while_absent;  // pointer: the record is open while this is absent
+  std::optional<std::string> start_pointer;      // pointer to the record's start time (window checks, start_day)
+  std::optional<std::string> end_pointer;
+  std::vector<std::string> job_only;
+  std::vector<std::string> permissions;  // any of
+  WindowPlaces window = IntervalPlace{InBody{"/interval"}};
+  common::Duration max_window{};  // longest interval of the query; 0: no bound known
+  std::optional<QuerySource> query;
+  std::optional<JobSource> job;
+};
+
+}  // namespace connector::source

@@ -1,0 +1,61 @@
+#pragma once
+
+// A stream: a definition in use. Plain values filled by config/.
+
+#include "common/instant.h"
+#include "common/json.h"
+#include "connector/core/names.h"
+#include "connector/core/topic_settings.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace connector::source {
+
+// What the service does with an interval inside a day (docs/genesys-api.md, "The interval rule"): inferred, so a setting.
+enum class SyncMatch : std::uint8_t { kOverlap, kStartDay };
+
+struct LiveOptions {
+  bool enabled = true;
+  common::Duration every{60'000};      // length of a window, and how often one is asked for
+  common::Duration delay{30'000};      // a window is asked for when its end is this old
+  common::Duration overlap{0};         // a window begins this much before its predecessor's end
+  common::Duration min_window{1'000};  // splitting stops here
+  std::vector<common::Duration> ages;  // read again at (issue 2)
+};
+
+struct SettleOptions {
+  bool enabled = true;
+  common::Duration window{86'400'000};  // ≤ one day; divides a UTC start day
+  std::vector<common::Duration> ages{common::Duration{0}};
+  std::uint32_t max_jobs = 2;            // open at once
+  common::Duration poll_initial{1'000};  // growing to poll_max
+  common::Duration poll_max{30'000};
+  common::Duration job_deadline{21'600'000};     // not finished by then: cancelled and its window restarted
+  common::Duration availability_every{300'000};  // how often the availability date is asked while nothing may be submitted
+};
+
+enum class ExistingTopic : std::uint8_t { kRefuse, kAppend };
+
+struct FromNow {};
+using StreamStart = std::variant<common::Instant, FromNow>;
+
+struct StreamOptions {
+  core::StreamName name;
+  std::string definition;  // name of a stream definition
+  StreamStart start;       // required in the configuration
+  std::string topic;       // empty: by kafka.topics.stream_pattern
+  core::TopicSettings topic_settings;
+  ExistingTopic existing_topic = ExistingTopic::kRefuse;  // an empty ledger over a topic that has records
+  common::json::Object query;                             // the user's filters, merged into the request body of query and job
+  SyncMatch sync_match = SyncMatch::kOverlap;
+  int page_size = 0;  // 0: the definition's maximum
+  int job_page_size = 0;
+  LiveOptions live;
+  SettleOptions settle;
+};
+
+}  // namespace connector::source
