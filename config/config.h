@@ -3,14 +3,9 @@
 // The whole configuration as typed options, and the loader that fills it from YAML: strict, and every problem at once. yaml-cpp
 // stops here. Pure: the environment and a file reader are passed in. Any thread.
 
-#include "common/log.h"
 #include "common/result.h"
-#include "connector/core/names.h"
-#include "connector/genesys/options.h"
-#include "connector/kafka/options.h"
-#include "connector/observability/options.h"
+#include "connector/app/options.h"
 #include "connector/source/definition.h"
-#include "connector/source/options.h"
 
 #include <functional>
 #include <map>
@@ -20,16 +15,8 @@
 
 namespace config {
 
-struct Config {
-  connector::core::ConnectorName name;
-  connector::genesys::GenesysOptions genesys;
-  connector::kafka::KafkaOptions kafka;
-  std::vector<connector::source::StreamOptions> streams;
-  connector::observability::MetricsOptions metrics;
-  common::LogOptions log;
-  common::Duration shutdown_grace{25'000};
-  bool core_dumps = false;
-};
+// What a configuration amounts to: the options of the application, each part in its module's own words.
+using Config = connector::app::AppOptions;
 
 // One thing wrong with a file. `path` is the place in the document (`streams.conversations.live.every`).
 struct Problem {
