@@ -1,0 +1,72 @@
+#pragma once
+
+// One life of a producer as the publisher sees it: begin, produce, commit or abort, each a bounded attempt that the transaction
+// machine (core/transaction) may ask for again. Behind it is librdkafka (connector/kafka); tests wrap it to lose or reorder
+// steps. One executor; never two calls at a time.
+
+#include "common/result.h"
+#include "common/secret.h"
+#include "connector/core/names.h"
+#include "connector/core/ports/publisher.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace connector::core {
+
+// A key and value for the task's own partition of the offsets topic: a ledger or the claim.
+struct StateRecord {
+  std::string key;
+  std::string value;
+};
+
+// What becomes of one record of a batch in the next attempt.
+enum class RecordFate : std::uint8_t {
+  kPublish,
+  kSuspect,   // was in a batch the broker refused: sent apart from the others, to find the one that is at fault
+  kOversize,  // larger than its topic takes: dead letter
+  kRefused,   // found at fault: dead letter
+};
+
+// The contents of one transaction: whole pages of one stream, and the state they move. Owns every byte that is produced; it must
+// outlive the attempt's commit, abort or close.
+struct TransactionBatch {
+  StreamName stream;
+  std::vector<Page> pages;
+  std::vector<StateRecord> state;
+  std::vector<RecordFate> fates;      // one a record, over all pages in order
+  std::size_t suspect_chunk = 0;      // how many suspects may share a produce request; 0: there is no suspect
+  std::size_t dead_letter_limit = 0;  // a dead letter's value is cut to this many bytes
+};
+
+class TransactionalProducer {
+ public:
+  virtual ~TransactionalProducer() = default;
+
+  // Fences every older producer of the same id and ends its open transaction. kRetryable: not yet, call again; it never says why
+  // (see `trouble`).
+  virtual boost::asio::awaitable<common::Result<void>> init() = 0;
+  virtual boost::asio::awaitable<common::Result<void>> begin() = 0;
+  // Hands every record of the batch to the producer; its bytes stay referenced until commit or abort succeeds or close returns.
+  virtual boost::asio::awaitable<common::Result<void>> produce(const TransactionBatch& batch) = 0;
+  virtual boost::asio::awaitable<common::Result<void>> commit() = 0;
+  virtual boost::asio::awaitable<common::Result<void>> abort() = 0;
+  // Gives the producer up, whatever is open. Afterwards no byte of a batch is referenced and only destruction is allowed.
+  virtual boost::asio::awaitable<void> close() = 0;
+
+  // Places (over all pages) of records that the broker refused since `begin`, ascending.
+  [[nodiscard]] virtual std::vector<std::size_t> refused_records() const = 0;
+  // Why the brokers cannot be used, as the library's error events said lately: what an operator must mend (password, certificate,
+  // name). Nothing while there is no such event.
+  [[nodiscard]] virtual std::optional<std::string> trouble() const = 0;
+  // A new password for the next connection.
+  virtual void set_password(const common::Secret& password) = 0;
+  // From now on a running produce returns kCancelled as soon as it can; the other calls are bounded anyway.
+  virtual void request_stop() = 0;
+};
+
+}  // namespace connector::core
