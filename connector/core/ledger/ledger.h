@@ -62,19 +62,29 @@ struct CommitStamp {
   friend bool operator==(const CommitStamp&, const CommitStamp&) = default;
 };
 
+// Where the lane begins; only while it has neither read nor opened anything.
+struct LaneStarted {
+  common::Instant start;
+};
+// A new window, or a new job for a window that is open at AtStart.
 struct WindowOpened {
   common::Interval window;
   Position position;
 };
+// `page` is the number of this page within the window, from 1, and guards against a page that was dropped on the way: one that
+// does not follow the last page applied is a contradiction. 0: not checked.
 struct PageRead {
   common::Interval window;
   Position next;
   std::uint64_t records = 0;
+  std::uint32_t page = 0;
 };
+// The last page of an open window (`page` as above), or a whole window that was never open.
 struct WindowCompleted {
   common::Interval window;
   std::uint64_t records = 0;
   bool is_short = false;
+  std::uint32_t page = 0;
 };
 struct WindowRestarted {
   common::Interval window;
@@ -85,14 +95,17 @@ struct WindowAbandoned {
 struct AvailabilitySeen {
   common::Instant date;
 };  // dataAvailabilityDate; never moves the stored one back
-using LedgerChange = std::variant<WindowOpened, PageRead, WindowCompleted, WindowRestarted, WindowAbandoned, AvailabilitySeen>;
+using LedgerChange =
+    std::variant<LaneStarted, WindowOpened, PageRead, WindowCompleted, WindowRestarted, WindowAbandoned, AvailabilitySeen>;
 
 class Ledger {
  public:
   static constexpr int kFormatVersion = 1;
   static constexpr std::size_t kMaxCompleteIntervals = 256;
   static constexpr std::size_t kMaxOpenWindows = 64;
+  static constexpr std::size_t kMaxShortWindows = 64;
   static constexpr std::size_t kMaxBytes = 64UL << 10U;
+  static constexpr std::size_t kMaxCursorBytes = 4UL << 10U;
 
   Ledger() = default;
   Ledger(LedgerIdentity identity, common::Instant start) : identity_(std::move(identity)), start_(start) {}
@@ -103,10 +116,13 @@ class Ledger {
   [[nodiscard]] std::string serialize() const;
 
   // Contradictions (a page of a window that is not open, completing what is complete) are kInternal: the caller's bug, not the
-  // operator's.
+  // operator's. kOversize: a cursor above its bound, or a value above kMaxBytes. A refused change leaves the ledger as it was.
   common::Result<void> apply(const LedgerChange& change);
   // False when completing or opening would pass a bound above: the lane then finishes open windows first.
   [[nodiscard]] bool has_room_to_open() const;
+  [[nodiscard]] const OpenWindow* find_open(const common::Interval& window) const;
+  // Nothing complete and nothing open: the lane has not begun.
+  [[nodiscard]] bool is_untouched() const { return complete_.intervals().empty() && open_.empty(); }
 
   [[nodiscard]] const LedgerIdentity& identity() const { return identity_; }
   void set_identity(LedgerIdentity identity) { identity_ = std::move(identity); }
@@ -125,6 +141,8 @@ class Ledger {
   friend bool operator==(const Ledger&, const Ledger&) = default;
 
  private:
+  struct Applier;
+
   LedgerIdentity identity_;
   common::Instant start_;
   IntervalSet complete_;

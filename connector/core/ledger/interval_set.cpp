@@ -1,0 +1,54 @@
+#include "connector/core/ledger/interval_set.h"
+
+#include <algorithm>
+
+namespace connector::core {
+
+namespace {
+
+// The first interval that ends after `instant`: the only one that can contain it.
+auto first_ending_after(const std::vector<common::Interval>& intervals, common::Instant instant) {
+  return std::ranges::upper_bound(intervals, instant, {}, &common::Interval::end);
+}
+
+}  // namespace
+
+void IntervalSet::add(common::Interval interval) {
+  if (interval.empty()) return;
+  // Everything that overlaps or touches: from the first that ends at or after our start to the last that starts at or before our
+  // end.
+  const auto first = std::ranges::lower_bound(intervals_, interval.start, {}, &common::Interval::end);
+  auto last = first;
+  while (last != intervals_.end() && last->start <= interval.end) {
+    interval.start = std::min(interval.start, last->start);
+    interval.end = std::max(interval.end, last->end);
+    ++last;
+  }
+  intervals_.insert(intervals_.erase(first, last), interval);
+}
+
+bool IntervalSet::covers(const common::Interval& interval) const {
+  if (interval.empty()) return true;
+  const auto found = first_ending_after(intervals_, interval.start);
+  return found != intervals_.end() && found->start <= interval.start && interval.end <= found->end;
+}
+
+std::optional<common::Interval> IntervalSet::first_gap(const common::Interval& within) const {
+  if (within.empty()) return std::nullopt;
+  common::Interval gap = within;
+  auto next = first_ending_after(intervals_, within.start);
+  if (next != intervals_.end() && next->start <= within.start) {
+    gap.start = next->end;
+    ++next;
+  }
+  if (next != intervals_.end()) gap.end = std::min(gap.end, next->start);
+  if (gap.empty()) return std::nullopt;
+  return gap;
+}
+
+common::Instant IntervalSet::prefix_end(common::Instant start) const {
+  const auto found = first_ending_after(intervals_, start);
+  return found != intervals_.end() && found->start <= start ? found->end : start;
+}
+
+}  // namespace connector::core

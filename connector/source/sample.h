@@ -1,0 +1,37 @@
+#pragma once
+
+// `sample STREAM`: a few records of one interval, straight from the service's query, without Kafka and without state.
+
+#include "common/instant.h"
+#include "common/result.h"
+#include "connector/core/ports/api.h"
+#include "connector/source/definition.h"
+#include "connector/source/options.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace connector::source {
+
+struct SampledRecord {
+  std::string key;  // empty if the record has none
+  std::string value;
+};
+
+struct Sample {
+  std::vector<SampledRecord> records;
+  std::optional<std::int64_t> total;  // what the service says the interval holds
+  std::uint64_t without_key = 0;      // records that would be dead-lettered
+  std::uint32_t pages = 0;            // requests sent
+};
+
+// Reads pages until `max_records` are there or the interval is exhausted. kConfigInvalid if the definition has no query; errors
+// of the Api as they are. `definition`, `options` and `api` must outlive the coroutine.
+boost::asio::awaitable<common::Result<Sample>> sample(const Definition& definition, const StreamOptions& options, core::Api& api,
+                                                      common::Interval interval, std::size_t max_records);
+
+}  // namespace connector::source
