@@ -109,7 +109,7 @@ std::string json_line(Instant now, LogLevel level, std::string_view logger, std:
     while (line.contains(key)) {
       key += '_';  // a field never hides the event's own members, nor is it lost
     }
-    line[key] = to_utf8(field.value);
+    line[key] = to_utf8(field.value.json());
   }
   return boost::json::serialize(line);
 }
@@ -133,7 +133,7 @@ std::string text_line(Instant now, LogLevel level, std::string_view logger, std:
   }
   for (const auto& field : fields) {
     line.append(" ").append(field.key).append("=");
-    const auto value = to_utf8(field.value);
+    const auto value = to_utf8(field.value.json());
     const auto* text = value.if_string();
     if (text != nullptr && reads_plainly(std::string_view(text->data(), text->size()))) {
       line.append(text->data(), text->size());

@@ -6,12 +6,15 @@
 
 #include "common/json.h"
 
+#include <boost/json/string_view.hpp>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace common {
 
@@ -23,9 +26,25 @@ struct LogOptions {
   LogFormat format = LogFormat::kJson;
 };
 
+// What a field may hold: text, a number, a truth value or JSON. A Secret does not convert.
+class LogValue {
+ public:
+  template <class T>
+    requires std::convertible_to<const T&, std::string_view>
+  LogValue(const T& text) : value_(boost::json::string_view(std::string_view(text).data(), std::string_view(text).size())) {}
+  template <class T>
+    requires(!std::convertible_to<const T&, std::string_view> && std::constructible_from<json::Value, T>)
+  LogValue(T value) : value_(std::move(value)) {}
+
+  [[nodiscard]] const json::Value& json() const { return value_; }
+
+ private:
+  json::Value value_;
+};
+
 struct LogField {
   std::string_view key;
-  json::Value value;
+  LogValue value;
 };
 
 // Receives finished lines without a newline. The default one writes to stderr through spdlog.
