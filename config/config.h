@@ -43,6 +43,8 @@ struct Loaded {
   std::vector<Problem> problems;
   std::vector<Setting> settings;      // every leaf, in document order
   std::vector<std::string> warnings;  // accepted, but worth saying
+  // Every key that was looked for, with * for names the user chooses: tests hold schema.json and the documentation to it.
+  std::vector<std::string> known_paths;
 };
 
 // How the loader sees the world.

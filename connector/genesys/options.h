@@ -64,6 +64,7 @@ struct GenesysOptions {
   RetryOptions retry;
   BreakerOptions breaker;
   common::http::ClientOptions http;
+  bool proxy_from_environment = true;  // HTTPS_PROXY and the like count: false with a proxy of our own, or `proxy: none`
 };
 
 }  // namespace connector::genesys

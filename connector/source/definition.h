@@ -8,6 +8,7 @@
 #include "common/json.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -101,7 +102,8 @@ struct Definition {
   std::optional<std::string> start_pointer;      // pointer to the record's start time (window checks, start_day)
   std::optional<std::string> end_pointer;
   std::vector<std::string> job_only;
-  std::vector<std::string> permissions;  // any of
+  std::vector<std::string> permissions;                // any of
+  std::map<std::string, std::string> refused_members;  // top-level members a stream's `query` must not have → why
   WindowPlaces window = IntervalPlace{InBody{"/interval"}};
   common::Duration max_window{};  // longest interval of the query; 0: no bound known
   std::optional<QuerySource> query;

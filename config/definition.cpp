@@ -1,0 +1,353 @@
+#include "config/checks.h"
+#include "config/config.h"
+#include "config/reader.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace config {
+
+namespace {
+
+namespace source = connector::source;
+using common::http::Method;
+using source::Definition;
+using namespace std::chrono_literals;
+
+constexpr std::string_view kPlace = "(allowed: {body: /pointer}, {query: name} or {header: name})";
+
+enum class Direction : std::uint8_t { kRequest, kAnswer };
+
+bool has_body(Method method) {
+  return method == Method::kPost || method == Method::kPut || method == Method::kPatch;
+}
+
+std::optional<std::string> check_plain_pointer(const std::string& pointer) {
+  return check_pointer(pointer);
+}
+
+// A records pointer may be empty: the answer itself is the array.
+void read_records(Section& section, std::string& records) {
+  const Node* value = section.node("records");
+  if (value != nullptr && value->kind == Node::Kind::kMap) {
+    section.problem("records", "composite records are not in this version (allowed: a JSON pointer such as /conversations)");
+    return;
+  }
+  if (value != nullptr && value->kind == Node::Kind::kScalar && value->text.empty() && !value->plain) {
+    records.clear();
+    return;
+  }
+  section.text("records", records, {.need = Need::kRequired, .check = check_plain_pointer});
+}
+
+void read_pointer(Section& section, std::string_view key, std::optional<std::string>& pointer) {
+  std::string text;
+  if (section.text(key, text, {.check = check_plain_pointer})) {
+    pointer = std::move(text);
+  }
+}
+
+// `method`: of the request that carries it, or nothing if either will do.
+std::optional<source::Place> read_place(Scope& scope, const Node& node, Mark mark, const std::string& path, Direction direction,
+                                        std::optional<Method> method) {
+  if (node.kind != Node::Kind::kMap || node.members.size() != 1) {
+    scope.problem(mark, path, "", "one place is expected " + std::string(kPlace));
+    return std::nullopt;
+  }
+  const auto& [kind, kind_mark, value] = node.members.front();
+  constexpr std::array<std::string_view, 3> kKinds{"body", "query", "header"};
+  if (std::ranges::find(kKinds, std::string_view(kind)) == kKinds.end()) {
+    const auto like = closest(kind, kKinds);
+    scope.problem(kind_mark, path + "." + kind, "",
+                  "there is no such place" + (like ? "; did you mean " + std::string(*like) + "?" : std::string()) + " " +
+                      std::string(kPlace));
+    return std::nullopt;
+  }
+  if (value->kind != Node::Kind::kScalar || value->text.empty()) {
+    scope.problem(kind_mark, path + "." + kind, "",
+                  "a text is expected, not " + std::string(describe(*value)) + " " + std::string(kPlace));
+    return std::nullopt;
+  }
+  if (kind == "body") {
+    if (const auto wrong = check_pointer(value->text)) {
+      scope.problem(value->mark, path + ".body", value->text, *wrong);
+      return std::nullopt;
+    }
+    if (direction == Direction::kRequest && method && !has_body(*method)) {
+      scope.problem(
+          value->mark, path + ".body", value->text,
+          "a request by " + std::string(to_string(*method)) + " has no body (allowed: {query: name} or {header: name})");
+      return std::nullopt;
+    }
+    return source::InBody{value->text};
+  }
+  const bool token =
+      std::ranges::all_of(value->text, [](char c) { return c > ' ' && c < 0x7F && c != ':' && c != '&' && c != '='; });
+  if (!token) {
+    scope.problem(value->mark, path + "." + kind, value->text,
+                  "is not a name (allowed: printable characters without space, : & =)");
+    return std::nullopt;
+  }
+  if (kind == "query") {
+    if (direction == Direction::kAnswer) {
+      scope.problem(kind_mark, path + ".query", value->text,
+                    "an answer has no query string (allowed: {body: /pointer} or {header: name})");
+      return std::nullopt;
+    }
+    return source::InQuery{value->text};
+  }
+  return source::InHeader{value->text};
+}
+
+std::optional<source::Place> read_place(Section& section, std::string_view key, Need need, Direction direction,
+                                        std::optional<Method> method) {
+  const Node* node = section.node(key);
+  if (node == nullptr) {
+    if (need == Need::kRequired) {
+      section.problem(key, "is missing " + std::string(kPlace));
+    }
+    return std::nullopt;
+  }
+  return read_place(section.scope(), *node, section.mark(key), section.path(key), direction, method);
+}
+
+struct RequestRule {
+  bool wants_job = false;  // {job} must stand in the path, else must not
+};
+
+void read_request(Section request, source::RequestTemplate& out, Need need, const RequestRule& rule) {
+  request.choice<Method>("method", out.method,
+                         {{"GET", Method::kGet},
+                          {"POST", Method::kPost},
+                          {"PUT", Method::kPut},
+                          {"PATCH", Method::kPatch},
+                          {"DELETE", Method::kDelete}});
+  const TextCheck path = [&](const std::string& text) -> std::optional<std::string> {
+    if (!text.starts_with('/') || text.find_first_of(" ?#\\") != std::string::npos) {
+      return "is no path below the API's URL (allowed: such as /api/v2/…, without query and fragment)";
+    }
+    if (text.contains("{job}") != rule.wants_job) {
+      return rule.wants_job ? "does not say where the job's id goes (allowed: a path with {job})"
+                            : "{job} has no meaning here (allowed: a path without it)";
+    }
+    std::string rest = text;
+    if (const std::size_t at = rest.find("{job}"); at != std::string::npos) {
+      rest.erase(at, 5);
+    }
+    return rest.find_first_of("{}") == std::string::npos
+               ? std::nullopt
+               : std::optional<std::string>(
+                     "holds a placeholder that does not exist (allowed: {job} once, in requests about a job)");
+  };
+  request.text("path", out.path, {.need = need, .check = path});
+  request.json_object("body", out.body);
+  if (request.given("body") && !has_body(out.method)) {
+    request.problem(
+        "body", "a request by " + std::string(to_string(out.method)) + " has no body (allowed: leave it out, or method: POST)");
+  }
+  request.finish();
+}
+
+source::Pages read_pages(Section pages, Method method) {
+  enum class Kind : std::uint8_t { kNone, kPageNumber, kCursor, kNextUri };
+  Kind kind = Kind::kNone;
+  if (!pages.given("kind")) {
+    pages.problem("kind", "is missing (allowed: none, page-number, cursor, next-uri; it is required)");
+  }
+  const bool good = pages.choice<Kind>(
+      "kind", kind,
+      {{"none", Kind::kNone}, {"page-number", Kind::kPageNumber}, {"cursor", Kind::kCursor}, {"next-uri", Kind::kNextUri}});
+  if (!good) {
+    return source::NoPages{};  // what else stands there cannot be judged
+  }
+  constexpr int kLargestPage = 1'000'000;
+  source::Pages result = source::NoPages{};
+  switch (kind) {
+    case Kind::kNone:
+      break;
+    case Kind::kPageNumber: {
+      source::PageNumberPages numbered;
+      numbered.number = read_place(pages, "number", Need::kRequired, Direction::kRequest, method).value_or(source::InBody{});
+      numbered.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, method);
+      pages.integer("first", numbered.first, {.min = 0, .max = 1});
+      pages.integer("max_size", numbered.max_size, {.min = 1, .max = kLargestPage});
+      pages.integer("max_depth", numbered.max_depth, {.min = 1, .unset = "(none known)"});
+      read_pointer(pages, "page_count", numbered.page_count);
+      if (numbered.max_depth != 0 && numbered.max_depth < numbered.max_size) {
+        pages.problem("max_depth", "is less than one page of max_size (allowed: at least max_size)");
+      }
+      result = std::move(numbered);
+      break;
+    }
+    case Kind::kCursor: {
+      source::CursorPages cursor;
+      const Node* from = pages.node("next_from");
+      if (from == nullptr || from->kind != Node::Kind::kList || from->items.empty()) {
+        pages.problem("next_from",
+                      "a list of places is expected, the preferred one first (allowed: [{body: /pointer}, {header: name}])");
+      } else {
+        for (std::size_t i = 0; i < from->items.size(); ++i) {
+          if (auto place =
+                  read_place(pages.scope(), *from->items[i], from->items[i]->mark,
+                             pages.path("next_from") + "[" + std::to_string(i) + "]", Direction::kAnswer, std::nullopt)) {
+            cursor.next_from.push_back(std::move(*place));
+          }
+        }
+      }
+      cursor.next_to = read_place(pages, "next_to", Need::kRequired, Direction::kRequest, method).value_or(source::InQuery{});
+      cursor.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, method);
+      pages.integer("max_size", cursor.max_size, {.min = 1, .max = kLargestPage});
+      result = std::move(cursor);
+      break;
+    }
+    case Kind::kNextUri: {
+      source::NextUriPages uri;
+      pages.text("next_from", uri.next_from, {.need = Need::kRequired, .check = check_plain_pointer});
+      uri.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, method);
+      pages.integer("max_size", uri.max_size, {.min = 1, .max = kLargestPage});
+      result = std::move(uri);
+      break;
+    }
+  }
+  pages.finish();
+  return result;
+}
+
+void read_window(Section window, const std::optional<Method>& method, Definition& definition) {
+  const bool interval = window.given("interval");
+  const bool span = window.given("from") || window.given("to");
+  if (interval && span) {
+    window.problem("interval", "interval and from/to stand side by side (allowed: interval, or from and to)");
+  } else if (!interval && !span) {
+    window.problem("interval", "is missing (allowed: interval, or from and to; each a place)");
+  }
+  auto whole = read_place(window, "interval", Need::kOptional, Direction::kRequest, method);
+  const Need both = span ? Need::kRequired : Need::kOptional;
+  auto from = read_place(window, "from", both, Direction::kRequest, method);
+  auto to = read_place(window, "to", both, Direction::kRequest, method);
+  if (whole) {
+    definition.window = source::IntervalPlace{std::move(*whole)};
+  } else if (from && to) {
+    definition.window = source::FromToPlaces{std::move(*from), std::move(*to)};
+  }
+  window.duration("max", definition.max_window, {.min = 0ms, .max = std::chrono::days{366}});
+  window.finish();
+}
+
+void read_query(Section query, source::QuerySource& out) {
+  read_request(query.section("request", Need::kRequired), out.request, query.given("request") ? Need::kRequired : Need::kOptional,
+               {});
+  read_records(query, out.records);
+  if (query.given("total")) {
+    Section total = query.section("total");
+    out.total.emplace();
+    total.text("pointer", out.total->pointer, {.need = Need::kRequired, .check = check_plain_pointer});
+    if (!total.given("trust")) {
+      total.problem("trust", "is missing (allowed: exact, approximate, none; it is required)");
+    }
+    total.choice<source::TotalTrust>("trust", out.total->trust,
+                                     {{"exact", source::TotalTrust::kExact},
+                                      {"approximate", source::TotalTrust::kApproximate},
+                                      {"none", source::TotalTrust::kNone}});
+    total.finish();
+  }
+  out.pages = read_pages(query.section("pages", Need::kRequired), out.request.method);
+  query.finish();
+}
+
+void read_job(Section job, source::JobSource& out) {
+  read_request(job.section("request", Need::kRequired), out.submit, job.given("request") ? Need::kRequired : Need::kOptional, {});
+  // The usual addresses, unless the definition says others.
+  out.status = {.method = Method::kGet, .path = out.submit.path + "/{job}", .body = {}};
+  out.results = {.method = Method::kGet, .path = out.submit.path + "/{job}/results", .body = {}};
+  out.cancel = {.method = Method::kDelete, .path = out.submit.path + "/{job}", .body = {}};
+  out.availability = {.method = Method::kGet, .path = out.submit.path + "/availability", .body = {}};
+  read_request(job.section("status"), out.status, Need::kOptional, {.wants_job = true});
+  read_request(job.section("results"), out.results, Need::kOptional, {.wants_job = true});
+  read_request(job.section("cancel"), out.cancel, Need::kOptional, {.wants_job = true});
+  read_request(job.section("availability"), out.availability, Need::kOptional, {});
+  for (auto [key, pointer] : {std::pair{std::string_view("id"), &out.id}, std::pair{std::string_view("state"), &out.state},
+                              std::pair{std::string_view("error_message"), &out.error_message},
+                              std::pair{std::string_view("availability_date"), &out.availability_date}}) {
+    job.text(key, *pointer, {.check = check_plain_pointer});
+  }
+  read_records(job, out.records);
+  out.pages = read_pages(job.section("pages", Need::kRequired), out.results.method);
+  job.finish();
+}
+
+void read_definition(Section root, Definition& definition) {
+  constexpr int kNewestVersion = 1;
+  root.integer("version", definition.version, {.min = 1, .max = kNewestVersion});
+  constexpr std::size_t kLongestName = 200;
+  root.text("name", definition.name,
+            {.need = Need::kRequired, .check = [](const std::string& name) { return check_name(name, kLongestName); }});
+  root.text("description", definition.description);
+  root.text("key", definition.key, {.need = Need::kRequired, .check = check_plain_pointer});
+  read_pointer(root, "open_while_absent", definition.open_while_absent);
+  read_pointer(root, "start", definition.start_pointer);
+  read_pointer(root, "end", definition.end_pointer);
+  root.text_list("job_only", definition.job_only,
+                 {.check = [](const std::string& pointer) { return check_pointer(pointer, Wildcards::kAllowed); }});
+  root.text_list("permissions", definition.permissions);
+
+  std::vector<std::pair<std::string, Scalar>> refused;
+  root.node("refuse");
+  root.properties("refuse", refused);
+  for (auto& [member, reason] : refused) {
+    definition.refused_members[member] = reason.text;
+  }
+
+  if (root.given("query")) {
+    read_query(root.section("query"), definition.query.emplace());
+  }
+  if (root.given("job")) {
+    read_job(root.section("job"), definition.job.emplace());
+  }
+  root.node("query");
+  root.node("job");
+  if (!definition.query && !definition.job) {
+    root.problem("query", "is missing (allowed: query, job or both)");
+  }
+  if (!definition.job && !definition.job_only.empty()) {
+    root.problem("job_only", "has no meaning without a job (allowed: leave it out)");
+  }
+  // The window stands in the request that searches: where either has no body, it cannot be in the body.
+  std::optional<Method> method;
+  if (definition.query) {
+    method = definition.query->request.method;
+  }
+  if (definition.job && (!method || has_body(*method))) {
+    method = definition.job->submit.method;
+  }
+  read_window(root.section("window", Need::kRequired), method, definition);
+  root.finish({{.key = "by_id"}, {.key = "digest_ignore"}});
+}
+
+}  // namespace
+
+LoadedDefinition load_definition(std::string_view yaml, const std::string& file_name) {
+  LoadedDefinition loaded;
+  Scope scope;
+  scope.file = file_name;
+  const Document document = parse_document(yaml);
+  for (const auto& fault : document.faults) {
+    scope.problem(fault.mark, fault.path, fault.value, fault.message);
+  }
+  if (document.root != nullptr) {
+    if (document.root->kind != Node::Kind::kMap) {
+      scope.problem(document.root->mark, "", "",
+                    "a stream definition is expected, not " + std::string(describe(*document.root)) +
+                        " (allowed: a map with name, key, window, query or job)");
+    } else {
+      read_definition(Section(scope, document.root, document.root->mark, "", ""), loaded.definition);
+    }
+  }
+  std::ranges::sort(scope.problems, {}, [](const Problem& problem) {
+    return std::tuple(problem.line, problem.column, problem.path, problem.message);
+  });
+  loaded.problems = std::move(scope.problems);
+  return loaded;
+}
+
+}  // namespace config

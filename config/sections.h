@@ -1,0 +1,23 @@
+#pragma once
+
+// One function a section of the configuration: reads it into the options of its module and reports what is wrong with it.
+
+#include "config/reader.h"
+
+#include <map>
+#include <string>
+
+namespace config {
+
+void read_genesys(Section genesys, connector::genesys::GenesysOptions& options);
+void read_kafka(Section kafka, const connector::core::ConnectorName& name, connector::kafka::KafkaOptions& options);
+void read_streams(Section root, const std::map<std::string, connector::source::Definition>& definitions, Config& config);
+// {name, partitions, replication_factor, config}.
+void read_topic_settings(Section topic, std::string_view default_name, connector::core::TopicSettings& settings);
+// The files under `definitions:`, over those that are there.
+void read_definitions(Section& root, std::map<std::string, connector::source::Definition>& definitions);
+
+// The name a stream's topic gets.
+std::string effective_topic(const connector::source::StreamOptions& stream, const Config& config);
+
+}  // namespace config

@@ -1,0 +1,430 @@
+#include "config/checks.h"
+#include "config/interpolation.h"
+#include "config/sections.h"
+
+#include <algorithm>
+
+namespace config {
+
+namespace {
+
+using connector::source::Definition;
+using connector::source::StreamOptions;
+using namespace std::chrono_literals;
+
+constexpr common::Duration kDay = 24h;
+constexpr std::size_t kLongestStreamName = 200;
+
+void read_start(Section& stream, StreamOptions& options) {
+  constexpr std::string_view kAllowed = "an instant such as 2026-01-01T00:00:00Z, or now";
+  // Before the service existed and after we do: a slip of the keyboard, and years of empty windows.
+  constexpr common::Instant kEarliest = std::chrono::sys_days{std::chrono::year{2000} / 1 / 1};
+  constexpr common::Instant kLatest = std::chrono::sys_days{std::chrono::year{2100} / 1 / 1};
+  const auto value = stream.scalar("start", kAllowed, Need::kRequired);
+  if (!value) {
+    return;
+  }
+  const std::string allowed = "(allowed: " + std::string(kAllowed) + ")";
+  if (value->text == "now") {
+    options.start = connector::source::FromNow{};
+    stream.set_given("start", "now", *value);
+    return;
+  }
+  const auto instant = common::parse_instant(value->text);
+  if (!instant) {
+    stream.scope().problem(value->mark, stream.path("start"), value->shown(), "is not an instant " + allowed);
+  } else if (*instant < kEarliest || *instant > kLatest) {
+    stream.scope().problem(value->mark, stream.path("start"), value->shown(),
+                           "is not a sensible instant: between 2000 and 2100 " + allowed);
+  } else {
+    options.start = *instant;
+    stream.set_given("start", common::format_instant(*instant, false), *value);
+  }
+}
+
+void read_topic(Section& stream, StreamOptions& options) {
+  const Node* value = stream.node("topic");
+  if (value != nullptr && value->kind == Node::Kind::kMap) {
+    read_topic_settings(stream.section("topic"), "(kafka.topics.stream_pattern)", options.topic_settings);
+    options.topic = options.topic_settings.name;
+    return;
+  }
+  stream.text("topic", options.topic, {.check = check_topic, .unset = "(kafka.topics.stream_pattern)"});
+  options.topic_settings.name = options.topic;
+}
+
+// `ages: [0h]` and nothing else until later passes exist; `none` for live.
+void read_ages(Section& lane, std::vector<common::Duration>& ages, bool settle) {
+  const std::string allowed = settle ? "(allowed: [0h]; passes at other ages are not in this version)"
+                                     : "(allowed: []; reading a window again is not in this version)";
+  const Node* value = lane.node("ages");
+  if (value == nullptr) {
+    lane.set_default("ages", settle ? "[0s]" : "[]");
+    return;
+  }
+  const bool list = value->kind == Node::Kind::kList;
+  bool good = list && value->items.size() == (settle ? 1U : 0U);
+  if (good && settle) {
+    const Node& item = *value->items.front();
+    const auto age = common::parse_duration(item.text);
+    good = item.kind == Node::Kind::kScalar && age && *age == common::Duration{0};
+  }
+  if (!good) {
+    lane.scope().problem(lane.mark("ages"), lane.path("ages"), "", "cannot be given like this " + allowed);
+    return;
+  }
+  lane.scope().setting(lane.path("ages"), settle ? "[0s]" : "[]", lane.scope().origin(value->mark));
+  ages = settle ? std::vector{common::Duration{0}} : std::vector<common::Duration>{};
+}
+
+// False if the lane is off. What a definition cannot do must not be asked for.
+bool lane_enabled(Section& stream, std::string_view lane, bool possible, std::string_view what) {
+  if (stream.is_off(lane)) {
+    stream.scope().setting(stream.path(lane), "off", stream.scope().origin(stream.mark(lane)));
+    return false;
+  }
+  if (stream.given(lane) && !possible) {
+    stream.scope().problem(stream.mark(lane), stream.path(lane), "",
+                           "the definition has no " + std::string(what) + " (allowed: off, or leave it out)");
+  }
+  if (!possible) {
+    if (!stream.given(lane)) {
+      stream.set_default(lane, "off");
+    }
+    return false;
+  }
+  return true;
+}
+
+void read_live(Section live, const Definition* definition, connector::source::LiveOptions& options) {
+  live.duration("every", options.every, {.min = 100ms, .max = kDay});
+  live.duration("delay", options.delay, {.min = 0ms, .max = kDay});
+  live.duration("overlap", options.overlap, {.min = 0ms, .max = kDay});
+  const bool given_min = live.duration("min_window", options.min_window, {.min = 1ms, .max = kDay});
+  const auto every = common::format_duration(options.every);
+  if (options.overlap >= options.every) {
+    live.problem(live.given("overlap") ? "overlap" : "every", "overlap (" + common::format_duration(options.overlap) +
+                                                                  ") must be below every (" + every +
+                                                                  "), or no window gets further than the one before");
+  }
+  if (given_min && options.min_window > options.every) {
+    live.problem("min_window", "min_window must not be above every (" + every + ")");
+  } else {
+    options.min_window = std::min(options.min_window, options.every);
+  }
+  if (definition != nullptr && definition->max_window > common::Duration{0} &&
+      options.every + options.overlap > definition->max_window) {
+    live.problem("every",
+                 "a window is longer than the service answers for this definition (allowed: every and overlap together up to " +
+                     common::format_duration(definition->max_window) + ")");
+  }
+  read_ages(live, options.ages, false);
+  live.finish();
+}
+
+void read_settle(Section settle, connector::source::SettleOptions& options) {
+  if (settle.duration("window", options.window, {.min = 1s, .max = kDay}) && kDay % options.window != common::Duration{0}) {
+    settle.problem("window",
+                   "does not divide a day, so windows would not end at midnight UTC (allowed: such as 1h, 6h, 12h, 1d)");
+  }
+  read_ages(settle, options.ages, true);
+  settle.integer("max_jobs", options.max_jobs, {.min = 1, .max = 50});
+  settle.duration("poll_initial", options.poll_initial, {.min = 10ms, .max = 1h});
+  settle.duration("poll_max", options.poll_max, {.min = 10ms, .max = 1h});
+  settle.duration("job_deadline", options.job_deadline, {.min = 1s, .max = 7 * kDay});
+  settle.duration("availability_every", options.availability_every, {.min = 10ms, .max = kDay});
+  if (options.poll_initial > options.poll_max) {
+    settle.problem(settle.given("poll_initial") ? "poll_initial" : "poll_max",
+                   "poll_initial (" + common::format_duration(options.poll_initial) + ") is above poll_max (" +
+                       common::format_duration(options.poll_max) + ") (allowed: poll_initial ≤ poll_max)");
+  }
+  if (options.poll_max > options.job_deadline) {
+    settle.problem(settle.given("poll_max") ? "poll_max" : "job_deadline",
+                   "poll_max (" + common::format_duration(options.poll_max) + ") is above job_deadline (" +
+                       common::format_duration(options.job_deadline) + ") (allowed: poll_max ≤ job_deadline)");
+  }
+  settle.finish({{.key = "on_delete"}});
+}
+
+std::vector<std::string> pointer_tokens(std::string_view pointer) {
+  std::vector<std::string> tokens;
+  while (pointer.starts_with('/')) {
+    pointer.remove_prefix(1);
+    std::string token;
+    const std::string_view raw = pointer.substr(0, pointer.find('/'));
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      const bool escaped = raw[i] == '~' && i + 1 < raw.size();
+      token += escaped ? (raw[++i] == '1' ? '/' : '~') : raw[i];
+    }
+    tokens.push_back(std::move(token));
+    pointer.remove_prefix(raw.size());
+  }
+  return tokens;
+}
+
+// The user's object says something at `pointer`, or puts something else where its way leads through.
+bool sets(const common::json::Object& query, std::string_view pointer) {
+  const common::json::Object* at = &query;
+  for (const auto& token : pointer_tokens(pointer)) {
+    const auto* member = at == nullptr ? nullptr : at->if_contains(token);
+    if (member == nullptr) {
+      return at == nullptr;
+    }
+    at = member->if_object();
+  }
+  return true;
+}
+
+struct OwnedPointer {
+  std::string pointer;
+  std::string_view owner;
+};
+
+void add_place(const connector::source::Place& place, std::string_view owner, std::vector<OwnedPointer>& owned) {
+  if (const auto* body = std::get_if<connector::source::InBody>(&place)) {
+    owned.push_back({body->pointer, owner});
+  }
+}
+
+void add_pages(const connector::source::Pages& pages, std::string_view size_key, std::vector<OwnedPointer>& owned) {
+  constexpr std::string_view kPaging = "paging";
+  if (const auto* numbered = std::get_if<connector::source::PageNumberPages>(&pages)) {
+    add_place(numbered->number, kPaging, owned);
+    if (numbered->size) {
+      add_place(*numbered->size, size_key, owned);
+    }
+  } else if (const auto* cursor = std::get_if<connector::source::CursorPages>(&pages)) {
+    add_place(cursor->next_to, kPaging, owned);
+    if (cursor->size) {
+      add_place(*cursor->size, size_key, owned);
+    }
+  } else if (const auto* uri = std::get_if<connector::source::NextUriPages>(&pages)) {
+    if (uri->size) {
+      add_place(*uri->size, size_key, owned);
+    }
+  }
+}
+
+// What the engine itself writes into a request must not be overwritten by the user's filters.
+void check_query(const Section& stream, const Definition& definition, const common::json::Object& query) {
+  const Node::Member* where = nullptr;
+  for (const auto& member : stream.members()) {
+    where = member.key == "query" ? &member : where;
+  }
+  const auto report = [&](const std::string& member, const std::string& message) {
+    const Node::Member* inner = where == nullptr ? nullptr : where->value->find(member.substr(0, member.find('.')));
+    stream.scope().problem(inner == nullptr ? stream.mark("query") : inner->mark, stream.path("query") + "." + member, "",
+                           message);
+  };
+
+  std::vector<OwnedPointer> owned;
+  if (const auto* interval = std::get_if<connector::source::IntervalPlace>(&definition.window)) {
+    add_place(interval->place, "windows", owned);
+  } else if (const auto* span = std::get_if<connector::source::FromToPlaces>(&definition.window)) {
+    add_place(span->from, "windows", owned);
+    add_place(span->to, "windows", owned);
+  }
+  if (definition.query) {
+    add_pages(definition.query->pages, "page_size", owned);
+  }
+  if (definition.job) {
+    add_pages(definition.job->pages, "job_page_size", owned);
+  }
+  for (const auto& [pointer, owner] : owned) {
+    if (sets(query, pointer)) {
+      std::string member;
+      for (const auto& token : pointer_tokens(pointer)) {
+        member += (member.empty() ? "" : ".") + token;
+      }
+      const bool setting = owner.ends_with("page_size");
+      report(member, "belongs to the connector's " + std::string(setting ? "paging" : owner) +
+                         " (allowed: " + (setting ? std::string(owner) + " of the stream" : std::string("leave it out")) + ")");
+    }
+  }
+  for (const auto& [member, reason] : definition.refused_members) {
+    if (query.contains(member)) {
+      report(member, reason + " (allowed: leave it out)");
+    }
+  }
+}
+
+void read_page_size(Section& stream, std::string_view key, bool possible, const connector::source::Pages* pages,
+                    std::string_view what, int& size) {
+  int max = 100'000;
+  bool has_size = pages == nullptr;
+  if (pages != nullptr) {
+    std::visit(
+        [&](const auto& kind) {
+          if constexpr (requires { kind.max_size; }) {
+            max = kind.max_size;
+            has_size = kind.size.has_value();
+          }
+        },
+        *pages);
+  }
+  const std::string unset = pages != nullptr && has_size ? std::to_string(max) : std::string("(the definition's maximum)");
+  const bool given = stream.integer(key, size, {.min = 1, .max = max, .unset = unset});
+  if (given && (!possible || !has_size)) {
+    stream.problem(key, "the definition has no " + std::string(what) + (possible ? " whose page size can be chosen" : "") +
+                            " (allowed: leave it out)");
+  }
+}
+
+void read_stream(Section stream, const std::map<std::string, Definition>& definitions, StreamOptions& options) {
+  const TextCheck known_definition = [&](const std::string& name) -> std::optional<std::string> {
+    if (definitions.contains(name)) {
+      return std::nullopt;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& [known, definition] : definitions) {
+      names.push_back(known);
+    }
+    const auto like = closest(name, names);
+    return "unknown definition" + (like ? "; did you mean " + std::string(*like) + "?" : std::string()) +
+           " (allowed: " + join_names(names) + ", or one of your own listed under definitions)";
+  };
+  stream.text("definition", options.definition, {.need = Need::kRequired, .check = known_definition});
+  const auto found = definitions.find(options.definition);
+  const Definition* definition = found == definitions.end() ? nullptr : &found->second;
+  // Without its definition a stream is still read, so that everything else wrong with it is reported too.
+  const bool has_query = definition == nullptr || definition->query.has_value();
+  const bool has_job = definition == nullptr || definition->job.has_value();
+
+  read_start(stream, options);
+  read_topic(stream, options);
+  using connector::source::ExistingTopic;
+  stream.choice<ExistingTopic>("existing_topic", options.existing_topic,
+                               {{"refuse", ExistingTopic::kRefuse}, {"append", ExistingTopic::kAppend}});
+  if (stream.json_object("query", options.query) && definition != nullptr) {
+    check_query(stream, *definition, options.query);
+  }
+  using connector::source::SyncMatch;
+  stream.choice<SyncMatch>("sync_match", options.sync_match,
+                           {{"overlap", SyncMatch::kOverlap}, {"start_day", SyncMatch::kStartDay}});
+  if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && !definition->start_pointer) {
+    stream.problem("sync_match", "the definition does not say where a record's start is (allowed: overlap)");
+  }
+  read_page_size(stream, "page_size", has_query, definition != nullptr && definition->query ? &definition->query->pages : nullptr,
+                 "query", options.page_size);
+  read_page_size(stream, "job_page_size", has_job, definition != nullptr && definition->job ? &definition->job->pages : nullptr,
+                 "job", options.job_page_size);
+
+  options.live.enabled = lane_enabled(stream, "live", has_query, "query");
+  if (options.live.enabled) {
+    read_live(stream.section("live"), definition, options.live);
+  }
+  options.settle.enabled = lane_enabled(stream, "settle", has_job, "job");
+  if (options.settle.enabled) {
+    read_settle(stream.section("settle"), options.settle);
+  }
+  if (!options.live.enabled && !options.settle.enabled) {
+    stream.scope().problem(stream.mark(), stream.path(), "",
+                           "reads nothing: live and settle are both off (allowed: at least one of them on)");
+  }
+  stream.finish({{.key = "follow"},
+                 {.key = "backfill"},
+                 {.key = "snapshot"},
+                 {.key = "transform"},
+                 {.key = "projection"},
+                 {.key = "redaction"}});
+}
+
+void check_topics(const Section& streams, const Config& config) {
+  const auto state_topic = [&](const connector::core::TopicSettings& topic, std::string_view suffix) {
+    return topic.name.empty() ? config.name.str() + std::string(suffix) : topic.name;
+  };
+  std::map<std::string, std::string> owners;  // topic → what uses it
+  owners.emplace(state_topic(config.kafka.topics.offsets, "-offsets"), "kafka.topics.offsets");
+  const std::string dead_letters = state_topic(config.kafka.topics.dead_letters, "-dead-letters");
+  if (const auto [found, added] = owners.emplace(dead_letters, "kafka.topics.dead_letters"); !added) {
+    streams.scope().problem(streams.mark(), "kafka.topics.dead_letters.name", dead_letters,
+                            "is the topic of " + found->second + " too (allowed: one topic for each)");
+  }
+  for (const auto& stream : config.streams) {
+    const std::string topic = effective_topic(stream, config);
+    const std::string path = streams.path(stream.name.str());
+    const Mark where = streams.mark(stream.name.str());
+    if (const auto wrong = check_topic(topic)) {
+      streams.scope().problem(where, path + ".topic", topic, *wrong);
+      continue;
+    }
+    const auto [found, added] = owners.emplace(topic, path);
+    if (!added) {
+      streams.scope().problem(where, path + ".topic", topic,
+                              "is the topic of " + found->second + " too (allowed: one topic for each)");
+    }
+  }
+}
+
+}  // namespace
+
+std::string effective_topic(const StreamOptions& stream, const Config& config) {
+  if (!stream.topic.empty()) {
+    return stream.topic;
+  }
+  // One pass, so that a name that looks like a placeholder is not filled again.
+  std::string topic;
+  std::string_view rest = config.kafka.topics.stream_pattern;
+  while (!rest.empty()) {
+    if (rest.starts_with("{name}")) {
+      topic += config.name.str();
+      rest.remove_prefix(6);
+    } else if (rest.starts_with("{stream}")) {
+      topic += stream.name.str();
+      rest.remove_prefix(8);
+    } else {
+      topic += rest.front();
+      rest.remove_prefix(1);
+    }
+  }
+  return topic;
+}
+
+void read_definitions(Section& root, std::map<std::string, Definition>& definitions) {
+  Scope& scope = root.scope();
+  std::vector<std::string> files;
+  root.text_list("definitions", files);
+  const Node* list = root.node("definitions");
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const Mark mark = list->items[i]->mark;
+    const std::string path = "definitions[" + std::to_string(i) + "]";
+    const std::string file = resolve_path(scope.directory, files[i]);
+    const auto text = scope.sources != nullptr && scope.sources->read_file
+                          ? scope.sources->read_file(file)
+                          : common::fail(common::ErrorCode::kConfigInvalid, "no files can be read here");
+    if (!text) {
+      scope.problem(mark, path, files[i],
+                    "file " + file + " cannot be read: " + text.error().message + " (allowed: a readable file)");
+      continue;
+    }
+    LoadedDefinition loaded = load_definition(*text, file);
+    if (!loaded.problems.empty()) {
+      std::ranges::move(loaded.problems, std::back_inserter(scope.problems));
+      continue;
+    }
+    const std::string name = loaded.definition.name;
+    if (!definitions.emplace(name, std::move(loaded.definition)).second) {
+      scope.problem(mark, path, files[i], "defines " + name + ", which is there already (allowed: another name)");
+    }
+  }
+}
+
+void read_streams(Section root, const std::map<std::string, Definition>& definitions, Config& config) {
+  Section streams = root.section("streams", Need::kRequired);
+  root.scope().known.insert("streams.*");
+  if (streams.given() && streams.members().empty()) {
+    streams.scope().problem(streams.mark(), streams.path(), "", "has no stream (allowed: at least one)");
+  }
+  for (const auto& member : streams.members()) {
+    if (const auto wrong = check_name(member.key, kLongestStreamName)) {
+      streams.scope().problem(member.mark, streams.path(member.key), "", *wrong);
+    }
+    StreamOptions options;
+    options.name = connector::core::StreamName(member.key);
+    read_stream(streams.entry(member), definitions, options);
+    config.streams.push_back(std::move(options));
+  }
+  check_topics(streams, config);
+}
+
+}  // namespace config
