@@ -1,0 +1,74 @@
+#pragma once
+
+// core::Metrics as Prometheus metrics. Every name, help text and label is in metrics.cpp and, for users, in docs/metrics.md (a
+// test holds the two together). Labels have listed values: lanes, configured streams, known reasons; anything else becomes
+// `other`. Written on the connector's executor; serialize() too.
+
+#include "connector/core/names.h"
+#include "connector/core/ports/metrics.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace connector::observability {
+
+enum class MetricKind : std::uint8_t { kCounter, kGauge, kHistogram };
+std::string_view to_string(MetricKind kind);
+
+// One metric as documented.
+struct MetricDescription {
+  std::string_view name;
+  MetricKind kind = MetricKind::kCounter;
+  std::vector<std::string_view> labels;
+  std::string_view help;
+};
+// All of them, in the order of docs/metrics.md.
+const std::vector<MetricDescription>& metric_descriptions();
+
+// Content type of serialize().
+inline constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
+
+class PrometheusMetrics final : public core::Metrics {
+ public:
+  // `sources`: every stream and lane that the configuration turns on. Their counters exist from the start, at zero.
+  explicit PrometheusMetrics(const std::vector<core::SourcePartition>& sources);
+  ~PrometheusMetrics() override;
+  PrometheusMetrics(const PrometheusMetrics&) = delete;
+  PrometheusMetrics& operator=(const PrometheusMetrics&) = delete;
+
+  // The exposition text of all metrics.
+  [[nodiscard]] std::string serialize() const;
+
+  void request_done(const core::SourcePartition& source, std::string_view outcome, int status, std::chrono::milliseconds latency,
+                    std::uint64_t wire_bytes) override;
+  void request_retried(const core::SourcePartition& source, std::string_view reason) override;
+  void throttled(core::Lane lane, std::chrono::milliseconds waited) override;
+  void budget(double allowed_per_minute, double remaining) override;
+  void breaker(core::BreakerState state) override;
+  void token(common::Instant expires_at) override;
+  void token_renewed(bool ok) override;
+  void clock_skew(common::Duration skew) override;
+  void page_read(const core::SourcePartition& source, std::uint64_t records, std::uint64_t bytes) override;
+  void records_dropped(const core::SourcePartition& source, std::string_view reason, std::uint64_t count) override;
+  void window_completed(const core::SourcePartition& source, bool is_short) override;
+  void window_restarted(const core::SourcePartition& source, std::string_view reason) override;
+  void windows_open(const core::SourcePartition& source, std::uint64_t count) override;
+  void complete_until(const core::SourcePartition& source, common::Instant instant) override;
+  void data_available_until(const core::StreamName& stream, common::Instant instant) override;
+  void lane_failing(const core::SourcePartition& source, bool failing) override;
+  void records_published(const core::SourcePartition& source, std::uint64_t records, std::uint64_t bytes) override;
+  void dead_letters(const core::SourcePartition& source, std::string_view reason, std::uint64_t count) override;
+  void transaction_done(core::TransactionOutcome outcome, std::chrono::milliseconds duration) override;
+  void producer_started(std::string_view reason) override;
+  void bytes_in_flight(std::uint64_t bytes) override;
+  void task_state(std::string_view state) override;
+  void stream_stopped(const core::StreamName& stream, bool stopped) override;
+
+ private:
+  struct Impl;  // prometheus-cpp stops here
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace connector::observability
