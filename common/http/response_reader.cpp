@@ -165,6 +165,7 @@ class ResponseReader::Impl final : private BodySink {
 
  private:
   void new_parser() {
+    at_start_ = true;
     parser_.emplace(response_, static_cast<BodySink&>(*this));
     // Beast's limit is 32 bits wide and counts what it has not consumed; ours below counts everything.
     parser_->header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(bounds_.max_header_bytes, UINT32_MAX)));
@@ -173,6 +174,16 @@ class ResponseReader::Impl final : private BodySink {
 
   // Both return whether another step may follow at once.
   Result<bool> parse_header() {
+    // Beast waits for a whole line; whoever speaks another protocol may never send one.
+    static constexpr std::string_view kStart = "HTTP/1.";
+    const auto start = std::string_view(block_.data() + begin_, end_ - begin_).substr(0, kStart.size());
+    if (at_start_ && !kStart.starts_with(start)) {
+      return fail(ErrorCode::kMalformedResponse, "answer is not HTTP/1.1");
+    }
+    at_start_ = at_start_ && start.size() < kStart.size();
+    if (at_start_) {
+      return false;
+    }
     const std::size_t used = put();
     header_bytes_ += used;
     if (header_bytes_ + (parser_->is_header_done() ? 0 : end_ - begin_) > bounds_.max_header_bytes) {
@@ -319,6 +330,7 @@ class ResponseReader::Impl final : private BodySink {
   error_code error_;
   int interim_ = 0;
   bool started_ = false;
+  bool at_start_ = true;  // of a status line
   bool header_done_ = false;
   bool keep_alive_ = false;
   bool direct_ = false;
