@@ -1,0 +1,17 @@
+#pragma once
+
+// Which clock to believe when the host's and the service's differ. Pure.
+
+#include "common/instant.h"
+
+#include <algorithm>
+
+namespace connector::core {
+
+// A ledger advances only to the earlier of both clocks: a host that runs ahead must not skip what has not happened yet for the
+// service, and one that lags must not be taken for the present. `skew` = service minus host.
+inline common::Instant earlier_clock(common::Instant host, common::Duration skew) {
+  return host + std::min(skew, common::Duration{0});
+}
+
+}  // namespace connector::core

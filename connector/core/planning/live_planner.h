@@ -1,0 +1,48 @@
+#pragma once
+
+// Which window a live lane reads next. Windows lie side by side, never cross a UTC midnight and never leave a gap; a lane that is
+// behind (downtime, a start in the past) reads wider ones instead of queueing more. A decision: no I/O, time is an argument.
+
+#include "common/instant.h"
+#include "connector/core/ledger/ledger.h"
+
+#include <variant>
+
+namespace connector::core {
+
+struct LivePlanOptions {
+  common::Duration every{60'000};
+  common::Duration delay{30'000};
+  common::Duration overlap{0};
+  common::Duration min_window{1'000};
+  common::Duration max_window{0};  // of the definition; 0: none known (a day bounds it anyway)
+};
+
+struct ReadWindow {
+  common::Interval window;
+  bool is_open = false;  // in the ledger, from an earlier page-by-page attempt: restart it at its first page
+};
+struct WaitUntil {
+  common::Instant instant;  // on the clock that `now` came from
+};
+using LivePlan = std::variant<ReadWindow, WaitUntil>;
+
+class LivePlanner {
+ public:
+  explicit LivePlanner(LivePlanOptions options) : options_(options) {}
+
+  // `now` is the earlier of host and service clock.
+  [[nodiscard]] LivePlan next(const Ledger& ledger, common::Instant now) const;
+
+  // The window held more than fits: plan parts of this length (not below min_window) …
+  void narrow(common::Duration part);
+  // … until windows of that length went well: each success doubles it.
+  void widen();
+  [[nodiscard]] bool can_split(const common::Interval& window) const { return window.length() > options_.min_window; }
+
+ private:
+  LivePlanOptions options_;
+  common::Duration width_{0};  // bound learnt from windows that were too full; 0: none
+};
+
+}  // namespace connector::core

@@ -1,0 +1,65 @@
+#include "connector/source/json_pointer.h"
+
+#include <charconv>
+#include <utility>
+
+namespace connector::source {
+
+using common::json::Object;
+using common::json::Value;
+
+std::vector<std::string> pointer_tokens(std::string_view pointer) {
+  std::vector<std::string> tokens;
+  for (std::size_t i = 0; i < pointer.size(); ++i) {
+    if (pointer[i] == '/') {
+      tokens.emplace_back();
+    } else if (!tokens.empty()) {
+      const bool escaped = pointer[i] == '~' && i + 1 < pointer.size() && (pointer[i + 1] == '0' || pointer[i + 1] == '1');
+      tokens.back() += escaped ? (pointer[++i] == '0' ? '~' : '/') : pointer[i];
+    }
+  }
+  return tokens;
+}
+
+void set_at(Object& body, std::string_view pointer, Value value) {
+  const std::vector<std::string> tokens = pointer_tokens(pointer);
+  if (tokens.empty()) return;
+  Object* parent = &body;
+  for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+    Value& child = (*parent)[tokens[i]];
+    if (!child.is_object()) child = Object();
+    parent = &child.get_object();
+  }
+  (*parent)[tokens.back()] = std::move(value);
+}
+
+const Value* find_at(const Value& value, std::string_view pointer) {
+  const Value* found = &value;
+  for (const std::string& token : pointer_tokens(pointer)) {
+    if (found->is_object()) {
+      found = found->get_object().if_contains(token);
+    } else if (found->is_array()) {
+      std::size_t index = 0;
+      const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), index);
+      const bool is_index = error == std::errc() && end == token.data() + token.size() && index < found->get_array().size();
+      found = is_index ? &found->get_array()[index] : nullptr;
+    } else {
+      found = nullptr;
+    }
+    if (found == nullptr) return nullptr;
+  }
+  return found;
+}
+
+void merge_over(Object& into, const Object& from) {
+  for (const auto& member : from) {
+    Value& target = into[member.key()];
+    if (target.is_object() && member.value().is_object()) {
+      merge_over(target.get_object(), member.value().get_object());
+    } else {
+      target = member.value();
+    }
+  }
+}
+
+}  // namespace connector::source

@@ -1,0 +1,192 @@
+#include "connector/source/lane.h"
+
+#include "connector/source/json_pointer.h"
+
+#include <algorithm>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <utility>
+
+namespace connector::source {
+
+namespace asio = boost::asio;
+
+using common::ErrorCode;
+using common::fail;
+using common::Result;
+
+bool needs_operator(ErrorCode code) {
+  return code == ErrorCode::kPermissionDenied || code == ErrorCode::kRequestRejected || code == ErrorCode::kCredentialsInvalid ||
+         code == ErrorCode::kUnauthorized || code == ErrorCode::kConfigInvalid || code == ErrorCode::kTooComplex ||
+         code == ErrorCode::kTopicUnusable;
+}
+
+Lane::Lane(StreamContext& stream, core::Lane lane) : stream_(stream), source_{.stream = stream.options.name, .lane = lane} {}
+
+asio::awaitable<bool> Lane::is_cancelled() const {
+  const auto state = co_await asio::this_coro::cancellation_state;
+  co_return state.cancelled() != asio::cancellation_type::none;
+}
+
+Lane::Awaited Lane::sleep(common::Duration duration) {
+  if (duration <= common::Duration{0}) co_return Result<void>{};
+  co_return co_await stream_.clock.sleep_for(duration);
+}
+
+double Lane::chance() {
+  return std::uniform_real_distribution<double>(0, 1)(stream_.random);
+}
+
+asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, SliceSpec spec) {
+  request.source = source_;
+  request.response_storage = stream_.publisher.take_spare_storage();
+  Result<core::ApiResponse> response = co_await stream_.api.send(std::move(request));
+  if (!response) co_return fail(response.error());
+  ReadPage page{.buffer = std::make_unique<std::string>(std::move(response->body)),
+                .headers = std::move(response->headers),
+                .read_at = stream_.clock.utc_now(),
+                .correlation_id = std::move(response->correlation_id)};
+  if (auto sliced = stream_.slicer.slice(spec, *page.buffer, page.sliced); !sliced) {
+    common::Error error = std::move(sliced.error());
+    if (!page.correlation_id.empty()) error.message += " (correlation id " + page.correlation_id + ")";
+    co_return fail(std::move(error));
+  }
+  stream_.metrics.page_read(source_, page.sliced.rows(), page.buffer->size());
+  co_return page;
+}
+
+asio::awaitable<Result<common::json::Value>> Lane::fetch_document(core::ApiRequest request) {
+  request.source = source_;
+  Result<core::ApiResponse> response = co_await stream_.api.send(std::move(request));
+  if (!response) co_return fail(response.error());
+  co_return common::json::parse(response->body);
+}
+
+asio::awaitable<Result<common::Instant>> Lane::fetch_availability() {
+  const JobSource& job = *stream_.definition.job;
+  core::ApiRequest request = RequestBuilder(job.availability).build(source_);
+  request.position = "availability";
+  Result<common::json::Value> document = co_await fetch_document(std::move(request));
+  if (!document) co_return fail(document.error());
+  const common::json::Value* date = find_at(*document, job.availability_date);
+  if (date == nullptr || !date->is_string()) {
+    co_return fail(ErrorCode::kMalformedResponse, "the availability answer has no text at " + job.availability_date);
+  }
+  Result<common::Instant> instant = common::parse_instant(std::string_view(date->get_string()));
+  if (instant) stream_.metrics.data_available_until(source_.stream, *instant);
+  co_return instant;
+}
+
+core::Page Lane::make_page(ReadPage& read, const core::Position& position, const common::Interval& window,
+                           core::RecordForm form) const {
+  core::Page page;
+  page.source = source_;
+  page.buffer = std::move(read.buffer);
+  page.form = form;
+  page.window = window;
+  page.read_at = read.read_at;
+  page.correlation_id = read.correlation_id;
+  page.position = describe(position);
+  return page;
+}
+
+void Lane::report_dead_letters(const core::Page& page) const {
+  if (page.dead_letters.empty()) return;
+  const core::DeadLetter& first = page.dead_letters.front();
+  stream_.logger.warn("records of a page cannot be published as such and go to the dead-letter topic",
+                      {{"stream", source_.stream.str()},
+                       {"lane", core::to_string(source_.lane)},
+                       {"window", common::format_interval(page.window)},
+                       {"position", page.position},
+                       {"records", static_cast<std::uint64_t>(page.dead_letters.size())},
+                       {"first_index", first.index},
+                       {"first_reason", first.reason},
+                       {"correlation_id", page.correlation_id}});
+}
+
+Lane::Awaited Lane::submit_changes(const common::Interval& window, std::vector<core::LedgerChange> changes) {
+  core::PageGroup group;
+  group.emplace_back();
+  group.back().source = source_;
+  group.back().window = window;
+  group.back().read_at = stream_.clock.utc_now();
+  group.back().changes = std::move(changes);
+  return submit(std::move(group));
+}
+
+Lane::Awaited Lane::submit(core::PageGroup group) {
+  // On a copy: a refused group must leave no trace.
+  core::Ledger changed = working_;
+  for (const core::Page& page : group) {
+    for (const core::LedgerChange& change : page.changes) {
+      if (auto applied = changed.apply(change); !applied) co_return applied;
+    }
+  }
+  working_ = std::move(changed);
+  unflushed_ = true;
+  co_return co_await stream_.publisher.submit(std::move(group));
+}
+
+Lane::Awaited Lane::flush() {
+  if (unflushed_) {
+    unflushed_ = false;
+    if (auto flushed = co_await stream_.publisher.flush(source_); !flushed) {
+      unflushed_ = true;
+      co_return flushed;
+    }
+  }
+  report_watermarks();
+  co_return Result<void>{};
+}
+
+void Lane::report_watermarks() {
+  stream_.metrics.complete_until(source_, stream_.publisher.committed(source_).complete_until());
+}
+
+Lane::Awaited Lane::start_ledger(common::Instant start) {
+  if (!working_.is_untouched() || working_.start() == start) co_return Result<void>{};
+  co_return co_await submit_changes({.start = start, .end = start}, {core::LaneStarted{start}});
+}
+
+void Lane::resynchronise() {
+  working_ = stream_.publisher.committed(source_);
+  unflushed_ = true;
+}
+
+void Lane::report_failure(const common::Error& error, const common::Interval& window, const core::Position& position,
+                          common::Duration wait) {
+  if (failing_.empty()) stream_.metrics.lane_failing(source_, true);
+  if (std::ranges::find(failing_, window) == failing_.end()) failing_.push_back(window);
+  common::LogLevel level = common::LogLevel::kWarn;
+  if (needs_operator(error.code)) {
+    // Once where it is seen, then only for those who look closely.
+    level = told_ == error.code ? common::LogLevel::kDebug : common::LogLevel::kError;
+    told_ = error.code;
+  }
+  stream_.logger.log(level, "a window could not be read and is tried again later",
+                     {{"stream", source_.stream.str()},
+                      {"lane", core::to_string(source_.lane)},
+                      {"window", window.empty() ? std::string() : common::format_interval(window)},
+                      {"position", describe(position)},
+                      {"error_code", common::to_string(error.code)},
+                      {"error", error.message},
+                      {"again_in", common::format_duration(wait)}});
+}
+
+void Lane::report_recovery(const common::Interval& window) {
+  if (std::erase(failing_, window) != 0 && failing_.empty()) report_well();
+}
+
+void Lane::report_recovery() {
+  if (failing_.empty()) return;
+  failing_.clear();
+  report_well();
+}
+
+void Lane::report_well() {
+  told_.reset();
+  stream_.metrics.lane_failing(source_, false);
+  stream_.logger.info("the lane reads again", {{"stream", source_.stream.str()}, {"lane", core::to_string(source_.lane)}});
+}
+
+}  // namespace connector::source

@@ -1,0 +1,110 @@
+#pragma once
+
+// What both lanes of a stream share: the definition and the ports, the working ledger (what was handed over, committed or not
+// yet), calls to the service, and how failures are told. Internal to connector/source.
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/result.h"
+#include "connector/core/planning/lane_backoff.h"
+#include "connector/core/ports/api.h"
+#include "connector/core/ports/metrics.h"
+#include "connector/core/ports/publisher.h"
+#include "connector/source/definition.h"
+#include "connector/source/options.h"
+#include "connector/source/page_slicer.h"
+#include "connector/source/pagination.h"
+#include "connector/source/request_template.h"
+#include "connector/source/resolved_start.h"
+
+#include <boost/asio/awaitable.hpp>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace connector::source {
+
+// One stream, as its lanes see it.
+struct StreamContext {
+  Definition definition;
+  StreamOptions options;
+  ResolvedStart start;
+  core::Api& api;
+  core::Publisher& publisher;
+  common::Clock& clock;
+  core::Metrics& metrics;
+  common::Logger logger;
+  std::size_t memory_bytes;
+  std::mt19937_64 random;
+  PageSlicer slicer;  // slicing never suspends, so the lanes share its memory
+};
+
+// A page that has arrived: the bytes, the slices into them, and what the answer said about itself.
+struct ReadPage {
+  std::unique_ptr<std::string> buffer;
+  SlicedPage sliced;
+  common::http::Headers headers;
+  common::Instant read_at;
+  std::string correlation_id;
+};
+
+class Lane {
+ public:
+  Lane(StreamContext& stream, core::Lane lane);
+
+ protected:
+  using Awaited = boost::asio::awaitable<common::Result<void>>;
+
+  boost::asio::awaitable<bool> is_cancelled() const;
+  Awaited sleep(common::Duration duration);
+  double chance();
+
+  // A page through the slicer; its storage comes from the publisher's spare.
+  boost::asio::awaitable<common::Result<ReadPage>> fetch_page(core::ApiRequest request, SliceSpec spec);
+  // A small answer as JSON.
+  boost::asio::awaitable<common::Result<common::json::Value>> fetch_document(core::ApiRequest request);
+  boost::asio::awaitable<common::Result<common::Instant>> fetch_availability();
+
+  // A page for the publisher around the bytes of an answer; its rows are still to be taken.
+  core::Page make_page(ReadPage& read, const core::Position& position, const common::Interval& window,
+                       core::RecordForm form) const;
+  void report_dead_letters(const core::Page& page) const;
+
+  // Applies to the working ledger and hands over.
+  Awaited submit_changes(const common::Interval& window, std::vector<core::LedgerChange> changes);
+  Awaited submit(core::PageGroup group);
+  // Everything handed over is committed; watermarks are reported.
+  Awaited flush();
+  void report_watermarks();
+
+  // Starts the lane's ledger at `start` if it has not begun yet and says otherwise.
+  Awaited start_ledger(common::Instant start);
+  // Forgets what was handed over but may have been dropped.
+  void resynchronise();
+
+  void report_failure(const common::Error& error, const common::Interval& window, const core::Position& position,
+                      common::Duration wait);
+  // `window` (or whatever failed) is read again; the lane is well when nothing is failing.
+  void report_recovery(const common::Interval& window);
+  void report_recovery();
+
+  StreamContext& stream_;
+  core::SourcePartition source_;
+  core::Ledger working_;
+
+ private:
+  void report_well();
+
+  std::vector<common::Interval> failing_;  // windows; the empty one stands for what is no window's
+  std::optional<common::ErrorCode> told_;  // the last failure that an operator must mend: told once
+  bool unflushed_ = true;
+};
+
+// What only an operator can mend: told once, retried slowly.
+bool needs_operator(common::ErrorCode code);
+
+}  // namespace connector::source

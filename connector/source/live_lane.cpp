@@ -1,0 +1,294 @@
+#include "connector/source/live_lane.h"
+
+#include "connector/core/planning/clocks.h"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <utility>
+
+namespace connector::source {
+
+namespace asio = boost::asio;
+
+using common::Error;
+using common::ErrorCode;
+using common::fail;
+using common::Interval;
+using common::Result;
+
+namespace {
+
+core::LivePlanOptions plan_options(const Definition& definition, const LiveOptions& live) {
+  return {.every = live.every,
+          .delay = live.delay,
+          .overlap = live.overlap,
+          .min_window = live.min_window,
+          .max_window = definition.max_window};
+}
+
+core::TotalUse total_use(const std::optional<Total>& total) {
+  if (!total || total->trust == TotalTrust::kNone) return core::TotalUse::kNone;
+  return total->trust == TotalTrust::kExact ? core::TotalUse::kExact : core::TotalUse::kApproximate;
+}
+
+}  // namespace
+
+// One window while it is read.
+struct LiveLane::Reading {
+  Reading(core::QueryPagingOptions options, Interval read, RowRule rule, std::size_t memory_bytes)
+      : window(read), paging(options, read), rows(read, rule, memory_bytes) {}
+
+  Interval window;
+  core::QueryPaging paging;
+  WindowRows rows;
+  core::PageGroup held;
+  std::vector<core::Position> next;  // of each page held: the position behind it
+  std::uint64_t held_bytes = 0;
+};
+
+LiveLane::LiveLane(StreamContext& stream)
+    : Lane(stream, core::Lane::kLive),
+      query_(*stream.definition.query),
+      planner_(plan_options(stream.definition, stream.options.live)),
+      page_size_(page_size_of(query_.pages, stream.options.page_size)) {
+  spec_.records = query_.records;
+  spec_.key = stream.definition.key;
+  spec_.start = stream.definition.start_pointer.value_or("");
+  spec_.end = stream.definition.end_pointer.value_or("");
+  spec_.open_while_absent = stream.definition.open_while_absent.value_or("");
+  scalars_.emplace(query_.pages, query_.total, std::string(), spec_);
+}
+
+core::QueryPagingOptions LiveLane::paging_options() const {
+  core::QueryPagingOptions options{.chain = chain_of(query_.pages),
+                                   .page_size = page_size_,
+                                   .total = total_use(query_.total),
+                                   .start_day = stream_.options.sync_match == SyncMatch::kStartDay,
+                                   .split_short = split_short_};
+  options.limits.memory_bytes = stream_.memory_bytes;
+  options.limits.min_window = stream_.options.live.min_window;
+  if (const auto* numbered = std::get_if<PageNumberPages>(&query_.pages)) {
+    options.first_page = numbered->first;
+    options.limits.max_depth = static_cast<std::uint64_t>(std::max<std::int64_t>(numbered->max_depth, 0));
+  }
+  return options;
+}
+
+Lane::Awaited LiveLane::run() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  resynchronise();
+  bool begun = false;
+  for (;;) {
+    if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
+    Result<void> done = begun ? co_await advance() : co_await begin();
+    if (done) {
+      begun = true;
+      continue;
+    }
+    if (done.error().code == ErrorCode::kCancelled || done.error().code == ErrorCode::kInternal) co_return done;
+    if (auto recovered = co_await recover(done.error()); !recovered) co_return recovered;
+  }
+}
+
+// Jobs read what lies behind the service's own guarantee, so the first live window begins there.
+Lane::Awaited LiveLane::begin() {
+  window_ = {};
+  position_ = core::AtStart{};
+  if (!working_.is_untouched()) co_return Result<void>{};
+  common::Instant start = stream_.start.instant;
+  if (stream_.definition.job && stream_.options.settle.enabled) {
+    Result<common::Instant> availability = co_await fetch_availability();
+    if (!availability) co_return fail(availability.error());
+    const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+    start = std::max(start, std::min(*availability, now));
+  }
+  auto started = co_await start_ledger(start);
+  if (started) report_recovery();
+  co_return started;
+}
+
+Lane::Awaited LiveLane::advance() {
+  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const core::LivePlan plan = planner_.next(working_, now);
+  if (const auto* wait = std::get_if<core::WaitUntil>(&plan)) {
+    window_ = {};
+    position_ = core::AtStart{};
+    stream_.metrics.windows_open(source_, working_.open().size());
+    if (auto flushed = co_await flush(); !flushed) co_return flushed;
+    report_recovery();
+    // At least a moment: the clocks may disagree by less than a millisecond.
+    co_return co_await sleep(std::max(wait->instant - now, common::Duration{1}));
+  }
+  co_return co_await read_window(std::get<core::ReadWindow>(plan));
+}
+
+Lane::Awaited LiveLane::recover(const Error& error) {
+  common::Duration wait = needs_operator(error.code) ? backoff_.slow() : backoff_.next(chance());
+  if (error.retry_after) wait = std::max<common::Duration>(wait, *error.retry_after);
+  report_failure(error, window_, position_, wait);
+  if (auto slept = co_await sleep(wait); !slept) co_return slept;
+  // What was handed over may have been dropped: only what is committed counts, once all of it is decided.
+  if (error.code == ErrorCode::kTopicUnusable) {
+    if (auto flushed = co_await stream_.publisher.flush(source_); !flushed && flushed.error().code == ErrorCode::kCancelled) {
+      co_return flushed;
+    }
+    resynchronise();
+  }
+  co_return Result<void>{};
+}
+
+Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
+  window_ = planned.window;
+  position_ = core::AtStart{};
+  stream_.metrics.windows_open(source_, working_.open().size() + (planned.is_open ? 0 : 1));
+  // It may have moved since: a page-numbered window starts again at its first page.
+  if (const auto* open = working_.find_open(planned.window);
+      open != nullptr && open->position != core::Position{core::AtStart{}}) {
+    if (auto restarted = co_await submit_changes(planned.window, {core::WindowRestarted{planned.window}}); !restarted) {
+      co_return restarted;
+    }
+    stream_.metrics.window_restarted(source_, "taken_up");
+  }
+
+  const bool start_day = stream_.options.sync_match == SyncMatch::kStartDay;
+  Reading reading(paging_options(), planned.window, start_day ? RowRule::kStartDay : RowRule::kOverlap, stream_.memory_bytes);
+  core::PagingAction action = reading.paging.begin();
+  for (;;) {
+    if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
+    if (auto* fetch = std::get_if<core::FetchPage>(&action)) {
+      if (!reading.next.empty()) reading.next.back() = fetch->at;
+      if (reading.paging.page_by_page()) {
+        if (auto handed = co_await hand_over_pages(reading); !handed) co_return handed;
+      }
+      const core::Position at = fetch->at;
+      action = co_await read_page(reading, at);
+    } else if (const auto* split = std::get_if<core::SplitInto>(&action)) {
+      planner_.narrow(split->part);
+      stream_.logger.info("a window holds too much, or less than it promises, and is read in parts",
+                          {{"stream", source_.stream.str()},
+                           {"lane", core::to_string(source_.lane)},
+                           {"window", common::format_interval(planned.window)},
+                           {"part", common::format_duration(split->part)}});
+      co_return co_await give_up_open(planned.window);
+    } else if (const auto* read = std::get_if<core::WindowRead>(&action)) {
+      co_return co_await complete(reading, read->is_short);
+    } else {
+      co_return fail(std::get<core::FailRead>(action).error);
+    }
+  }
+}
+
+asio::awaitable<core::PagingAction> LiveLane::read_page(Reading& reading, core::Position at) {
+  position_ = at;
+  RequestBuilder builder(query_.request, stream_.options.query);
+  builder.window(stream_.definition.window, reading.window);
+  if (stream_.options.sync_match == SyncMatch::kStartDay) builder.newest_first();
+  put_position(builder, query_.pages, at, page_size_);
+  core::ApiRequest request = std::move(builder).build(source_);
+  request.window = common::format_interval(reading.window);
+  request.position = describe(at);
+
+  Result<ReadPage> read = co_await fetch_page(std::move(request), spec_);
+  if (!read) co_return reading.paging.step(read.error());
+  core::PageFacts facts{.rows = read->sliced.rows(),
+                        .bytes = read->buffer->size(),
+                        .total = scalars_->total(read->sliced),
+                        .page_count = scalars_->page_count(read->sliced),
+                        .next = scalars_->next(read->sliced, read->headers)};
+  reading.held.push_back(make_page(*read, at, reading.window, core::RecordForm::kQuery));
+  reading.next.push_back(at);
+  const RowCounts counts = reading.rows.take(std::move(read->sliced), reading.held);
+  note_counts(counts);
+  report_dead_letters(reading.held.back());
+  // A page that only repeats others is not held; its place is kept, so that rows are found by page.
+  if (reading.held.back().records.empty() && reading.held.back().dead_letters.empty()) {
+    reading.held.back().buffer.reset();
+  } else {
+    reading.held_bytes += facts.bytes;
+  }
+  facts.distinct = reading.rows.distinct();
+  facts.held_bytes = reading.held_bytes;
+  facts.all_before_window = counts.all_before_window;
+  co_return reading.paging.step(facts);
+}
+
+void LiveLane::note_counts(const RowCounts& counts) {
+  if (counts.duplicates > 0) stream_.metrics.records_dropped(source_, "duplicate_in_window", counts.duplicates);
+  if (counts.outside > 0) stream_.metrics.records_dropped(source_, "outside_window", counts.outside);
+  if (counts.not_overlapping > 0 && !std::exchange(told_overlap_, true)) {
+    stream_.logger.warn(
+        "the service returns records that do not overlap the window asked for: it seems to match whole start days; "
+        "sync_match: start_day reads fewer records",
+        {{"stream", source_.stream.str()},
+         {"window", common::format_interval(window_)},
+         {"position", describe(position_)},
+         {"records", counts.not_overlapping}});
+  }
+}
+
+// The window cannot be held whole: what is here is committed with its positions, page by page.
+Lane::Awaited LiveLane::hand_over_pages(Reading& reading) {
+  if (working_.find_open(reading.window) == nullptr && !reading.held.empty()) {
+    if (auto opened = co_await submit_changes(reading.window, {core::WindowOpened{reading.window, core::AtStart{}}}); !opened) {
+      co_return opened;
+    }
+  }
+  for (std::size_t i = 0; i < reading.held.size(); ++i) {
+    core::Page page = std::move(reading.held[i]);
+    const std::uint64_t records = compact(page);
+    page.changes.emplace_back(core::PageRead{.window = reading.window,
+                                             .next = reading.next[i],
+                                             .records = records,
+                                             .page = working_.find_open(reading.window)->pages + 1});
+    core::PageGroup group;
+    group.push_back(std::move(page));
+    if (auto submitted = co_await submit(std::move(group)); !submitted) co_return submitted;
+  }
+  reading.rows.handed_over(reading.held.size());
+  reading.held.clear();
+  reading.next.clear();
+  reading.held_bytes = 0;
+  co_return Result<void>{};
+}
+
+Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
+  std::uint64_t records = 0;
+  for (core::Page& page : reading.held) records += compact(page);
+  std::erase_if(reading.held, [](const core::Page& page) { return page.buffer == nullptr; });
+  if (reading.held.empty()) {
+    core::Page only_ledger;
+    only_ledger.source = source_;
+    only_ledger.window = reading.window;
+    only_ledger.read_at = stream_.clock.utc_now();
+    reading.held.push_back(std::move(only_ledger));
+  }
+  const core::OpenWindow* open = working_.find_open(reading.window);
+  reading.held.back().changes.emplace_back(core::WindowCompleted{
+      .window = reading.window, .records = records, .is_short = is_short, .page = open == nullptr ? 0 : open->pages + 1});
+  if (auto submitted = co_await submit(std::move(reading.held)); !submitted) co_return submitted;
+
+  stream_.metrics.window_completed(source_, is_short);
+  stream_.metrics.windows_open(source_, working_.open().size());
+  report_watermarks();
+  if (is_short) {
+    stream_.logger.warn("a window is complete with fewer records than the service's total promised",
+                        {{"stream", source_.stream.str()},
+                         {"lane", core::to_string(source_.lane)},
+                         {"window", common::format_interval(reading.window)},
+                         {"records", records}});
+  }
+  // A total that stays wrong in the smallest window is no reason to cut every window to pieces: until one is whole again.
+  split_short_ = !is_short;
+  planner_.widen();
+  backoff_.reset();
+  report_recovery();
+  co_return Result<void>{};
+}
+
+// The parts are planned anew from the gap, whatever became of this attempt.
+Lane::Awaited LiveLane::give_up_open(const Interval& window) {
+  if (working_.find_open(window) == nullptr) co_return Result<void>{};
+  co_return co_await submit_changes(window, {core::WindowAbandoned{window}});
+}
+
+}  // namespace connector::source

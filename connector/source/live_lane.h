@@ -1,0 +1,44 @@
+#pragma once
+
+// The live lane of a stream: the query over short windows close to now, each published whole, in one group. Internal to
+// connector/source; started by StreamReader.
+
+#include "connector/core/planning/live_planner.h"
+#include "connector/core/planning/query_paging.h"
+#include "connector/source/lane.h"
+#include "connector/source/window_rows.h"
+
+namespace connector::source {
+
+class LiveLane final : public Lane {
+ public:
+  explicit LiveLane(StreamContext& stream);
+  Awaited run();
+
+ private:
+  struct Reading;
+
+  Awaited begin();
+  Awaited advance();
+  Awaited recover(const common::Error& error);
+  Awaited read_window(core::ReadWindow planned);
+  boost::asio::awaitable<core::PagingAction> read_page(Reading& reading, core::Position at);
+  Awaited hand_over_pages(Reading& reading);
+  Awaited complete(Reading& reading, bool is_short);
+  Awaited give_up_open(const common::Interval& window);
+  [[nodiscard]] core::QueryPagingOptions paging_options() const;
+  void note_counts(const RowCounts& counts);
+
+  const QuerySource& query_;
+  core::LivePlanner planner_;
+  core::LaneBackoff backoff_;
+  SliceSpec spec_;
+  std::optional<PageScalars> scalars_;
+  int page_size_;
+  bool split_short_ = true;  // cutting a window has not been in vain lately
+  bool told_overlap_ = false;
+  common::Interval window_{};  // being read, for the report
+  core::Position position_;
+};
+
+}  // namespace connector::source

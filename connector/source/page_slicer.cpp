@@ -1,0 +1,287 @@
+#include "connector/source/page_slicer.h"
+
+#include "common/http/message.h"
+
+#include <simdjson.h>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace connector::source {
+
+namespace dom = simdjson::dom;
+namespace ondemand = simdjson::ondemand;
+
+using common::ErrorCode;
+using common::fail;
+using common::Result;
+
+static_assert(common::http::kBodyPadding >= simdjson::SIMDJSON_PADDING);
+
+namespace {
+
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// Two passes over each byte, because neither alone is enough. On-demand finds the slices, but does not look into what it skips
+// (`01x`, a missing comma; a wrong bracket even shifts the slice). So each slice is parsed whole by the DOM parser, while it is
+// in the cache, and the key is read from there. After an error on-demand abandons its document, and touching that again
+// dereferences null: every error leaves this class's functions at once, before anything else is asked of the document.
+std::unexpected<common::Error> malformed(simdjson::error_code error, std::string_view what) {
+  return fail(ErrorCode::kMalformedResponse,
+              "the page is not valid JSON (" + std::string(what) + "): " + simdjson::error_message(error));
+}
+
+std::unexpected<common::Error> malformed(std::string_view what) {
+  return fail(ErrorCode::kMalformedResponse, "the page is not as the endpoint promises: " + std::string(what));
+}
+
+std::string escape_token(std::string_view key) {
+  std::string escaped;
+  escaped.reserve(key.size());
+  for (const char character : key) {
+    if (character == '~') {
+      escaped += "~0";
+    } else if (character == '/') {
+      escaped += "~1";
+    } else {
+      escaped += character;
+    }
+  }
+  return escaped;
+}
+
+bool is_inside(std::string_view pointer, std::string_view parent) {
+  return pointer.size() > parent.size() && pointer.starts_with(parent) && pointer[parent.size()] == '/';
+}
+
+std::optional<std::string> to_text(const dom::element& element) {
+  switch (element.type()) {
+    case dom::element_type::STRING:
+      return std::string(element.get_string().value_unsafe());
+    case dom::element_type::INT64:
+      return std::to_string(element.get_int64().value_unsafe());
+    case dom::element_type::UINT64:
+      return std::to_string(element.get_uint64().value_unsafe());
+    case dom::element_type::DOUBLE:
+      return std::to_string(element.get_double().value_unsafe());
+    case dom::element_type::BOOL:
+      return element.get_bool().value_unsafe() ? "true" : "false";
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<common::Instant> instant_at(const dom::element& record, const std::string& pointer) {
+  std::string_view text;
+  if (pointer.empty() || record.at_pointer(pointer).get_string().get(text) != simdjson::SUCCESS) return std::nullopt;
+  const auto instant = common::parse_instant(text);
+  return instant ? std::optional(*instant) : std::nullopt;
+}
+
+}  // namespace
+
+struct PageSlicer::Impl {
+  // A key whose text is not in the body as such (it was spelled with escapes); its bytes come to stand behind the body.
+  struct SideKey {
+    std::size_t record;
+    std::size_t offset;
+  };
+
+  ondemand::parser pages;
+  dom::parser values;
+  std::string side;
+  std::vector<SideKey> side_keys;
+  std::size_t last_count = 0;
+  std::uint64_t index = 0;
+  bool records_seen = false;
+
+  Impl() {
+    // A depth bound once set stays when the parser grows.
+    if (values.allocate(1U << 16U, kMaxNesting) != simdjson::SUCCESS) throw std::bad_alloc();
+  }
+
+  void reset(const SliceSpec& spec, SlicedPage& page) {
+    page.records.clear();
+    page.facts.clear();
+    page.dead_letters.clear();
+    page.wanted.assign(spec.wanted.size(), std::nullopt);
+    page.records.reserve(last_count);
+    side.clear();
+    side_keys.clear();
+    index = 0;
+    records_seen = false;
+  }
+
+  Result<void> slice(const SliceSpec& spec, std::string& body, SlicedPage& page) {
+    reset(spec, page);
+    if (body.capacity() - body.size() < simdjson::SIMDJSON_PADDING) body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+    const std::size_t mark = body.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+    const simdjson::padded_string_view text(body.data() + mark, body.size() - mark, body.capacity() - mark);
+    if (auto cut = cut_page(spec, text, page); !cut) {
+      page.records.clear();
+      page.facts.clear();
+      page.dead_letters.clear();
+      return cut;
+    }
+    last_count = page.records.size();
+    if (!side_keys.empty()) append_side_keys(body, page);
+    return {};
+  }
+
+  Result<void> cut_page(const SliceSpec& spec, simdjson::padded_string_view text, SlicedPage& page) {
+    ondemand::document document;
+    if (const auto error = pages.iterate(text).get(document)) return malformed(error, "at its start");
+    ondemand::json_type type{};
+    if (const auto error = document.type().get(type)) return malformed(error, "at its start");
+    if (spec.records.empty()) {
+      if (type != ondemand::json_type::array) return malformed("it is no array");
+      ondemand::array records;
+      if (const auto error = document.get_array().get(records)) return malformed(error, "at its start");
+      if (auto cut = cut_records(spec, records, page); !cut) return cut;
+    } else {
+      if (type != ondemand::json_type::object) return malformed("it is no object");
+      ondemand::object root;
+      if (const auto error = document.get_object().get(root)) return malformed(error, "at its start");
+      if (auto cut = cut_object(spec, root, std::string(), page); !cut) return cut;
+    }
+    // Only a whole document ends exactly here: on-demand itself says nothing about what follows the last bracket.
+    if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return malformed("something follows its end");
+    return {};
+  }
+
+  // `prefix` is the pointer of `object`.
+  Result<void> cut_object(const SliceSpec& spec, ondemand::object& object, const std::string& prefix, SlicedPage& page) {
+    for (auto item : object) {
+      ondemand::field field;
+      if (const auto error = std::move(item).get(field)) return malformed(error, "between members");
+      std::string_view key;
+      if (const auto error = field.unescaped_key().get(key)) return malformed(error, "in a member's name");
+      const std::string pointer = prefix + "/" + escape_token(key);
+      ondemand::value value = field.value();
+      if (auto cut = cut_member(spec, value, pointer, page); !cut) return cut;
+    }
+    return {};
+  }
+
+  Result<void> cut_member(const SliceSpec& spec, ondemand::value& value, const std::string& pointer, SlicedPage& page) {
+    ondemand::json_type type{};
+    if (const auto error = value.type().get(type)) return malformed(error, pointer);
+    if (pointer == spec.records && type == ondemand::json_type::array) {
+      if (std::exchange(records_seen, true)) return malformed("it has two arrays " + pointer);
+      ondemand::array records;
+      if (const auto error = value.get_array().get(records)) return malformed(error, pointer);
+      return cut_records(spec, records, page);
+    }
+    if (pointer == spec.records && type != ondemand::json_type::null) return malformed(pointer + " is no array");
+    if (is_inside(spec.records, pointer) && type == ondemand::json_type::object) {
+      ondemand::object object;
+      if (const auto error = value.get_object().get(object)) return malformed(error, pointer);
+      return cut_object(spec, object, pointer, page);
+    }
+    dom::element element;
+    std::string_view text;
+    if (auto parsed = parse_whole(value, pointer, text, element); !parsed) return parsed;
+    take_wanted(spec, element, pointer, page);
+    return {};
+  }
+
+  Result<void> parse_whole(ondemand::value& value, std::string_view what, std::string_view& text, dom::element& element) {
+    if (const auto error = simdjson::to_json_string(value).get(text)) return malformed(error, what);
+    // The bytes behind the slice are the rest of the page and its padding, so that nothing is copied.
+    if (const auto error = values.parse(text.data(), text.size(), false).get(element)) return malformed(error, what);
+    return {};
+  }
+
+  static void take_wanted(const SliceSpec& spec, const dom::element& element, const std::string& pointer, SlicedPage& page) {
+    for (std::size_t i = 0; i < spec.wanted.size(); ++i) {
+      if (page.wanted[i]) continue;
+      if (spec.wanted[i] == pointer) {
+        page.wanted[i] = to_text(element);
+      } else if (is_inside(spec.wanted[i], pointer)) {
+        dom::element inner;
+        if (element.at_pointer(std::string_view(spec.wanted[i]).substr(pointer.size())).get(inner) == simdjson::SUCCESS) {
+          page.wanted[i] = to_text(inner);
+        }
+      }
+    }
+  }
+
+  Result<void> cut_records(const SliceSpec& spec, ondemand::array& records, SlicedPage& page) {
+    for (auto item : records) {
+      ondemand::value value;
+      if (const auto error = std::move(item).get(value))
+        return malformed(error, "between records, at record " + std::to_string(index));
+      std::string_view text;
+      dom::element element;
+      if (const auto error = simdjson::to_json_string(value).get(text))
+        return malformed(error, "record " + std::to_string(index));
+      if (const auto error = values.parse(text.data(), text.size(), false).get(element)) {
+        return malformed(error, "record " + std::to_string(index));
+      }
+      take_record(spec, text, element, page);
+      ++index;
+    }
+    return {};
+  }
+
+  void take_record(const SliceSpec& spec, std::string_view text, const dom::element& element, SlicedPage& page) {
+    if (!element.is_object()) {
+      page.dead_letters.push_back(
+          {.reason = "not_an_object", .detail = "a record must be a JSON object", .key = {}, .bytes = text, .index = index});
+      return;
+    }
+    std::string_view key;
+    if (element.at_pointer(spec.key).get_string().get(key) != simdjson::SUCCESS || key.empty()) {
+      page.dead_letters.push_back(
+          {.reason = "no_key", .detail = "no text at " + spec.key, .key = {}, .bytes = text, .index = index});
+      return;
+    }
+    // `key` lives in the parser. The same bytes stand in the record, unless they were written with escapes.
+    const void* found = ::memmem(text.data(), text.size(), key.data(), key.size());
+    if (found != nullptr) {
+      key = text.substr(static_cast<std::size_t>(static_cast<const char*>(found) - text.data()), key.size());
+    } else {
+      side_keys.push_back({.record = page.records.size(), .offset = side.size()});
+      side.append(key);
+      key = std::string_view(nullptr, key.size());
+    }
+    page.records.push_back({.key = key, .value = text});
+    if (!spec.start.empty() || !spec.end.empty() || !spec.open_while_absent.empty()) {
+      if (page.facts.capacity() < page.records.capacity()) page.facts.reserve(page.records.capacity());
+      page.facts.push_back(
+          {.start = instant_at(element, spec.start), .end = instant_at(element, spec.end), .open = is_open(spec, element)});
+    }
+  }
+
+  static bool is_open(const SliceSpec& spec, const dom::element& record) {
+    if (spec.open_while_absent.empty()) return false;
+    dom::element found;
+    return record.at_pointer(spec.open_while_absent).get(found) != simdjson::SUCCESS || found.is_null();
+  }
+
+  // Every view is taken along to a longer body.
+  void append_side_keys(std::string& body, SlicedPage& page) const {
+    std::string longer;
+    longer.reserve(body.size() + side.size() + simdjson::SIMDJSON_PADDING);
+    longer.append(body).append(side);
+    const auto moved = [&](std::string_view view) {
+      return view.data() == nullptr ? view : std::string_view(longer.data() + (view.data() - body.data()), view.size());
+    };
+    for (core::RecordSlice& record : page.records) record = {.key = moved(record.key), .value = moved(record.value)};
+    for (core::DeadLetter& letter : page.dead_letters) letter.bytes = moved(letter.bytes);
+    for (const SideKey& key : side_keys) {
+      core::RecordSlice& record = page.records[key.record];
+      record.key = std::string_view(longer.data() + body.size() + key.offset, record.key.size());
+    }
+    body = std::move(longer);
+  }
+};
+
+PageSlicer::PageSlicer() : impl_(std::make_unique<Impl>()) {}
+PageSlicer::~PageSlicer() = default;
+
+Result<void> PageSlicer::slice(const SliceSpec& spec, std::string& body, SlicedPage& page) {
+  return impl_->slice(spec, body, page);
+}
+
+}  // namespace connector::source

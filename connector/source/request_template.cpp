@@ -1,0 +1,77 @@
+#include "connector/source/request_template.h"
+
+#include "common/http/message.h"
+#include "connector/source/json_pointer.h"
+
+#include <utility>
+
+namespace connector::source {
+
+namespace {
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+}  // namespace
+
+RequestBuilder::RequestBuilder(const RequestTemplate& request, const common::json::Object& user_query) : RequestBuilder(request) {
+  merge_over(body_, user_query);
+}
+
+RequestBuilder::RequestBuilder(const RequestTemplate& request) : body_(request.body) {
+  request_.method = request.method;
+  request_.path = request.path;
+}
+
+RequestBuilder& RequestBuilder::window(const WindowPlaces& places, const common::Interval& window) {
+  if (const auto* one = std::get_if<IntervalPlace>(&places)) return put(one->place, common::format_interval(window));
+  const auto& two = std::get<FromToPlaces>(places);
+  return put(two.from, common::format_instant(window.start)).put(two.to, common::format_instant(window.end));
+}
+
+RequestBuilder& RequestBuilder::put(const Place& place, std::string value) {
+  std::visit(Overloaded{[&](const InBody& in) { set_at(body_, in.pointer, common::json::Value(value)); },
+                        [&](const InQuery& in) { request_.query.emplace_back(in.name, std::move(value)); },
+                        [&](const InHeader& in) { request_.headers.add(in.name, std::move(value)); }},
+             place);
+  return *this;
+}
+
+RequestBuilder& RequestBuilder::put(const Place& place, std::int64_t value) {
+  if (const auto* in = std::get_if<InBody>(&place)) {
+    set_at(body_, in->pointer, value);
+    return *this;
+  }
+  return put(place, std::to_string(value));
+}
+
+RequestBuilder& RequestBuilder::job(const core::JobId& job) {
+  constexpr std::string_view kPlaceholder = "{job}";
+  if (const auto at = request_.path.find(kPlaceholder); at != std::string::npos) {
+    request_.path.replace(at, kPlaceholder.size(), common::http::percent_encode(job.str()));
+  }
+  return *this;
+}
+
+RequestBuilder& RequestBuilder::follow(std::string url) {
+  request_.path = std::move(url);
+  request_.query.clear();
+  return *this;
+}
+
+RequestBuilder& RequestBuilder::newest_first() {
+  if (body_.contains("order")) body_["order"] = "desc";
+  return *this;
+}
+
+core::ApiRequest RequestBuilder::build(core::SourcePartition source) && {
+  request_.source = std::move(source);
+  const bool takes_body = request_.method == common::http::Method::kPost || request_.method == common::http::Method::kPut ||
+                          request_.method == common::http::Method::kPatch;
+  if (takes_body || !body_.empty()) request_.body = common::json::serialize(body_);
+  return std::move(request_);
+}
+
+}  // namespace connector::source

@@ -1,0 +1,68 @@
+#include "connector/source/sample.h"
+
+#include "connector/core/planning/query_paging.h"
+#include "connector/source/page_slicer.h"
+#include "connector/source/pagination.h"
+#include "connector/source/request_template.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace connector::source {
+
+using common::ErrorCode;
+using common::fail;
+using common::Result;
+
+boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, const StreamOptions& options, core::Api& api,
+                                              common::Interval interval, std::size_t max_records) {
+  if (!definition.query) {
+    co_return fail(ErrorCode::kConfigInvalid, "definition " + definition.name + " has no query to take a sample with");
+  }
+  const QuerySource& query = *definition.query;
+  SliceSpec spec{.records = query.records, .key = definition.key};
+  const PageScalars scalars(query.pages, query.total, std::string(), spec);
+  const auto wanted = static_cast<int>(std::min<std::size_t>(max_records, std::numeric_limits<int>::max()));
+  const int size = std::min(page_size_of(query.pages, options.page_size), std::max(wanted, 1));
+  core::QueryPagingOptions paging_options{.chain = chain_of(query.pages), .page_size = size};
+  if (const auto* numbered = std::get_if<PageNumberPages>(&query.pages)) paging_options.first_page = numbered->first;
+  paging_options.limits.memory_bytes = std::numeric_limits<std::uint64_t>::max();
+  core::QueryPaging paging(paging_options, interval);
+  PageSlicer slicer;
+  Sample sampled;
+
+  core::PagingAction action = paging.begin();
+  while (sampled.records.size() < max_records) {
+    const auto* fetch = std::get_if<core::FetchPage>(&action);
+    if (fetch == nullptr) {
+      if (auto* failed = std::get_if<core::FailRead>(&action)) co_return fail(std::move(failed->error));
+      break;
+    }
+    RequestBuilder builder(query.request, options.query);
+    builder.window(definition.window, interval);
+    put_position(builder, query.pages, fetch->at, size);
+    core::ApiRequest request = std::move(builder).build({.stream = options.name, .lane = core::Lane::kLive});
+    request.window = common::format_interval(interval);
+    request.position = describe(fetch->at);
+    Result<core::ApiResponse> response = co_await api.send(std::move(request));
+    if (!response) co_return fail(std::move(response.error()));
+    ++sampled.pages;
+    SlicedPage page;
+    if (auto sliced = slicer.slice(spec, response->body, page); !sliced) co_return fail(std::move(sliced.error()));
+    sampled.total = scalars.total(page);
+    sampled.without_key += page.dead_letters.size();
+    for (const core::RecordSlice& record : page.records) {
+      if (sampled.records.size() == max_records) break;
+      sampled.records.push_back({.key = std::string(record.key), .value = std::string(record.value)});
+    }
+    // No window is bounded here, so every page counts as new: only its emptiness or its last cursor ends the sample.
+    core::PageFacts facts{.rows = page.rows(), .bytes = response->body.size()};
+    facts.distinct = sampled.records.size() + sampled.without_key;
+    facts.next = scalars.next(page, response->headers);
+    action = paging.step(facts);
+  }
+  co_return sampled;
+}
+
+}  // namespace connector::source

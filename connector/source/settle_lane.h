@@ -1,0 +1,47 @@
+#pragma once
+
+// The settle lane of a stream: asynchronous jobs over windows behind the service's availability date. Several jobs at once, each
+// a coroutine that a JobPolicy leads. Internal to connector/source; started by StreamReader.
+
+#include "connector/core/planning/job_policy.h"
+#include "connector/core/planning/settle_planner.h"
+#include "connector/source/lane.h"
+#include "connector/source/task_group.h"
+#include "connector/source/window_rows.h"
+
+namespace connector::source {
+
+class SettleLane final : public Lane {
+ public:
+  explicit SettleLane(StreamContext& stream);
+  Awaited run();
+
+ private:
+  struct Job;
+  struct Crew;
+
+  Awaited run_crew();
+  Awaited dispatch(Crew& crew);
+  boost::asio::awaitable<void> watch_availability(Crew& crew);
+  boost::asio::awaitable<void> run_job(Crew& crew, common::Interval window, core::Position position);
+  Awaited read_window(Job& job);
+
+  Awaited submit_job(Job& job);
+  Awaited poll_job(Job& job, common::Duration wait);
+  Awaited read_results(Job& job, const core::ReadResults& action);
+  Awaited restart_job(Job& job, core::RestartJob action);
+  Awaited split_job(Job& job, core::SplitJob action);
+  Awaited cancel_job(const core::JobId& job);
+  void step(Job& job, const core::JobEvent& event);
+  void step_failed(Job& job, const common::Error& error, const core::Position& position);
+  core::ApiRequest request_for(RequestBuilder builder, const Job& job) const;
+
+  const JobSource& job_;
+  SliceSpec spec_;
+  std::optional<PageScalars> scalars_;
+  int page_size_;
+  core::LaneBackoff backoff_;
+  std::optional<common::Instant> availability_;  // the newest answer
+};
+
+}  // namespace connector::source

@@ -1,0 +1,85 @@
+#include "connector/source/window_rows.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace connector::source {
+
+namespace {
+
+// The place of a row that was seen but not published.
+constexpr std::uint32_t kNowhere = std::numeric_limits<std::uint32_t>::max();
+
+// A quarter of the memory may go to the keys.
+std::size_t max_keys(std::size_t memory_bytes) {
+  return std::max<std::size_t>(memory_bytes / 4 / core::WindowKeys::kBytesPerKey, 1024);
+}
+
+}  // namespace
+
+WindowRows::WindowRows(common::Interval window, RowRule rule, std::size_t memory_bytes)
+    : window_(window), rule_(rule), keys_(max_keys(memory_bytes)) {}
+
+bool WindowRows::is_outside(const RecordFacts& facts) const {
+  return rule_ == RowRule::kStartDay && facts.start && !window_.contains(*facts.start);
+}
+
+bool WindowRows::is_not_overlapping(const RecordFacts& facts) const {
+  if (rule_ != RowRule::kOverlap || !facts.start) return false;
+  return *facts.start >= window_.end || (facts.end && *facts.end < window_.start);
+}
+
+RowCounts WindowRows::take(SlicedPage sliced, core::PageGroup& held) {
+  core::Page& page = held.back();
+  const auto number = first_held_ + static_cast<std::uint32_t>(held.size() - 1);
+  RowCounts counts;
+  bool any_dated = false;
+  bool all_before = true;
+  page.records.reserve(sliced.records.size());
+
+  for (std::size_t i = 0; i < sliced.records.size(); ++i) {
+    const core::RecordSlice& record = sliced.records[i];
+    const RecordFacts facts = sliced.facts.empty() ? RecordFacts{} : sliced.facts[i];
+    if (facts.start) {
+      any_dated = true;
+      all_before = all_before && *facts.start < window_.start;
+    }
+    const bool outside = is_outside(facts);
+    const core::RowPlace place{.page = number, .record = outside ? kNowhere : static_cast<std::uint32_t>(page.records.size())};
+    const core::RowSeen seen = keys_.see(record.key, record.value, facts.open, place);
+    if (outside) {
+      ++counts.outside;
+      continue;
+    }
+    if (seen.verdict == core::RowVerdict::kSame || seen.verdict == core::RowVerdict::kPoorer) {
+      ++counts.duplicates;
+      continue;
+    }
+    if (seen.verdict == core::RowVerdict::kReplaces && seen.earlier.record != kNowhere && seen.earlier.page >= first_held_) {
+      held[seen.earlier.page - first_held_].records[seen.earlier.record].value = {};
+      ++counts.duplicates;
+    }
+    if (is_not_overlapping(facts)) ++counts.not_overlapping;
+    page.records.push_back(record);
+  }
+  for (core::DeadLetter& letter : sliced.dead_letters) {
+    // No key tells two of them apart: the same bytes are the same dead letter.
+    const core::RowSeen seen = keys_.see(letter.bytes, letter.bytes, false, {.page = number, .record = kNowhere});
+    if (seen.verdict == core::RowVerdict::kNew) {
+      page.dead_letters.push_back(std::move(letter));
+    } else {
+      ++counts.duplicates;
+    }
+  }
+  counts.all_before_window = any_dated && all_before;
+  return counts;
+}
+
+std::uint64_t compact(core::Page& page) {
+  std::erase_if(page.records, [](const core::RecordSlice& record) { return record.value.empty(); });
+  if (page.records.empty() && page.dead_letters.empty()) page.buffer.reset();
+  return page.records.size();
+}
+
+}  // namespace connector::source

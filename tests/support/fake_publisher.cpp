@@ -1,0 +1,69 @@
+#include "tests/support/fake_publisher.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/cancellation_type.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <utility>
+
+namespace tests::support {
+
+namespace asio = boost::asio;
+
+using connector::core::Ledger;
+using connector::core::Page;
+using connector::core::PageGroup;
+using connector::core::SourcePartition;
+
+asio::awaitable<common::Result<void>> FakePublisher::submit(PageGroup group) {
+  if (hang) {
+    asio::steady_timer never(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    co_await never.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return common::fail(common::ErrorCode::kCancelled, "submit cancelled");
+  }
+  if (on_submit) {
+    if (auto refused = on_submit(group)) co_return common::fail(std::move(*refused));
+  }
+  ++transactions;
+  for (const Page& page : group) {
+    Ledger& ledger = ledgers[page.source];
+    for (const auto& change : page.changes) {
+      if (auto applied = ledger.apply(change); !applied) contradictions.push_back(applied.error().message);
+    }
+    for (const auto& record : page.records) {
+      records.push_back({.key = std::string(record.key),
+                         .value = std::string(record.value),
+                         .window = common::format_interval(page.window),
+                         .transaction = transactions});
+    }
+    for (const auto& letter : page.dead_letters) dead_letters.push_back(letter.reason + "@" + std::to_string(letter.index));
+  }
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  co_return common::Result<void>{};
+}
+
+asio::awaitable<common::Result<void>> FakePublisher::flush(SourcePartition /*source*/) {
+  ++flushes;
+  co_return common::Result<void>{};
+}
+
+const Ledger& FakePublisher::committed(const SourcePartition& source) const {
+  static const Ledger kNone;
+  const auto found = ledgers.find(source);
+  return found == ledgers.end() ? kNone : found->second;
+}
+
+std::vector<std::string> FakePublisher::keys() const {
+  std::vector<std::string> keys;
+  for (const PublishedRecord& record : records) keys.push_back(record.key);
+  return keys;
+}
+
+std::size_t FakePublisher::times(const std::string& key) const {
+  return static_cast<std::size_t>(std::ranges::count(records, key, &PublishedRecord::key));
+}
+
+}  // namespace tests::support
