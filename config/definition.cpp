@@ -150,6 +150,9 @@ void read_request(Section request, source::RequestTemplate& out, Need need, cons
 
 source::Pages read_pages(Section pages, Method method) {
   enum class Kind : std::uint8_t { kNone, kPageNumber, kCursor, kNextUri };
+  if (!pages.given()) {
+    return source::NoPages{};  // said already
+  }
   Kind kind = Kind::kNone;
   if (!pages.given("kind")) {
     pages.problem("kind", "is missing (allowed: none, page-number, cursor, next-uri; it is required)");
@@ -214,6 +217,9 @@ source::Pages read_pages(Section pages, Method method) {
 }
 
 void read_window(Section window, const std::optional<Method>& method, Definition& definition) {
+  if (!window.given()) {
+    return;  // said already
+  }
   const bool interval = window.given("interval");
   const bool span = window.given("from") || window.given("to");
   if (interval && span) {
@@ -235,6 +241,9 @@ void read_window(Section window, const std::optional<Method>& method, Definition
 }
 
 void read_query(Section query, source::QuerySource& out) {
+  if (!query.given()) {
+    return;  // said already
+  }
   read_request(query.section("request", Need::kRequired), out.request, query.given("request") ? Need::kRequired : Need::kOptional,
                {});
   read_records(query, out.records);
@@ -256,6 +265,9 @@ void read_query(Section query, source::QuerySource& out) {
 }
 
 void read_job(Section job, source::JobSource& out) {
+  if (!job.given()) {
+    return;  // said already
+  }
   read_request(job.section("request", Need::kRequired), out.submit, job.given("request") ? Need::kRequired : Need::kOptional, {});
   // The usual addresses, unless the definition says others.
   out.status = {.method = Method::kGet, .path = out.submit.path + "/{job}", .body = {}};

@@ -55,7 +55,7 @@ void read_oauth(Section oauth, GenesysOptions& options) {
   } else {
     for (const std::string_view key : {"refresh_token", "token_store"}) {
       if (oauth.given(key)) {
-        oauth.scope().problem(oauth.mark(key), oauth.path(key), "***",
+        oauth.scope().problem(oauth.mark(key), oauth.path(key), "",
                               "has no effect with grant client_credentials (allowed: grant: refresh_token, or leave it out)");
       }
     }

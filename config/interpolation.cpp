@@ -105,7 +105,8 @@ common::Result<Interpolated> interpolate(std::string_view text, const std::map<s
     if (reference.starts_with("env:")) {
       put = put_variable(reference.substr(4), environment, result);
     } else if (reference.starts_with("file:")) {
-      const std::string path = resolve_path(directory, std::string(reference.substr(5)));
+      const std::string given(reference.substr(5));
+      const std::string path = given.empty() ? given : resolve_path(directory, given);
       put = put_file(path, read_file, result);
       if (rest.size() == text.size() && end + 1 == rest.size()) {
         result.whole_file = path;

@@ -175,6 +175,14 @@ void read_topics(Section topics, const connector::core::ConnectorName& name, con
 
 }  // namespace
 
+std::vector<std::string_view> refused_librdkafka_properties() {
+  std::vector<std::string_view> names;
+  for (const auto& property : kRefused) {
+    names.push_back(property.name);
+  }
+  return names;
+}
+
 void read_topic_settings(Section topic, std::string_view default_name, connector::core::TopicSettings& settings) {
   topic.text("name", settings.name, {.check = check_topic, .unset = default_name});
   topic.integer("partitions", settings.partitions, {.min = 1, .max = 10'000, .unset = "(the default)"});

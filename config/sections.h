@@ -6,16 +6,21 @@
 
 #include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace config {
 
 void read_genesys(Section genesys, connector::genesys::GenesysOptions& options);
 void read_kafka(Section kafka, const connector::core::ConnectorName& name, connector::kafka::KafkaOptions& options);
-void read_streams(Section root, const std::map<std::string, connector::source::Definition>& definitions, Config& config);
+void read_streams(Section& root, const std::map<std::string, connector::source::Definition>& definitions, Config& config);
 // {name, partitions, replication_factor, config}.
 void read_topic_settings(Section topic, std::string_view default_name, connector::core::TopicSettings& settings);
 // The files under `definitions:`, over those that are there.
 void read_definitions(Section& root, std::map<std::string, connector::source::Definition>& definitions);
+
+// What kafka.librdkafka does not take: other keys or the guarantees own it.
+std::vector<std::string_view> refused_librdkafka_properties();
 
 // The name a stream's topic gets.
 std::string effective_topic(const connector::source::StreamOptions& stream, const Config& config);

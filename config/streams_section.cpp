@@ -100,17 +100,16 @@ void read_live(Section live, const Definition* definition, connector::source::Li
   live.duration("every", options.every, {.min = 100ms, .max = kDay});
   live.duration("delay", options.delay, {.min = 0ms, .max = kDay});
   live.duration("overlap", options.overlap, {.min = 0ms, .max = kDay});
-  const bool given_min = live.duration("min_window", options.min_window, {.min = 1ms, .max = kDay});
+  options.min_window = std::min(options.min_window, options.every);  // the default follows a shorter `every`
+  live.duration("min_window", options.min_window, {.min = 1ms, .max = kDay});
   const auto every = common::format_duration(options.every);
   if (options.overlap >= options.every) {
     live.problem(live.given("overlap") ? "overlap" : "every", "overlap (" + common::format_duration(options.overlap) +
                                                                   ") must be below every (" + every +
                                                                   "), or no window gets further than the one before");
   }
-  if (given_min && options.min_window > options.every) {
+  if (options.min_window > options.every) {
     live.problem("min_window", "min_window must not be above every (" + every + ")");
-  } else {
-    options.min_window = std::min(options.min_window, options.every);
   }
   if (definition != nullptr && definition->max_window > common::Duration{0} &&
       options.every + options.overlap > definition->max_window) {
@@ -344,6 +343,9 @@ void check_topics(const Section& streams, const Config& config) {
     const std::string topic = effective_topic(stream, config);
     const std::string path = streams.path(stream.name.str());
     const Mark where = streams.mark(stream.name.str());
+    if (check_name(stream.name.str(), kLongestStreamName)) {
+      continue;  // said already
+    }
     if (const auto wrong = check_topic(topic)) {
       streams.scope().problem(where, path + ".topic", topic, *wrong);
       continue;
@@ -409,7 +411,7 @@ void read_definitions(Section& root, std::map<std::string, Definition>& definiti
   }
 }
 
-void read_streams(Section root, const std::map<std::string, Definition>& definitions, Config& config) {
+void read_streams(Section& root, const std::map<std::string, Definition>& definitions, Config& config) {
   Section streams = root.section("streams", Need::kRequired);
   root.scope().known.insert("streams.*");
   if (streams.given() && streams.members().empty()) {

@@ -1,0 +1,238 @@
+// load_definition: what a stream definition says, and what is wrong with one.
+
+#include "tests/unit/config/support.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace config::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+namespace source = connector::source;
+
+TEST(BuiltInDefinition, AreAllWithoutProblems) {
+  EXPECT_THAT(built_in_definition_texts(), SizeIs(1));
+  for (const auto& [name, text] : built_in_definition_texts()) {
+    const LoadedDefinition loaded = load_definition(text, name);
+    EXPECT_EQ(problems_text(loaded.problems), "");
+    EXPECT_EQ(loaded.definition.name, name);
+  }
+}
+
+TEST(BuiltInDefinition, ConversationDetailsDescribesTheQuery) {
+  const auto definition = built_in_definitions().at("conversation-details");
+
+  EXPECT_EQ(definition.key, "/conversationId");
+  EXPECT_EQ(definition.open_while_absent, "/conversationEnd");
+  EXPECT_EQ(definition.start_pointer, "/conversationStart");
+  EXPECT_EQ(definition.end_pointer, "/conversationEnd");
+  EXPECT_THAT(definition.job_only, ElementsAre("/participants/*/attributes"));
+  EXPECT_THAT(definition.permissions, ElementsAre("analytics:conversationDetail:view", "analytics:agentConversationDetail:view"));
+  EXPECT_EQ(std::get<source::InBody>(std::get<source::IntervalPlace>(definition.window).place).pointer, "/interval");
+  EXPECT_EQ(definition.max_window, 7 * 24h);
+  ASSERT_TRUE(definition.query);
+  const auto& query = *definition.query;
+  EXPECT_EQ(query.request.method, common::http::Method::kPost);
+  EXPECT_EQ(query.request.path, "/api/v2/analytics/conversations/details/query");
+  EXPECT_EQ(common::json::serialize(query.request.body), R"({"order":"asc","orderBy":"conversationStart"})");
+  EXPECT_EQ(query.records, "/conversations");
+  EXPECT_EQ(query.total->pointer, "/totalHits");
+  EXPECT_EQ(query.total->trust, source::TotalTrust::kApproximate);
+  const auto& pages = std::get<source::PageNumberPages>(query.pages);
+  EXPECT_EQ(std::get<source::InBody>(pages.number).pointer, "/paging/pageNumber");
+  EXPECT_EQ(std::get<source::InBody>(*pages.size).pointer, "/paging/pageSize");
+  EXPECT_EQ(pages.first, 1);
+  EXPECT_EQ(pages.max_size, 100);
+  EXPECT_EQ(pages.max_depth, 100'000);
+}
+
+TEST(BuiltInDefinition, ConversationDetailsDescribesTheJob) {
+  const auto definition = built_in_definitions().at("conversation-details");
+
+  ASSERT_TRUE(definition.job);
+  const auto& job = *definition.job;
+  EXPECT_EQ(job.submit.path, "/api/v2/analytics/conversations/details/jobs");
+  EXPECT_EQ(common::json::serialize(job.submit.body), R"({"startOfDayIntervalMatching":true})");
+  EXPECT_EQ(job.status.method, common::http::Method::kGet);
+  EXPECT_EQ(job.status.path, "/api/v2/analytics/conversations/details/jobs/{job}");
+  EXPECT_EQ(job.results.path, "/api/v2/analytics/conversations/details/jobs/{job}/results");
+  EXPECT_EQ(job.cancel.method, common::http::Method::kDelete);
+  EXPECT_EQ(job.cancel.path, "/api/v2/analytics/conversations/details/jobs/{job}");
+  EXPECT_EQ(job.availability.path, "/api/v2/analytics/conversations/details/jobs/availability");
+  EXPECT_EQ(job.availability_date, "/dataAvailabilityDate");
+  const auto& pages = std::get<source::CursorPages>(job.pages);
+  ASSERT_THAT(pages.next_from, SizeIs(1));
+  EXPECT_EQ(std::get<source::InBody>(pages.next_from[0]).pointer, "/cursor");
+  EXPECT_EQ(std::get<source::InQuery>(pages.next_to).name, "cursor");
+  EXPECT_EQ(std::get<source::InQuery>(*pages.size).name, "pageSize");
+  EXPECT_EQ(pages.max_size, 1000);
+}
+
+std::string definition_with(const std::string& window, const std::string& query, const std::string& rest = "") {
+  return "name: x\nkey: /id\nwindow: " + window + "\nquery: " + query + "\n" + rest;
+}
+const std::string kInterval = "{interval: {body: /interval}}";
+std::string query_with(const std::string& pages, const std::string& request = "{method: POST, path: /q}") {
+  return "{request: " + request + ", records: /r, pages: " + pages + "}";
+}
+
+TEST(Definition, ReadsFromAndToPlacesAndHeaders) {
+  const auto loaded = load_definition(
+      definition_with("{from: {query: from}, to: {query: to}, max: 1d}",
+                      query_with("{kind: cursor, next_from: [{body: /next}, {header: X-Next}], next_to: {header: X-Cursor}}",
+                                 "{method: GET, path: /q}")),
+      "d.yaml");
+
+  ASSERT_EQ(problems_text(loaded.problems), "");
+  const auto& window = std::get<source::FromToPlaces>(loaded.definition.window);
+  EXPECT_EQ(std::get<source::InQuery>(window.from).name, "from");
+  EXPECT_EQ(std::get<source::InQuery>(window.to).name, "to");
+  EXPECT_EQ(loaded.definition.max_window, 24h);
+  const auto& pages = std::get<source::CursorPages>(loaded.definition.query->pages);
+  ASSERT_THAT(pages.next_from, SizeIs(2));
+  EXPECT_EQ(std::get<source::InHeader>(pages.next_from[1]).name, "X-Next");
+  EXPECT_EQ(std::get<source::InHeader>(pages.next_to).name, "X-Cursor");
+  EXPECT_FALSE(pages.size);
+}
+
+TEST(Definition, ReadsPagesByUriAndNoPages) {
+  const auto uri =
+      load_definition(definition_with(kInterval, query_with("{kind: next-uri, next_from: /nextUri, max_size: 5}")), "d.yaml");
+  const auto none = load_definition(definition_with(kInterval, query_with("{kind: none}")), "d.yaml");
+
+  ASSERT_EQ(problems_text(uri.problems), "");
+  EXPECT_EQ(std::get<source::NextUriPages>(uri.definition.query->pages).next_from, "/nextUri");
+  ASSERT_EQ(problems_text(none.problems), "");
+  EXPECT_TRUE(std::holds_alternative<source::NoPages>(none.definition.query->pages));
+}
+
+TEST(Definition, RecordsMayBeTheAnswerItself) {
+  const auto loaded = load_definition(
+      definition_with(kInterval, "{request: {method: POST, path: /q}, records: \"\", pages: {kind: none}}"), "d.yaml");
+
+  ASSERT_EQ(problems_text(loaded.problems), "");
+  EXPECT_EQ(loaded.definition.query->records, "");
+}
+
+struct Wrong {
+  std::string name;
+  std::string text;
+  std::string said;  // the only problem, whole
+};
+class WrongDefinition : public ::testing::TestWithParam<Wrong> {};
+
+TEST_P(WrongDefinition, IsRefusedPrecisely) {
+  const auto loaded = load_definition(GetParam().text, "d.yaml");
+
+  ASSERT_THAT(loaded.problems, SizeIs(1)) << problems_text(loaded.problems);
+  EXPECT_THAT(loaded.problems[0].to_string(), HasSubstr(GetParam().said));
+}
+
+const std::string kNone = "{kind: none}";
+const std::string kJob = "{request: {method: POST, path: /jobs}, records: /r, pages: {kind: none}}";
+
+INSTANTIATE_TEST_SUITE_P(
+    All, WrongDefinition,
+    ::testing::Values(
+        Wrong{"Empty", "", "d.yaml:1:1: a stream definition is expected, not nothing"},
+        Wrong{"NotYaml", "a: [", "this is not YAML"},
+        Wrong{"Version", definition_with(kInterval, query_with(kNone), "version: 2\n"),
+              "d.yaml:5:10: version: 2: is out of range (allowed: 1)"},
+        Wrong{"KeyPointer", "name: x\nkey: id\nwindow: " + kInterval + "\nquery: " + query_with(kNone) + "\n",
+              "d.yaml:2:6: key: id: is not a JSON pointer: it must start with /"},
+        Wrong{"PointerEscape", definition_with(kInterval, query_with(kNone), "start: /a~2\n"),
+              "start: /a~2: is not a JSON pointer: ~ stands only in"},
+        Wrong{"PointerWildcard", definition_with(kInterval, query_with(kNone), "end: /a/*/b\n"), "end: /a/*/b: names one place"},
+        Wrong{"Name", "name: a b\nkey: /id\nwindow: " + kInterval + "\nquery: " + query_with(kNone) + "\n",
+              "name: a b: cannot be used in topic names"},
+        Wrong{"NothingToRead", "name: x\nkey: /id\nwindow: " + kInterval + "\n",
+              "query: is missing (allowed: query, job or both)"},
+        Wrong{"PagesKind", definition_with(kInterval, query_with("{kind: page-numbers}")),
+              "query.pages.kind: page-numbers: is not one of the choices; did you mean page-number? (allowed: none, page-number, "
+              "cursor, next-uri)"},
+        Wrong{"PagesKindMissing", definition_with(kInterval, query_with("{}")),
+              "query.pages.kind: is missing (allowed: none, page-number"},
+        Wrong{"UnknownPlace", definition_with(kInterval, query_with("{kind: page-number, number: {bodi: /n}}")),
+              "query.pages.number.bodi: there is no such place; did you mean body? (allowed: {body: /pointer}, {query: name} or "
+              "{header: name})"},
+        Wrong{"TwoPlaces", definition_with(kInterval, query_with("{kind: page-number, number: {body: /n, query: n}}")),
+              "query.pages.number: one place is expected"},
+        Wrong{"PlacePointer", definition_with(kInterval, query_with("{kind: page-number, number: {body: n}}")),
+              "query.pages.number.body: n: is not a JSON pointer"},
+        Wrong{"PlaceName", definition_with(kInterval, query_with("{kind: page-number, number: {query: a b}}")),
+              "query.pages.number.query: a b: is not a name"},
+        Wrong{"PlaceEmpty", definition_with(kInterval, query_with("{kind: page-number, number: {query: }}")),
+              "query.pages.number.query: a text is expected, not nothing"},
+        Wrong{"NumberMissing", definition_with(kInterval, query_with("{kind: page-number}")), "query.pages.number: is missing"},
+        Wrong{"AnswerQuery",
+              definition_with(kInterval, query_with("{kind: cursor, next_from: [{query: a}], next_to: {query: a}}")),
+              "query.pages.next_from[0].query: a: an answer has no query string"},
+        Wrong{"NextFromOne", definition_with(kInterval, query_with("{kind: cursor, next_from: {body: /a}, next_to: {query: a}}")),
+              "query.pages.next_from: a list of places"},
+        Wrong{"KeyOfAnotherKind", definition_with(kInterval, query_with("{kind: none, max_size: 5}")),
+              "query.pages.max_size: unknown key"},
+        Wrong{"Depth", definition_with(kInterval, query_with("{kind: page-number, number: {body: /n}, max_depth: 10}")),
+              "query.pages.max_depth: 10: is less than one page"},
+        Wrong{"BodyOfGet",
+              definition_with("{interval: {query: i}}",
+                              query_with("{kind: page-number, number: {body: /n}}", "{method: GET, path: /q}")),
+              "query.pages.number.body: /n: a request by GET has no body"},
+        Wrong{"WindowInBodyOfGet", definition_with(kInterval, query_with(kNone, "{method: GET, path: /q}")),
+              "window.interval.body: /interval: a request by GET has no body"},
+        Wrong{"FixedBodyOfGet",
+              definition_with("{interval: {query: i}}", query_with(kNone, "{method: GET, path: /q, body: {a: 1}}")),
+              "query.request.body: a request by GET has no body"},
+        Wrong{"IntervalAndFrom", definition_with("{interval: {body: /i}, from: {body: /f}, to: {body: /t}}", query_with(kNone)),
+              "window.interval: interval and from/to stand side by side"},
+        Wrong{"FromWithoutTo", definition_with("{from: {body: /f}}", query_with(kNone)), "window.to: is missing"},
+        Wrong{"NoWindow", definition_with("{max: 1d}", query_with(kNone)),
+              "window.interval: is missing (allowed: interval, or from and to"},
+        Wrong{"Path", definition_with(kInterval, query_with(kNone, "{method: POST, path: q}")),
+              "query.request.path: q: is no path"},
+        Wrong{"PathQuery", definition_with(kInterval, query_with(kNone, "{method: POST, path: \"/q?a=b\"}")), "is no path"},
+        Wrong{"PathJob", definition_with(kInterval, query_with(kNone, "{method: POST, path: \"/q/{job}\"}")),
+              "{job} has no meaning here"},
+        Wrong{"PathPlaceholder", definition_with(kInterval, query_with(kNone, "{method: POST, path: \"/q/{id}\"}")),
+              "holds a placeholder that does not exist"},
+        Wrong{"StatusWithoutJob",
+              definition_with(kInterval, query_with(kNone),
+                              "job: {request: {method: POST, path: /j}, status: {path: /j}, records: /r, pages: {kind: none}}\n"),
+              "job.status.path: /j: does not say where the job's id goes"},
+        Wrong{"Method", definition_with(kInterval, query_with(kNone, "{method: FETCH, path: /q}")),
+              "query.request.method: FETCH: is not one of the choices"},
+        Wrong{"Trust",
+              definition_with(kInterval,
+                              "{request: {method: POST, path: /q}, records: /r, total: {pointer: /t}, pages: {kind: none}}"),
+              "query.total.trust: is missing"},
+        Wrong{"Composite",
+              definition_with(kInterval, "{request: {method: POST, path: /q}, records: {each: /r}, pages: {kind: none}}"),
+              "query.records: composite records are not in this version"},
+        Wrong{"RecordsMissing", definition_with(kInterval, "{request: {method: POST, path: /q}, pages: {kind: none}}"),
+              "query.records: is missing"},
+        Wrong{"PagesMissing", definition_with(kInterval, "{request: {method: POST, path: /q}, records: /r, pages: none}"),
+              "query.pages: a map is expected"},
+        Wrong{"JobOnlyWithoutJob", definition_with(kInterval, query_with(kNone), "job_only: [/a]\n"),
+              "job_only: has no meaning without a job"},
+        Wrong{"ById", definition_with(kInterval, query_with(kNone), "by_id: {path: /x}\n"), "by_id: is not in this version"},
+        Wrong{"UnknownKey", definition_with(kInterval, query_with(kNone), "jobb: {}\n"), "jobb: unknown key; did you mean job?"}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(WrongDefinition, HasAllItsProblemsReportedInOrder) {
+  const auto loaded = load_definition("key: id\nwindow: {}\nquery: {records: r}\nfoo: 1\n", "d.yaml");
+
+  std::vector<std::string> paths;
+  for (const auto& problem : loaded.problems) {
+    paths.push_back(problem.path);
+  }
+  EXPECT_THAT(paths, ::testing::UnorderedElementsAre("name", "key", "window.interval", "query.request", "query.records",
+                                                     "query.pages", "foo"));
+  EXPECT_TRUE(std::ranges::is_sorted(loaded.problems, {}, &Problem::line));
+}
+
+}  // namespace
+}  // namespace config::test
