@@ -48,7 +48,7 @@ class TransactionalProducer {
   virtual ~TransactionalProducer() = default;
 
   // Fences every older producer of the same id and ends its open transaction. kRetryable: not yet, call again; it never says why
-  // (see `trouble`).
+  // (see `take_trouble`).
   virtual boost::asio::awaitable<common::Result<void>> init() = 0;
   virtual boost::asio::awaitable<common::Result<void>> begin() = 0;
   // Hands every record of the batch to the producer; its bytes stay referenced until commit or abort succeeds or close returns.
@@ -60,9 +60,9 @@ class TransactionalProducer {
 
   // Places (over all pages) of records that the broker refused since `begin`, ascending.
   [[nodiscard]] virtual std::vector<std::size_t> refused_records() const = 0;
-  // Why the brokers cannot be used, as the library's error events said lately: what an operator must mend (password, certificate,
-  // name). Nothing while there is no such event.
-  [[nodiscard]] virtual std::optional<std::string> trouble() const = 0;
+  // Why the brokers cannot be used, as the library's error events said since last asked: what an operator must mend (password,
+  // certificate, name). Nothing if there was no such event.
+  virtual std::optional<std::string> take_trouble() = 0;
   // A new password for the next connection.
   virtual void set_password(const common::Secret& password) = 0;
   // From now on a running produce returns kCancelled as soon as it can; the other calls are bounded anyway.
