@@ -1,0 +1,96 @@
+#include "connector/kafka/deliveries.h"
+
+#include "connector/kafka/error.h"
+
+#include <algorithm>
+
+namespace connector::kafka {
+
+using common::Error;
+using common::ErrorCode;
+
+namespace {
+
+constexpr unsigned kPlaceBits = 56;
+constexpr std::uintptr_t kPlaceMask = (std::uintptr_t{1} << kPlaceBits) - 1;
+
+int weight(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kFenced:
+      return 6;
+    case ErrorCode::kStateRefused:
+    case ErrorCode::kPermissionDenied:
+      return 5;
+    case ErrorCode::kTopicUnusable:
+      return 4;
+    case ErrorCode::kOversize:
+    case ErrorCode::kRequestRejected:
+      return 3;
+    case ErrorCode::kOutcomeUnknown:
+      return 2;
+    default:
+      return 1;
+  }
+}
+
+Error failure_of(RecordKind kind, rd_kafka_resp_err_t code) {
+  Error error = to_error(code, kind == RecordKind::kRecord       ? "publishing a record"
+                               : kind == RecordKind::kDeadLetter ? "writing a dead letter"
+                                                                 : "writing the ledger");
+  // The message was lost with the attempt, nothing more is known of it: the attempt is void, the producer is not.
+  if (error.code == ErrorCode::kRetryable || error.code == ErrorCode::kOutcomeUnknown) error.code = ErrorCode::kAbortTransaction;
+  const bool refused = error.code == ErrorCode::kOversize || error.code == ErrorCode::kRequestRejected;
+  if (kind == RecordKind::kDeadLetter && refused) error.code = ErrorCode::kTopicUnusable;
+  if (kind == RecordKind::kState && (refused || error.code == ErrorCode::kTopicUnusable)) {
+    error.code = code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? ErrorCode::kPermissionDenied : ErrorCode::kStateRefused;
+  }
+  return error;
+}
+
+}  // namespace
+
+void* Deliveries::tag(RecordKind kind, std::size_t place) {
+  const auto bits = static_cast<std::uintptr_t>(kind) << kPlaceBits | (static_cast<std::uintptr_t>(place) & kPlaceMask);
+  return reinterpret_cast<void*>(bits);  // NOLINT(performance-no-int-to-ptr): an opaque tag, never dereferenced
+}
+
+void Deliveries::begin() {
+  const std::scoped_lock lock{mutex_};
+  failure_.reset();
+  refused_.clear();
+  failed_.store(false, std::memory_order_release);
+}
+
+void Deliveries::delivered(const rd_kafka_message_t& message) noexcept {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const auto bits = reinterpret_cast<std::uintptr_t>(message._private);
+    note(static_cast<RecordKind>(bits >> kPlaceBits), bits & kPlaceMask, message.err);
+  }
+  outstanding_.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+void Deliveries::note(RecordKind kind, std::size_t place, rd_kafka_resp_err_t code) {
+  Error error = failure_of(kind, code);
+  const std::scoped_lock lock{mutex_};
+  if (kind == RecordKind::kRecord && (error.code == ErrorCode::kOversize || error.code == ErrorCode::kRequestRejected)) {
+    refused_.push_back(place);
+  }
+  if (!failure_ || weight(error.code) > weight(failure_->code)) failure_ = std::move(error);
+  failed_.store(true, std::memory_order_release);
+}
+
+std::optional<Error> Deliveries::failure() const {
+  const std::scoped_lock lock{mutex_};
+  return failure_;
+}
+
+std::vector<std::size_t> Deliveries::refused() const {
+  const std::scoped_lock lock{mutex_};
+  std::vector<std::size_t> places = refused_;
+  std::ranges::sort(places);
+  const auto repeated = std::ranges::unique(places);
+  places.erase(repeated.begin(), repeated.end());
+  return places;
+}
+
+}  // namespace connector::kafka

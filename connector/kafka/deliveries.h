@@ -1,0 +1,45 @@
+#pragma once
+
+// What the delivery reports of one transaction said. Written by librdkafka's polling thread and by the thread that commits, read
+// between attempts: a counter, and a lock that only failures take.
+
+#include "common/result.h"
+#include "connector/kafka/client.h"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace connector::kafka {
+
+enum class RecordKind : std::uint8_t { kRecord, kDeadLetter, kState };
+
+class Deliveries final : public DeliverySink {
+ public:
+  // Kind and place travel through librdkafka as the message's opaque pointer.
+  static void* tag(RecordKind kind, std::size_t place);
+
+  void begin();  // forgets the last transaction
+  void sent() { outstanding_.fetch_add(1, std::memory_order_relaxed); }
+  void not_sent() { outstanding_.fetch_sub(1, std::memory_order_relaxed); }
+  void delivered(const rd_kafka_message_t& message) noexcept override;
+  void note(RecordKind kind, std::size_t place, rd_kafka_resp_err_t code);
+
+  [[nodiscard]] std::size_t outstanding() const { return outstanding_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_acquire); }
+  // The failure that tells most; consequences (purged, timed out) only if there is nothing else.
+  [[nodiscard]] std::optional<common::Error> failure() const;
+  [[nodiscard]] std::vector<std::size_t> refused() const;
+
+ private:
+  std::atomic<std::size_t> outstanding_ = 0;
+  std::atomic<bool> failed_ = false;
+  mutable std::mutex mutex_;
+  std::optional<common::Error> failure_;
+  std::vector<std::size_t> refused_;
+};
+
+}  // namespace connector::kafka

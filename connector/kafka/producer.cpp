@@ -1,0 +1,351 @@
+#include "connector/kafka/producer.h"
+
+#include "connector/kafka/blocking.h"
+#include "connector/kafka/client.h"
+#include "connector/kafka/conf.h"
+#include "connector/kafka/deliveries.h"
+#include "connector/kafka/error.h"
+#include "connector/kafka/record_headers.h"
+
+#include <array>
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
+#include <utility>
+
+namespace connector::kafka {
+
+using boost::asio::awaitable;
+using common::Error;
+using common::ErrorCode;
+using common::Result;
+using core::RecordFate;
+
+namespace {
+
+// Every blocking call returns within this, so that a stop is seen soon; an unfinished one is resumed by the next call.
+constexpr int kInitMs = 500;
+constexpr int kCallMs = 200;
+constexpr int kMetadataMs = 1'000;
+constexpr std::size_t kDeadLetterKeyBytes = 1024;
+
+class KafkaProducer final : public core::TransactionalProducer {
+ public:
+  KafkaProducer(const ProducerSetup& setup, std::unique_ptr<Deliveries> deliveries, std::unique_ptr<Client> client)
+      : transactional_(setup.options.delivery == Delivery::kExactlyOnce),
+        partition_(setup.partition),
+        full_queue_slices_(setup.options.transaction_timeout / common::Duration{kCallMs}),
+        logger_(setup.logger),
+        deliveries_(std::move(deliveries)),
+        client_(std::move(client)) {
+    for (const auto& [stream, topic] : setup.topics) topics_[stream] = open(topic);
+    offsets_ = open(setup.offsets_topic);
+    dead_letters_ = open(setup.dead_letter_topic);
+  }
+  ~KafkaProducer() override {
+    pool_.join();
+    drop();
+  }
+  KafkaProducer(const KafkaProducer&) = delete;
+  KafkaProducer& operator=(const KafkaProducer&) = delete;
+
+  awaitable<Result<void>> init() override {
+    co_return co_await run_blocking(pool_, [this] { return init_now(); });
+  }
+  awaitable<Result<void>> begin() override {
+    co_return co_await run_blocking(pool_, [this] { return begin_now(); });
+  }
+  awaitable<Result<void>> produce(const core::TransactionBatch& batch) override {
+    co_return co_await run_blocking(pool_, [this, &batch] { return produce_now(batch); });
+  }
+  awaitable<Result<void>> commit() override {
+    co_return co_await run_blocking(pool_, [this] { return transactional_ ? commit_now() : acknowledge_now(); });
+  }
+  awaitable<Result<void>> abort() override {
+    co_return co_await run_blocking(pool_, [this] { return abort_now(); });
+  }
+  awaitable<void> close() override {
+    co_await run_blocking(pool_, [this] {
+      drop();
+      return true;
+    });
+  }
+
+  [[nodiscard]] std::vector<std::size_t> refused_records() const override { return deliveries_->refused(); }
+  std::optional<std::string> take_trouble() override { return client_->take_trouble(); }
+  void set_password(const common::Secret& password) override {
+    if (auto set = client_->set_password(password); !set) logger_.warn("The new Kafka password could not be set", {});
+  }
+  void request_stop() override { stop_.store(true, std::memory_order_relaxed); }
+
+ private:
+  TopicHandle open(const std::string& topic) { return TopicHandle{rd_kafka_topic_new(client_->get(), topic.c_str(), nullptr)}; }
+
+  void drop() {
+    topics_.clear();
+    offsets_.reset();
+    dead_letters_.reset();
+    client_->close();
+  }
+
+  [[nodiscard]] bool stopping() const { return stop_.load(std::memory_order_relaxed); }
+
+  Result<void> init_now() {
+    if (transactional_) {
+      if (const ErrorHandle error{rd_kafka_init_transactions(client_->get(), kInitMs)}) {
+        return common::fail(to_error(*error, "initialising the transactional producer"));
+      }
+    }
+    // Each topic's metadata is asked for now: a transaction's first record to an unknown topic waits a second for it. What is
+    // wrong with a topic shows when its stream publishes.
+    for (const auto& [stream, topic] : topics_) {
+      if (auto known = load_metadata(topic.get()); !known) return known;
+    }
+    if (auto known = load_metadata(offsets_.get()); !known) return known;
+    if (auto known = load_metadata(dead_letters_.get()); !known) return known;
+    client_->recovered();
+    return {};
+  }
+
+  Result<void> load_metadata(rd_kafka_topic_t* topic) {
+    const struct rd_kafka_metadata* raw = nullptr;
+    const auto code = rd_kafka_metadata(client_->get(), 0, topic, &raw, kMetadataMs);
+    const MetadataHandle metadata{raw};
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    return common::fail(ErrorCode::kRetryable, to_error(code, "asking for a topic's partitions").message);
+  }
+
+  Result<void> begin_now() {
+    deliveries_->begin();
+    state_.clear();
+    state_sent_ = false;
+    if (!transactional_) return {};
+    if (const ErrorHandle error{rd_kafka_begin_transaction(client_->get())}) {
+      return common::fail(to_error(*error, "beginning a transaction"));
+    }
+    return {};
+  }
+
+  Result<void> produce_now(const core::TransactionBatch& batch) {
+    const auto topic = topics_.find(batch.stream);
+    if (topic == topics_.end() && !batch.pages.empty()) {
+      return common::fail(ErrorCode::kInternal, "no topic is known for stream " + batch.stream.str());
+    }
+    std::size_t place = 0;
+    std::size_t in_chunk = 0;  // suspects sent since the last pause
+    for (const core::Page& page : batch.pages) {
+      const HeadersHandle headers = page_headers(page);
+      const std::int64_t timestamp = page.read_at.time_since_epoch().count();
+      for (std::size_t index = 0; index < page.records.size(); ++index, ++place) {
+        const RecordFate fate = batch.fates[place];
+        if (fate == RecordFate::kOversize || fate == RecordFate::kRefused) continue;
+        const bool suspect = fate == RecordFate::kSuspect;
+        if (suspect ? in_chunk == batch.suspect_chunk || in_chunk == 0 : in_chunk > 0) {
+          // A request of its own: everything before must be answered first.
+          if (auto quiet = settle(); !quiet) return quiet;
+          in_chunk = 0;
+        }
+        if (suspect) ++in_chunk;
+        const core::RecordSlice& record = page.records[index];
+        if (auto sent = send(topic->second.get(), RD_KAFKA_PARTITION_UA, record.key, record.value, timestamp, headers.get(),
+                             RecordKind::kRecord, place);
+            !sent) {
+          return sent;
+        }
+      }
+      if (stopping()) return common::fail(ErrorCode::kCancelled, "stopped while producing");
+    }
+    if (in_chunk > 0) {
+      if (auto quiet = settle(); !quiet) return quiet;
+    }
+    if (auto sent = send_dead_letters(batch); !sent) return sent;
+    if (!transactional_) {
+      state_ = batch.state;
+      return {};
+    }
+    return send_state(batch.state);
+  }
+
+  Result<void> send_dead_letters(const core::TransactionBatch& batch) {
+    std::size_t place = 0;
+    std::size_t letters = 0;
+    const auto cut = [&](std::string_view bytes) { return bytes.substr(0, batch.dead_letter_limit); };
+    for (const core::Page& page : batch.pages) {
+      const std::int64_t timestamp = page.read_at.time_since_epoch().count();
+      for (const core::DeadLetter& letter : page.dead_letters) {
+        const auto headers = dead_letter_headers(page, letter.reason, letter.detail, letter.index, letter.bytes.size());
+        if (auto sent = send(dead_letters_.get(), RD_KAFKA_PARTITION_UA, letter.key.substr(0, kDeadLetterKeyBytes),
+                             cut(letter.bytes), timestamp, headers.get(), RecordKind::kDeadLetter, letters++);
+            !sent) {
+          return sent;
+        }
+      }
+      for (std::size_t index = 0; index < page.records.size(); ++index, ++place) {
+        const RecordFate fate = batch.fates[place];
+        if (fate != RecordFate::kOversize && fate != RecordFate::kRefused) continue;
+        const core::RecordSlice& record = page.records[index];
+        const bool oversize = fate == RecordFate::kOversize;
+        const auto headers =
+            dead_letter_headers(page, oversize ? "oversize" : "broker_refused",
+                                oversize ? "larger than its topic takes" : "the broker refused it", index, record.value.size());
+        if (auto sent = send(dead_letters_.get(), RD_KAFKA_PARTITION_UA, record.key.substr(0, kDeadLetterKeyBytes),
+                             cut(record.value), timestamp, headers.get(), RecordKind::kDeadLetter, letters++);
+            !sent) {
+          return sent;
+        }
+      }
+    }
+    return {};
+  }
+
+  Result<void> send_state(const std::vector<core::StateRecord>& state) {
+    for (std::size_t i = 0; i < state.size(); ++i) {
+      if (auto sent = send(offsets_.get(), partition_, state[i].key, state[i].value, 0, nullptr, RecordKind::kState, i); !sent) {
+        return sent;
+      }
+    }
+    return {};
+  }
+
+  Result<void> send(rd_kafka_topic_t* topic, std::int32_t partition, std::string_view key, std::string_view value,
+                    std::int64_t timestamp, const rd_kafka_headers_t* headers, RecordKind kind, std::size_t place) {
+    std::array<rd_kafka_vu_t, 7> fields{};
+    std::size_t count = 0;
+    fields[count].vtype = RD_KAFKA_VTYPE_RKT;
+    fields[count++].u.rkt = topic;
+    fields[count].vtype = RD_KAFKA_VTYPE_PARTITION;
+    fields[count++].u.i32 = partition;
+    fields[count].vtype = RD_KAFKA_VTYPE_VALUE;
+    // No copy and no free: the batch owns the bytes. librdkafka does not write through the pointer.
+    fields[count].u.mem.ptr = const_cast<char*>(value.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+    fields[count++].u.mem.size = value.size();
+    if (!key.empty()) {
+      fields[count].vtype = RD_KAFKA_VTYPE_KEY;
+      fields[count].u.mem.ptr = const_cast<char*>(key.data());  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+      fields[count++].u.mem.size = key.size();
+    }
+    fields[count].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+    fields[count++].u.i64 = timestamp;
+    fields[count].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    fields[count++].u.ptr = Deliveries::tag(kind, place);
+    HeadersHandle copy;
+    if (headers != nullptr) {
+      copy.reset(rd_kafka_headers_copy(headers));
+      fields[count].vtype = RD_KAFKA_VTYPE_HEADERS;
+      fields[count++].u.headers = copy.get();
+    }
+    for (std::int64_t full = 0;; ++full) {
+      deliveries_->sent();
+      const ErrorHandle error{rd_kafka_produceva(client_->get(), fields.data(), count)};
+      if (!error) {
+        [[maybe_unused]] const rd_kafka_headers_t* taken = copy.release();  // the message owns them now
+        return {};
+      }
+      deliveries_->not_sent();
+      if (rd_kafka_error_code(error.get()) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        return common::fail(why_not_sent(*error, kind, place));
+      if (stopping()) return common::fail(ErrorCode::kCancelled, "stopped while producing");
+      if (full == full_queue_slices_) {
+        return common::fail(ErrorCode::kAbortTransaction, "the producer's queue stayed full for the whole transaction timeout");
+      }
+      // Room comes with delivery reports, which this serves.
+      rd_kafka_poll(client_->get(), kCallMs);
+    }
+  }
+
+  // The record was not even taken: by its size, by its topic, or because the transaction has failed already.
+  Error why_not_sent(const rd_kafka_error_t& error, RecordKind kind, std::size_t place) {
+    const auto code = rd_kafka_error_code(&error);
+    if (code == RD_KAFKA_RESP_ERR__STATE || code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__FENCED) {
+      if (auto failure = deliveries_->failure()) return std::move(*failure);
+      Error reason = to_error(code, "producing", rd_kafka_error_string(&error));
+      if (reason.code != ErrorCode::kFenced) {
+        reason.code = code == RD_KAFKA_RESP_ERR__STATE ? ErrorCode::kAbortTransaction : ErrorCode::kOutcomeUnknown;
+      }
+      return reason;
+    }
+    deliveries_->note(kind, place, code);
+    return deliveries_->failure().value_or(to_error(code, "producing", rd_kafka_error_string(&error)));
+  }
+
+  // Until every report is in.
+  Result<void> settle() {
+    for (std::int64_t slices = 0; deliveries_->outstanding() > 0; ++slices) {
+      if (stopping()) return common::fail(ErrorCode::kCancelled, "stopped while producing");
+      if (slices == full_queue_slices_) {
+        return common::fail(ErrorCode::kAbortTransaction, "records were not acknowledged within the transaction timeout");
+      }
+      rd_kafka_flush(client_->get(), kCallMs);
+    }
+    if (auto failure = deliveries_->failure()) return common::fail(std::move(*failure));
+    return {};
+  }
+
+  Result<void> commit_now() {
+    const ErrorHandle error{rd_kafka_commit_transaction(client_->get(), kCallMs)};
+    if (!error) {
+      client_->recovered();
+      return {};
+    }
+    Error reason = to_error(*error, "committing the transaction");
+    // Commit says only that messages failed; the reports say which and why. The reason of a refused partition is in the commit.
+    if (reason.code == ErrorCode::kAbortTransaction) {
+      if (auto failure = deliveries_->failure()) return common::fail(std::move(*failure));
+    }
+    return common::fail(std::move(reason));
+  }
+
+  // at_least_once: records first, then the ledger, each acknowledged.
+  Result<void> acknowledge_now() {
+    if (deliveries_->outstanding() > 0) rd_kafka_flush(client_->get(), kCallMs);
+    if (auto failure = deliveries_->failure()) return common::fail(std::move(*failure));
+    if (deliveries_->outstanding() > 0) return common::fail(ErrorCode::kRetryable, "records are not acknowledged yet");
+    if (state_sent_) return {};
+    state_sent_ = true;
+    if (auto sent = send_state(state_); !sent) return sent;
+    rd_kafka_flush(client_->get(), kCallMs);
+    if (auto failure = deliveries_->failure()) return common::fail(std::move(*failure));
+    if (deliveries_->outstanding() > 0) return common::fail(ErrorCode::kRetryable, "the ledger is not acknowledged yet");
+    return {};
+  }
+
+  Result<void> abort_now() {
+    // Without transactions there is nothing to take back; a fresh producer is the way to forget what was queued.
+    if (!transactional_) return common::fail(ErrorCode::kOutcomeUnknown, "records were not all acknowledged");
+    if (const ErrorHandle error{rd_kafka_abort_transaction(client_->get(), kCallMs)}) {
+      return common::fail(to_error(*error, "aborting the transaction"));
+    }
+    return {};
+  }
+
+  bool transactional_;
+  std::int32_t partition_;
+  std::int64_t full_queue_slices_;
+  common::Logger logger_;
+  std::atomic<bool> stop_ = false;
+  std::vector<core::StateRecord> state_;  // at_least_once: to be written when the records are acknowledged
+  bool state_sent_ = false;
+  std::unique_ptr<Deliveries> deliveries_;
+  std::unique_ptr<Client> client_;
+  std::map<core::StreamName, TopicHandle> topics_;
+  TopicHandle offsets_;
+  TopicHandle dead_letters_;
+  boost::asio::thread_pool pool_{1};
+};
+
+}  // namespace
+
+Result<std::unique_ptr<core::TransactionalProducer>> make_producer(const ProducerSetup& setup) {
+  const bool transactional = setup.options.delivery == Delivery::kExactlyOnce;
+  auto conf =
+      make_conf(setup.options, {.role = transactional ? ClientRole::kTransactionalProducer : ClientRole::kIdempotentProducer,
+                                .name = setup.name,
+                                .transactional_id = transactional_id(setup.options, setup.name, setup.partition),
+                                .smallest_max_message_bytes = setup.smallest_max_message_bytes});
+  if (!conf) return common::fail(conf.error());
+  auto deliveries = std::make_unique<Deliveries>();
+  auto client = Client::create(RD_KAFKA_PRODUCER, std::move(*conf), setup.logger, deliveries.get());
+  if (!client) return common::fail(client.error());
+  return std::make_unique<KafkaProducer>(setup, std::move(deliveries), std::move(*client));
+}
+
+}  // namespace connector::kafka
