@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 #include <sstream>
+#include <unordered_map>
 #include <utility>
 
 namespace config {
@@ -85,6 +86,7 @@ class Builder final : public YAML::EventHandler {
     bool drop = false;     // … whose value belongs to a refused key
     std::string key;
     Mark key_mark;
+    std::unordered_map<std::string, int> lines;  // of the keys so far
   };
 
   Node& make(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
@@ -169,11 +171,15 @@ class Builder final : public YAML::EventHandler {
     frame.has_key = true;
     frame.key = node.text;
     frame.key_mark = where;
-    if (const Node::Member* first = frame.node->find(node.text); first != nullptr) {
+    const auto [first, added] = frame.lines.emplace(node.text, where.line);
+    if (!added) {
       frame.drop = true;
+      if (document_.faults.size() >= kMaxProblems) {
+        throw Refused{{where, frame.path, "", "too many keys stand twice (allowed: each once)"}};
+      }
       document_.faults.push_back(
           {where, join_path(frame.path, node.text), "",
-           "this key stands twice in the same map, first in line " + std::to_string(first->mark.line) + " (allowed: once)"});
+           "this key stands twice in the same map, first in line " + std::to_string(first->second) + " (allowed: once)"});
     }
   }
 

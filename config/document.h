@@ -14,7 +14,8 @@ namespace config {
 
 inline constexpr std::size_t kMaxDocumentBytes = 1UL << 20U;
 inline constexpr std::size_t kMaxDepth = 32;              // lists and maps inside each other, aliases followed
-inline constexpr std::size_t kMaxExpandedNodes = 50'000;  // aliases counted as often as they are used
+inline constexpr std::size_t kMaxExpandedNodes = 20'000;  // aliases counted as often as they are used
+inline constexpr std::size_t kMaxProblems = 500;          // of one file: beyond that it is something else than a configuration
 
 struct Mark {
   int line = 0;  // from 1; 0: no place

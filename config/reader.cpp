@@ -85,6 +85,15 @@ std::string allowed_range(const NumberRule& rule) {
 }  // namespace
 
 void Scope::problem(Mark mark, std::string path, std::string value, std::string message) {
+  if (problems.size() > kMaxProblems) {
+    return;
+  }
+  if (problems.size() == kMaxProblems) {
+    mark = {};
+    path.clear();
+    value.clear();
+    message = "has more problems than the " + std::to_string(kMaxProblems) + " listed";
+  }
   problems.push_back({.file = file,
                       .line = mark.line,
                       .column = mark.column,
@@ -275,6 +284,9 @@ void Section::finish(std::initializer_list<LaterKey> later) {
   for (const auto& member : members()) {
     if (asked_.contains(member.key)) {
       continue;
+    }
+    if (scope_->problems.size() > kMaxProblems) {
+      return;  // a suggestion for each of ten thousand keys would take its time
     }
     const auto found = std::ranges::find(later, std::string_view(member.key), &LaterKey::key);
     if (found != later.end()) {

@@ -339,6 +339,18 @@ TEST(ConfigSettings, MaskWhatComesFromAFile) {
   EXPECT_EQ(shown(loaded, "streams.conversations.query"), "***");
 }
 
+TEST(Problem, AreBoundedInNumber) {
+  std::string text = minimal();
+  for (int i = 0; i < 10'000; ++i) {
+    text += "nobody_knows_" + std::to_string(i) + ": 1\n";
+  }
+
+  const Loaded loaded = load_text(text);
+
+  EXPECT_THAT(loaded.problems, SizeIs(501));
+  EXPECT_EQ(loaded.problems.front().to_string(), "test.yaml: has more problems than the 500 listed");
+}
+
 TEST(Region, EveryRegionHasItsHosts) {
   EXPECT_THAT(regions(), SizeIs(17));
   for (const auto& region : regions()) {

@@ -110,6 +110,18 @@ INSTANTIATE_TEST_SUITE_P(
         Hostile{"Tag", "a: !!int 5", "tag"}, Hostile{"MapAsKey", "{a: 1}: 2", "key"}),
     [](const auto& info) { return info.param.name; });
 
+TEST(Document, GivesUpOnAFileOfRepeatedKeys) {
+  std::string text;
+  for (std::size_t i = 0; i < kMaxProblems + 2; ++i) {
+    text += "a: 1\n";
+  }
+
+  const Document document = parse_document(text);
+
+  EXPECT_EQ(document.root, nullptr);
+  EXPECT_THAT(document.faults, SizeIs(kMaxProblems + 1));
+}
+
 TEST(Document, FollowsHarmlessAliases) {
   const Document document = parse_document("a: &x {k: v}\nb: *x\nc: [*x, *x]\n");
 
