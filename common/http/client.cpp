@@ -157,7 +157,8 @@ class BeastClient final : public Client {
       co_return co_await send_checked(std::move(request));
     } catch (const boost::system::system_error& error) {
       const bool cancelled = error.code() == asio::error::operation_aborted;
-      co_return fail(cancelled ? ErrorCode::kCancelled : ErrorCode::kInternal, "HTTP request: " + error.code().message());
+      co_return fail(cancelled ? ErrorCode::kCancelled : ErrorCode::kInternal,
+                     "HTTP request: " + (cancelled ? std::string("cancelled") : error.code().message()));
     }
   }
 

@@ -130,7 +130,7 @@ asio::awaitable<Result<void>> tunnel(Connection& connection, const Route& route,
     }
   }
   timer.stop();
-  const bool clean = reader.reusable();
+  const bool surplus = reader.surplus();
   const int status = reader.take().status;
   const std::string refusal = "proxy " + peer + " refuses the way to " + target + " (status " + std::to_string(status) + ")";
   if (status == 407) {
@@ -144,7 +144,7 @@ asio::awaitable<Result<void>> tunnel(Connection& connection, const Route& route,
   if (status / 100 != 2) {
     co_return fail(ErrorCode::kRetryable, refusal);
   }
-  if (!clean) {
+  if (surplus) {
     co_return fail(ErrorCode::kRetryable, "proxy " + peer + " sent bytes behind its answer");
   }
   co_return Result<void>{};

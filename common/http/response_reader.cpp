@@ -160,7 +160,8 @@ class ResponseReader::Impl final : private BodySink {
   [[nodiscard]] bool started() const { return started_; }
   [[nodiscard]] bool header_done() const { return header_done_; }
   [[nodiscard]] bool done() const { return done_; }
-  [[nodiscard]] bool reusable() const { return done_ && keep_alive_ && begin_ == end_; }
+  [[nodiscard]] bool surplus() const { return begin_ != end_; }
+  [[nodiscard]] bool reusable() const { return done_ && keep_alive_ && !surplus(); }
   Response take() { return std::move(response_); }
 
  private:
@@ -364,6 +365,10 @@ bool ResponseReader::header_done() const {
 
 bool ResponseReader::done() const {
   return impl_->done();
+}
+
+bool ResponseReader::surplus() const {
+  return impl_->surplus();
 }
 
 bool ResponseReader::reusable() const {

@@ -36,6 +36,8 @@ class ResponseReader {
   [[nodiscard]] bool started() const;      // a byte arrived
   [[nodiscard]] bool header_done() const;  // the final one: 1xx are skipped
   [[nodiscard]] bool done() const;
+  // Only when done: bytes followed that belong to no answer.
+  [[nodiscard]] bool surplus() const;
   // Only when done: the connection may carry another exchange (keep-alive, and nothing followed the response).
   [[nodiscard]] bool reusable() const;
   // Only when done. status, headers, body and wire_bytes are set.

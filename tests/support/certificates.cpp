@@ -6,9 +6,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include <cstdlib>
 #include <stdexcept>
-#include <system_error>
 
 namespace tests::support {
 namespace {
@@ -67,19 +65,6 @@ void write_certificate(const std::filesystem::path& path, X509* certificate) {
 
 }  // namespace
 
-TemporaryDirectory::TemporaryDirectory() {
-  std::string name = (std::filesystem::temp_directory_path() / "genesys-kafka-test-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) {
-    throw std::system_error(errno, std::generic_category(), "mkdtemp " + name);
-  }
-  path_ = name;
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code ignored;  // leaves a few kilobytes behind at worst
-  std::filesystem::remove_all(path_, ignored);
-}
-
 struct CertificateAuthority::Keys {
   Key key;
   Certificate certificate;
@@ -100,7 +85,7 @@ CertificateAuthority::CertificateAuthority(std::string name) : name_(std::move(n
 CertificateAuthority::~CertificateAuthority() = default;
 
 std::filesystem::path CertificateAuthority::ca_file() const {
-  return directory_.path() / "ca.pem";
+  return folder_.path() / "ca.pem";
 }
 
 CertificateFiles CertificateAuthority::issue(const CertificateRequest& request) {
@@ -123,7 +108,7 @@ CertificateFiles CertificateAuthority::issue(const CertificateRequest& request) 
   require(X509_sign(certificate.get(), keys_->key.get(), EVP_sha256()) > 0, "X509_sign");
 
   const auto stem = "leaf-" + std::to_string(number);
-  const CertificateFiles files{.certificate = directory_.path() / (stem + ".pem"), .key = directory_.path() / (stem + ".key")};
+  const CertificateFiles files{.certificate = folder_.path() / (stem + ".pem"), .key = folder_.path() / (stem + ".key")};
   write_certificate(files.certificate, certificate.get());
   write_pem(files.key,
             [&](BIO* file) { return PEM_write_bio_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr); });

@@ -1,7 +1,7 @@
 #include "common/secret.h"
 
 #include "common/log.h"
-#include "tests/support/certificates.h"
+#include "tests/support/process.h"
 
 #include <gtest/gtest.h>
 
@@ -20,8 +20,8 @@ class SecretFile : public testing::Test {
  protected:
   void write(const std::string& text) { std::ofstream(path_, std::ios::binary | std::ios::trunc) << text; }
 
-  tests::support::TemporaryDirectory directory_;
-  std::filesystem::path path_ = directory_.path() / "secret";
+  tests::support::TemporaryFolder folder_;
+  std::filesystem::path path_ = folder_.path() / "secret";
   SecretSource source_ = SecretSource::of_file(path_, Secret("first"));
 };
 
