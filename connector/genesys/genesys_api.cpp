@@ -1,7 +1,6 @@
 #include "connector/genesys/genesys_api.h"
 
 #include "common/http/message.h"
-#include "connector/genesys/error_body.h"
 #include "connector/genesys/rate_headers.h"
 
 #include <boost/asio/this_coro.hpp>
@@ -300,8 +299,8 @@ Result<ApiResponse> GenesysApi::judge(const ApiRequest& request, common::http::R
   std::optional<common::Instant> date;
   note_date(response.headers, date);
   const bool good = response.status >= 200 && response.status < 300;
-  const std::optional<ErrorBody> error_body = good ? std::nullopt : parse_error_body(response.body);
-  correlation = tokens_.redacted(correlation_id(response.headers, error_body));
+  std::optional<ErrorBody> error_body = good ? std::nullopt : parse_error_body(response.body);
+  correlation = tokens_.redacted(correlation_id(response.headers, error_body), turn.token);
 
   if (response.status != 401) {
     tokens_.accepted();
@@ -316,21 +315,39 @@ Result<ApiResponse> GenesysApi::judge(const ApiRequest& request, common::http::R
   }
 
   if (!good) {
-    Error error = classify(response.status, response.headers, error_body, response.body, describe(request),
-                           date.value_or(clock_.utc_now()));
-    error.message = tokens_.redacted(std::move(error.message));
-    return fail(std::move(error));
+    return fail(classify_answer(request, response, turn, std::move(error_body), date.value_or(clock_.utc_now())));
   }
   if (is_html(response.headers)) {
-    return fail(ErrorCode::kMalformedResponse,
-                tokens_.redacted(describe(request) + ": HTTP " + std::to_string(response.status) + " with " +
-                                 summarise_body(response.body) + ": something between here and the service answers for it"));
+    return fail(ErrorCode::kMalformedResponse, describe(request) + ": HTTP " + std::to_string(response.status) + " with " +
+                                                   summarise_body(tokens_.redacted(std::move(response.body), turn.token)) +
+                                                   ": something between here and the service answers for it");
   }
   return ApiResponse{.status = response.status,
                      .headers = std::move(response.headers),
                      .body = std::move(response.body),
                      .date = date,
                      .correlation_id = correlation};
+}
+
+// Before anything is shortened: a secret cut in two would not be recognised any more.
+Error GenesysApi::classify_answer(const ApiRequest& request, const common::http::Response& response, const Turn& turn,
+                                  std::optional<ErrorBody> error_body, common::Instant now) const {
+  const auto clean = [&](std::string text) { return tokens_.redacted(std::move(text), turn.token); };
+  if (error_body) {
+    error_body->message = clean(std::move(error_body->message));
+    error_body->code = clean(std::move(error_body->code));
+    error_body->context_id = clean(std::move(error_body->context_id));
+    error_body->parameters = clean(std::move(error_body->parameters));
+    if (error_body->limit) {
+      error_body->limit->key = clean(std::move(error_body->limit->key));
+      error_body->limit->name_space = clean(std::move(error_body->limit->name_space));
+    }
+  }
+  common::http::Headers headers;
+  for (const common::http::Header& header : response.headers) {
+    headers.add(header.name, clean(header.value));
+  }
+  return classify(response.status, headers, error_body, clean(response.body), describe(request), now);
 }
 
 void GenesysApi::note_date(const common::http::Headers& headers, std::optional<common::Instant>& date) {

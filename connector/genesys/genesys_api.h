@@ -12,6 +12,7 @@
 #include "connector/core/ports/metrics.h"
 #include "connector/core/retry/breaker.h"
 #include "connector/core/retry/retry_policy.h"
+#include "connector/genesys/error_body.h"
 #include "connector/genesys/options.h"
 #include "connector/genesys/organization.h"
 #include "connector/genesys/token_provider.h"
@@ -67,6 +68,9 @@ class GenesysApi final : public core::Api {
                                           std::uint32_t number);
   common::Result<core::ApiResponse> judge(const core::ApiRequest& request, common::http::Response& response, const Turn& turn,
                                           std::string& correlation);
+  // The error of an answer outside 200 … 299; nothing in it repeats a secret.
+  common::Error classify_answer(const core::ApiRequest& request, const common::http::Response& response, const Turn& turn,
+                                std::optional<ErrorBody> error_body, common::Instant now) const;
   void note_date(const common::http::Headers& headers, std::optional<common::Instant>& date);
   void report(core::SourcePartition source, const common::Result<core::ApiResponse>& result, int status,
               std::chrono::milliseconds latency, std::size_t wire_bytes);

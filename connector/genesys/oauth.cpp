@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -41,11 +42,13 @@ bool is_bearer(std::string_view type) {
   return std::ranges::equal(type, kBearer, [](unsigned char a, unsigned char b) { return std::tolower(a) == b; });
 }
 
+using Redaction = std::function<std::string(std::string)>;
+
 // {"error", "description", "error_description"}: not the platform's ErrorBody.
-std::string describe_refusal(std::string_view body) {
+std::string describe_refusal(std::string_view body, const Redaction& redaction) {
   const auto json = common::json::parse(body);
   if (!json) {
-    return summarise_body(body);
+    return summarise_body(redaction(std::string(body)));
   }
   std::string text = common::json::find_string(*json, "error").value_or("");
   for (const std::string_view key : {"error_description", "description", "message"}) {
@@ -55,17 +58,20 @@ std::string describe_refusal(std::string_view body) {
     }
   }
   constexpr std::size_t kMost = 300;
+  text = redaction(std::move(text));  // before it is cut: half a secret would not be recognised
   text.resize(std::min(text.size(), kMost));
   std::ranges::replace_if(text, [](unsigned char letter) { return std::iscntrl(letter) != 0; }, ' ');
-  return text.empty() ? summarise_body(body) : text;
+  return text.empty() ? summarise_body(redaction(std::string(body))) : text;
 }
 
-common::Error refusal(const GenesysOptions& options, const common::http::Response& response, common::Instant now) {
+common::Error refusal(const GenesysOptions& options, const common::http::Response& response, const Redaction& redaction,
+                      common::Instant now) {
   const int status = response.status;
   const std::string where = token_url(options);
   common::Error error;
-  error.message = "token request to " + where + ": HTTP " + std::to_string(status) + ": " + describe_refusal(response.body);
-  if (const std::string id = correlation_id(response.headers, std::nullopt); !id.empty()) {
+  error.message =
+      "token request to " + where + ": HTTP " + std::to_string(status) + ": " + describe_refusal(response.body, redaction);
+  if (const std::string id = redaction(correlation_id(response.headers, std::nullopt)); !id.empty()) {
     error.message += " (contextId " + id + ")";
   }
   if (status == 429) {
@@ -169,10 +175,11 @@ common::Result<TokenAnswer> parse_token_answer(const GenesysOptions& options, co
   if (response.status >= 200 && response.status < 300) {
     return parse_success(response, token_url(options));
   }
-  common::Error error = refusal(options, response, now);
-  error.message = redact(std::move(error.message), {client_secret.reveal(), refresh_token.reveal(),
-                                                    basic_credentials(options.client_id, client_secret).reveal()});
-  return fail(std::move(error));
+  const Redaction redaction = [&](std::string text) {
+    return redact(std::move(text),
+                  {client_secret.reveal(), refresh_token.reveal(), basic_credentials(options.client_id, client_secret).reveal()});
+  };
+  return fail(refusal(options, response, redaction, now));
 }
 
 }  // namespace connector::genesys

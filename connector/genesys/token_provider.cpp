@@ -191,12 +191,12 @@ void TokenProvider::rejected(std::uint64_t generation) {
   machine_.on_rejected(generation, clock_.steady_now());
 }
 
-std::string TokenProvider::redacted(std::string text) const {
-  const std::string none;
+std::string TokenProvider::redacted(std::string text, const Token& used) const {
+  const common::Secret none;
+  const common::Secret& secret = client_secret_.value();
   return redact(std::move(text),
-                {client_secret_.value().reveal(), machine_.has_token() ? machine_.token().value.reveal() : none,
-                 refresh_token_ ? refresh_token_->reveal() : none,
-                 client_secret_.value().empty() ? none : basic_credentials(options_.client_id, client_secret_.value()).reveal()});
+                {used.value.reveal(), (machine_.has_token() ? machine_.token().value : none).reveal(), secret.reveal(),
+                 (refresh_token_ ? *refresh_token_ : none).reveal(), basic_credentials(options_.client_id, secret).reveal()});
 }
 
 }  // namespace connector::genesys

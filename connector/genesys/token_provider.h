@@ -36,8 +36,8 @@ class TokenProvider {
   void rejected(std::uint64_t generation);  // the service answered 401 to it
   void accepted() { machine_.on_accepted(); }
 
-  // `text` without the secrets and tokens known here.
-  [[nodiscard]] std::string redacted(std::string text) const;
+  // `text` without the secrets known here and without `used`, the token of the request it is about.
+  [[nodiscard]] std::string redacted(std::string text, const Token& used) const;
 
  private:
   boost::asio::awaitable<void> fetch();

@@ -33,14 +33,13 @@ constexpr std::array kOutcomes = std::to_array<std::string_view>(
      "too_complex", "position_invalid", "malformed_response", "oversize", "config_invalid", "cancelled", "internal"});
 constexpr std::array kDropReasons = std::to_array<std::string_view>({"duplicate_in_window", "outside_window"});
 constexpr std::array kRestartReasons = std::to_array<std::string_view>(
-    {"position_invalid", "job_failed", "job_expired", "job_deadline", "job_cancelled", "malformed_response", "too_complex",
-     "short", "drift", "retryable", "oversize", "not_available"});
+    {"taken_up", "too_complex", "submit_failed", "job_failed", "job_cancelled", "job_expired", "job_unknown",
+     "job_never_finished", "position_rejected", "cursor_repeats", "page_unreadable", "availability_behind"});
 constexpr std::array kDeadLetterReasons =
     std::to_array<std::string_view>({"not_an_object", "no_key", "oversize", "broker_refused"});
-constexpr std::array kProducerReasons =
-    std::to_array<std::string_view>({"start", "fenced", "fatal", "outcome_unknown", "security", "topic"});
+constexpr std::array kProducerReasons = std::to_array<std::string_view>({"start", "fenced", "fatal", "outcome_unknown"});
 constexpr std::array kTaskStates =
-    std::to_array<std::string_view>({"starting", "running", "stopping", "fenced", "failed", "standby"});
+    std::to_array<std::string_view>({"starting", "waiting_for_kafka", "running", "stopping", "stopped", "fenced", "failed"});
 constexpr std::array kBreakerStates = std::to_array<std::string_view>({"closed", "half_open", "open"});
 constexpr std::array kTransactionOutcomes =
     std::to_array<std::string_view>({"committed", "aborted", "unknown_applied", "unknown_not_applied"});
@@ -128,7 +127,7 @@ std::vector<MetricDescription> describe_all() {
       {"genesys_kafka_token_expiry_timestamp_seconds", kGauge, {}, "When the access token expires, Unix time."},
       {"genesys_kafka_token_renewals_total", kCounter, {"result"}, "Requests for an access token."},
       {"genesys_kafka_clock_skew_seconds", kGauge, {}, "The service's clock minus ours."},
-      {"genesys_kafka_pages_read_total", kCounter, {"stream", "lane"}, "Pages read."},
+      {"genesys_kafka_pages_read_total", kCounter, {"stream", "lane"}, "Pages of records read."},
       {"genesys_kafka_records_read_total", kCounter, {"stream", "lane"}, "Records read, before anything is dropped."},
       {"genesys_kafka_read_bytes_total", kCounter, {"stream", "lane"}, "Bytes of pages read, uncompressed."},
       {"genesys_kafka_records_dropped_total", kCounter, {"stream", "lane", "reason"}, "Records read and rightly not published."},
