@@ -67,7 +67,7 @@ Outcome<Answer> get_token(Service& service, Call& call) {
                       {"authorizedScope", Array{}},
                       {"OAuthClient", Object{{"id", call.client_id},
                                              {"name", "genesys-kafka"},
-                                             {"authorizedGrantType", "CLIENT_CREDENTIALS"},
+                                             {"authorizedGrantType", "CLIENT-CREDENTIALS"},
                                              {"scope", Array{}},
                                              {"roleDivisions", std::move(divisions)},
                                              {"state", "active"},
