@@ -199,6 +199,9 @@ class ResponseReader::Impl final : private BodySink {
     if (!parser_->is_header_done()) {
       return true;
     }
+    if (response_.status < 100) {
+      return fail(ErrorCode::kMalformedResponse, "answer is not HTTP: status " + std::to_string(response_.status));
+    }
     if (response_.status / 100 == 1) {
       if (response_.status == 101 || ++interim_ > kMaxInterim) {
         return fail(ErrorCode::kMalformedResponse,

@@ -213,6 +213,7 @@ INSTANTIATE_TEST_SUITE_P(
                   ErrorCode::kRetryable},
         BadAnswer{"NotHttp", "SSH-2.0-OpenSSH_9.2\r\n", ErrorCode::kMalformedResponse},
         BadAnswer{"BadStatus", "HTTP/1.1 2x0 OK\r\n\r\n", ErrorCode::kMalformedResponse},
+        BadAnswer{"StatusBelow100", "HTTP/1.1 099 Low\r\n\r\n", ErrorCode::kMalformedResponse},
         BadAnswer{"Http2", "HTTP/2.0 200 OK\r\n\r\n", ErrorCode::kMalformedResponse},
         BadAnswer{"BadField", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", ErrorCode::kMalformedResponse},
         BadAnswer{"BadLength", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", ErrorCode::kMalformedResponse},
