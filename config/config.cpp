@@ -39,7 +39,7 @@ void read_log(Section log, common::LogOptions& options) {
   log.finish();
 }
 
-void read_root(Section root, const std::map<std::string, connector::source::Definition>& known_definitions, Config& config) {
+void read_root(Section root, std::map<std::string, connector::source::Definition>& definitions, Config& config) {
   // Topics add up to 13 characters to it (`-dead-letters`) and end at 249.
   constexpr std::size_t kLongestName = 200;
   std::string name;
@@ -48,7 +48,6 @@ void read_root(Section root, const std::map<std::string, connector::source::Defi
   config.name = connector::core::ConnectorName(name);
   read_genesys(root.section("genesys", Need::kRequired), config.genesys);
   read_kafka(root.section("kafka", Need::kRequired), config.name, config.kafka);
-  auto definitions = known_definitions;
   read_definitions(root, definitions);
   read_streams(root, definitions, config);
   read_metrics(root, config.metrics);
@@ -78,6 +77,7 @@ std::string Problem::to_string() const {
 Loaded load(std::string_view yaml, const std::string& file_name, const Sources& sources,
             const std::map<std::string, connector::source::Definition>& definitions) {
   Loaded loaded;
+  loaded.definitions = definitions;
   Scope scope;
   scope.file = file_name;
   scope.directory = std::filesystem::path(file_name).parent_path().string();
@@ -93,7 +93,7 @@ Loaded load(std::string_view yaml, const std::string& file_name, const Sources& 
                     "a configuration is expected, not " + std::string(describe(*document.root)) +
                         " (allowed: a map with name, genesys, kafka, streams)");
     } else {
-      read_root(Section(scope, document.root, document.root->mark, "", ""), definitions, loaded.config);
+      read_root(Section(scope, document.root, document.root->mark, "", ""), loaded.definitions, loaded.config);
     }
   }
 

@@ -40,6 +40,8 @@ struct Setting {
 
 struct Loaded {
   Config config;  // meaningful only if there are no problems
+  // Those given to load() and those of the files under `definitions:`; every stream's definition is among them.
+  std::map<std::string, connector::source::Definition> definitions;
   std::vector<Problem> problems;
   std::vector<Setting> settings;      // every leaf, in document order
   std::vector<std::string> warnings;  // accepted, but worth saying

@@ -218,6 +218,14 @@ TEST(Config, PutsReferencesIntoEveryTypeOfValue) {
   EXPECT_EQ(origin(loaded, "genesys.client_secret"), "file /run/secrets/genesys (references.yaml:6)");
 }
 
+TEST(Config, HandsTheUsersOwnDefinitionsOn) {
+  const auto definitions = load_good("own-definition").definitions;
+
+  EXPECT_THAT(definitions, SizeIs(2));
+  EXPECT_EQ(definitions.at("queue-observations").key, "/queueId");
+  EXPECT_EQ(definitions.at("conversation-details").key, "/conversationId");
+}
+
 TEST(Config, DefinitionsOfOneLaneSwitchTheOtherOff) {
   const auto streams = load_good("own-definition").config.streams;
 
