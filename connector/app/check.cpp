@@ -1,0 +1,151 @@
+#include "connector/app/check.h"
+
+#include "connector/app/one_shot.h"
+#include "connector/app/stream_topics.h"
+#include "connector/genesys/access_check.h"
+#include "connector/kafka/conf.h"
+#include "connector/kafka/state_topics.h"
+#include "connector/kafka/topic_admin.h"
+#include "connector/source/pagination.h"
+#include "connector/source/request_template.h"
+
+#include <chrono>
+#include <utility>
+
+namespace connector::app {
+namespace {
+
+using common::ErrorCode;
+using namespace std::chrono_literals;
+
+// The smallest question that still needs the stream's permission: an old second, one record.
+constexpr common::Duration kProbeAge = 24h;
+constexpr common::Duration kProbeLength = 1s;
+
+std::vector<genesys::StreamProbe> make_probes(const AppOptions& options, const Definitions& definitions, common::Instant now) {
+  std::vector<genesys::StreamProbe> probes;
+  for (const auto& stream : options.streams) {
+    const auto& definition = definitions.at(stream.definition);
+    if (!definition.query) continue;
+    source::RequestBuilder builder(definition.query->request, stream.query);
+    builder.window(definition.window, {.start = now - kProbeAge, .end = now - kProbeAge + kProbeLength});
+    source::put_position(builder, definition.query->pages, core::AtStart{}, 1);
+    probes.push_back({.stream = stream.name,
+                      .request = std::move(builder).build({.stream = stream.name, .lane = core::Lane::kLive}),
+                      .permissions = definition.permissions});
+  }
+  return probes;
+}
+
+Finding to_finding(const genesys::CheckItem& item) {
+  switch (item.status) {
+    case genesys::CheckStatus::kProven:
+      return {.verdict = Verdict::kOk, .subject = item.subject, .detail = item.detail, .remedy = {}};
+    case genesys::CheckStatus::kNotProvable:
+      return {.verdict = Verdict::kUnproven, .subject = item.subject, .detail = item.detail, .remedy = {}};
+    case genesys::CheckStatus::kFailed:
+      break;
+  }
+  return {.verdict = Verdict::kFailed, .subject = item.subject, .detail = item.detail, .remedy = {}, .code = item.code};
+}
+
+Finding failed(std::string subject, const common::Error& error, std::string remedy) {
+  return {.verdict = Verdict::kFailed,
+          .subject = std::move(subject),
+          .detail = error.message,
+          .remedy = std::move(remedy),
+          .code = error.code};
+}
+
+void check_service(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,
+                   common::Duration patience, std::vector<Finding>& findings) {
+  auto one_shot = OneShot::make(options, logger, patience);
+  if (!one_shot) {
+    findings.push_back(failed("HTTP client", one_shot.error(), "correct genesys.http"));
+    return;
+  }
+  auto probes = make_probes(options, definitions, common::SystemClock().utc_now());
+  for (const auto& item : (*one_shot)->ask(genesys::check_access((*one_shot)->api(), std::move(probes))))
+    findings.push_back(to_finding(item));
+}
+
+void check_kafka(const AppOptions& options, const common::Logger& logger, common::Duration patience,
+                 std::vector<Finding>& findings) {
+  auto admin = kafka::TopicAdmin::create(options.kafka, options.name, logger.named("kafka"));
+  if (!admin) {
+    findings.push_back(failed("Kafka settings", admin.error(), "correct kafka.librdkafka"));
+    return;
+  }
+  const auto cluster = (*admin)->cluster_id(patience);
+  if (!cluster) {
+    const auto trouble = (*admin)->take_trouble();
+    // No broker answered: with a reason it is the settings, without one the network.
+    auto error = cluster.error();
+    error.code = trouble ? ErrorCode::kConfigInvalid : ErrorCode::kTopicUnusable;
+    if (trouble) error.message += " (" + *trouble + ")";
+    findings.push_back(failed("Kafka", error, "check kafka.bootstrap_servers and the security settings in kafka.librdkafka"));
+    return;
+  }
+  findings.push_back({.verdict = Verdict::kOk, .subject = "Kafka", .detail = "cluster " + *cluster, .remedy = {}});
+
+  const auto names = kafka::state_topics(options.name, options.kafka.topics);
+  std::vector<std::string> topics{names.offsets, names.dead_letters};
+  for (const auto& topic : stream_topics(options)) topics.push_back(topic.topic);
+  auto described = (*admin)->describe(topics, patience);
+  if (!described) {
+    findings.push_back(failed("topics", described.error(), "grant Describe on the topics"));
+    return;
+  }
+  const std::vector<kafka::TopicDescription> data(described->begin() + 2, described->end());
+  const int wanted = options.kafka.topics.offsets.partitions == 0 ? 1 : options.kafka.topics.offsets.partitions;
+  if ((*described)[0].exists) {
+    if (auto usable = kafka::check_offsets_topic((*described)[0], wanted); !usable) {
+      findings.push_back(failed("topic " + topics[0], usable.error(),
+                                "recreate it compacted, or name another one in kafka.topics.offsets.name"));
+    }
+    for (const auto& difference : kafka::differences((*described)[0], kafka::offsets_topic_config())) {
+      findings.push_back({.verdict = Verdict::kWarning,
+                          .subject = "topic " + topics[0],
+                          .detail = difference,
+                          .remedy = "alter the topic's configuration; a start reads more than it need until then"});
+    }
+  }
+  const auto id = kafka::transactional_id(options.kafka, options.name, 0);
+  for (const auto& finding : kafka::assess_access((*described)[0], (*described)[1], data, options.kafka.topics.create, id)) {
+    using From = kafka::AccessFinding::Verdict;
+    const auto verdict = finding.verdict == From::kFine    ? Verdict::kOk
+                         : finding.verdict == From::kWrong ? Verdict::kFailed
+                                                           : Verdict::kUnproven;
+    findings.push_back({.verdict = verdict,
+                        .subject = finding.subject,
+                        .detail = finding.detail,
+                        .remedy = finding.remedy,
+                        .code = ErrorCode::kTopicUnusable});
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kOk:
+      return "ok";
+    case Verdict::kWarning:
+      return "warning";
+    case Verdict::kUnproven:
+      return "unproven";
+    case Verdict::kFailed:
+      return "failed";
+  }
+  return "failed";
+}
+
+std::vector<Finding> check(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,
+                           common::Duration patience) {
+  std::vector<Finding> findings;
+  check_service(options, definitions, logger, patience, findings);
+  check_kafka(options, logger, patience, findings);
+  return findings;
+}
+
+}  // namespace connector::app

@@ -1,0 +1,46 @@
+#include "connector/app/stream_topics.h"
+
+#include <string>
+#include <string_view>
+
+namespace connector::app {
+namespace {
+
+std::string replace_all(std::string text, std::string_view what, std::string_view by) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+  return text;
+}
+
+}  // namespace
+
+std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options) {
+  std::vector<kafka::StreamTopic> topics;
+  for (const auto& stream : options.streams) {
+    kafka::StreamTopic topic{.stream = stream.name, .topic = stream.topic, .settings = stream.topic_settings};
+    if (topic.topic.empty()) {
+      topic.topic = replace_all(replace_all(options.kafka.topics.stream_pattern, "{name}", options.name.str()), "{stream}",
+                                stream.name.str());
+    }
+    if (topic.settings.replication_factor == -1) topic.settings.replication_factor = options.kafka.topics.replication_factor;
+    topics.push_back(std::move(topic));
+  }
+  return topics;
+}
+
+std::vector<core::Lane> lanes_of(const source::StreamOptions& stream, const source::Definition& definition) {
+  std::vector<core::Lane> lanes;
+  if (definition.query && stream.live.enabled) lanes.push_back(core::Lane::kLive);
+  if (definition.job && stream.settle.enabled) lanes.push_back(core::Lane::kSettle);
+  return lanes;
+}
+
+std::vector<core::SourcePartition> configured_sources(const AppOptions& options, const Definitions& definitions) {
+  std::vector<core::SourcePartition> sources;
+  for (const auto& stream : options.streams) {
+    for (const core::Lane lane : lanes_of(stream, definitions.at(stream.definition))) sources.push_back({stream.name, lane});
+  }
+  return sources;
+}
+
+}  // namespace connector::app

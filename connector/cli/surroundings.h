@@ -1,0 +1,21 @@
+#pragma once
+
+// What a verb may see of the outside; main fills it, tests replace it.
+
+#include "common/result.h"
+
+#include <functional>
+#include <map>
+#include <ostream>
+#include <string>
+
+namespace connector::cli {
+
+struct Surroundings {
+  std::map<std::string, std::string> environment;
+  std::function<common::Result<std::string>(const std::string& path)> read_file;
+  std::ostream& out;  // results
+  std::ostream& err;  // problems
+};
+
+}  // namespace connector::cli

@@ -1,0 +1,74 @@
+// genesys-kafka: reads the command line, the environment and files; everything else is handed down.
+
+#include "connector/cli/command.h"
+#include "connector/cli/exit_code.h"
+#include "connector/cli/surroundings.h"
+#include "connector/cli/verbs.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <type_traits>
+#include <variant>
+#include <vector>
+
+namespace {
+
+using namespace connector;
+
+std::map<std::string, std::string> read_environment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text(*entry);
+    if (const auto equals = text.find('='); equals != std::string::npos)
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+common::Result<std::string> read_file(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file.is_open() || file.bad())
+    return common::fail(common::ErrorCode::kConfigInvalid, errno != 0 ? std::strerror(errno) : "not readable");
+  return content;
+}
+
+int dispatch(const cli::Command& command, const cli::Surroundings& surroundings) {
+  return std::visit(
+      [&surroundings]<class Verb>(const Verb& verb) {
+        if constexpr (std::is_same_v<Verb, cli::RunCommand>) return cli::run(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::CheckCommand>) return cli::check(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::SampleCommand>) return cli::sample(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::ConfigShowCommand>) return cli::config_show(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::ConfigSchemaCommand>) return cli::config_schema(verb, surroundings);
+      },
+      command);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a closed pipe or socket is an error value, not an end
+  try {
+    const auto parsed = cli::parse({argv + 1, argv + argc});
+    if (const auto* answered = std::get_if<cli::Answered>(&parsed)) {
+      (answered->exit_code == cli::kDone ? std::cout : std::cerr) << answered->text;
+      return answered->exit_code;
+    }
+    return dispatch(std::get<cli::Command>(parsed),
+                    {.environment = read_environment(), .read_file = read_file, .out = std::cout, .err = std::cerr});
+  } catch (const std::exception& exception) {
+    std::cerr << "internal error: " << exception.what() << "\n";
+    return cli::kInternalError;
+  }
+}
