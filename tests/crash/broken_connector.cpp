@@ -1,0 +1,110 @@
+// The connector with a publisher that is wrong on purpose: it writes the ledger outside of the transaction, before the records.
+// The crash test must catch it, else the test proves nothing. Built for tests only; takes the same command line as `genesys-kafka
+// run`.
+
+#include "connector/app/app.h"
+#include "connector/cli/configuration.h"
+#include "connector/cli/exit_code.h"
+#include "connector/kafka/producer.h"
+#include "connector/kafka/publisher.h"
+
+#include <librdkafka/rdkafka.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+namespace {
+
+using common::Result;
+using connector::core::TransactionalProducer;
+using connector::core::TransactionBatch;
+
+// A plain acknowledged write, outside of every transaction.
+class LooseProducer final {
+ public:
+  explicit LooseProducer(const std::string& bootstrap) {
+    std::array<char, 512> error{};
+    rd_kafka_conf_t* conf = rd_kafka_conf_new();
+    rd_kafka_conf_set(conf, "bootstrap.servers", bootstrap.c_str(), error.data(), error.size());
+    rd_kafka_conf_set(conf, "linger.ms", "0", error.data(), error.size());
+    handle_ = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error.data(), error.size());
+    if (handle_ == nullptr) throw std::runtime_error(error.data());
+  }
+  ~LooseProducer() { rd_kafka_destroy(handle_); }
+  LooseProducer(const LooseProducer&) = delete;
+  LooseProducer& operator=(const LooseProducer&) = delete;
+
+  void write(const std::string& topic, std::int32_t partition, const std::string& key, const std::string& value) {
+    rd_kafka_producev(handle_, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
+                      RD_KAFKA_V_KEY(const_cast<char*>(key.data()), key.size()),
+                      RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                      RD_KAFKA_V_END);
+    rd_kafka_flush(handle_, kFlushMs);
+  }
+
+ private:
+  static constexpr int kFlushMs = 5'000;
+  rd_kafka_t* handle_ = nullptr;
+};
+
+class LedgerFirstProducer final : public TransactionalProducer {
+ public:
+  LedgerFirstProducer(std::unique_ptr<TransactionalProducer> real, const connector::kafka::ProducerSetup& setup)
+      : real_(std::move(real)),
+        loose_(setup.options.bootstrap_servers),
+        topic_(setup.offsets_topic),
+        partition_(setup.partition) {}
+
+  boost::asio::awaitable<Result<void>> init() override { co_return co_await real_->init(); }
+  boost::asio::awaitable<Result<void>> begin() override { co_return co_await real_->begin(); }
+  boost::asio::awaitable<Result<void>> produce(const TransactionBatch& batch) override {
+    for (const auto& record : batch.state) loose_.write(topic_, partition_, record.key, record.value);
+    co_return co_await real_->produce(batch);
+  }
+  boost::asio::awaitable<Result<void>> commit() override { co_return co_await real_->commit(); }
+  boost::asio::awaitable<Result<void>> abort() override { co_return co_await real_->abort(); }
+  boost::asio::awaitable<void> close() override { co_await real_->close(); }
+  [[nodiscard]] std::vector<std::size_t> refused_records() const override { return real_->refused_records(); }
+  std::optional<std::string> take_trouble() override { return real_->take_trouble(); }
+  void set_password(const common::Secret& password) override { real_->set_password(password); }
+  void request_stop() override { real_->request_stop(); }
+
+ private:
+  std::unique_ptr<TransactionalProducer> real_;
+  LooseProducer loose_;
+  std::string topic_;
+  std::int32_t partition_ = 0;
+};
+
+Result<std::unique_ptr<TransactionalProducer>> make_broken(const connector::kafka::ProducerSetup& setup) {
+  auto real = connector::kafka::make_producer(setup);
+  if (!real) return common::fail(real.error());
+  return std::make_unique<LedgerFirstProducer>(std::move(*real), setup);
+}
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return common::fail(common::ErrorCode::kConfigInvalid, std::strerror(errno));
+  return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 4 || std::string_view(argv[1]) != "run" || std::string_view(argv[2]) != "--config")
+    return connector::cli::kConfigurationError;
+  auto configuration = connector::cli::read_configuration(
+      argv[3], {.environment = {}, .read_file = read_file, .out = std::cout, .err = std::cerr});
+  if (!configuration) return connector::cli::kConfigurationError;
+  const auto logger = common::Logger::to_stderr(configuration->loaded.config.log);
+  connector::app::App app(std::move(configuration->loaded.config), std::move(configuration->definitions), logger, make_broken);
+  const auto ended = app.run();
+  return ended ? connector::cli::kDone : connector::cli::exit_code_of(ended.error());
+}
