@@ -258,6 +258,12 @@ class ResponseReader::Impl final : private BodySink {
   }
 
   Result<bool> parse_body() {
+    // Before its end a chunked body always has five bytes to come ("0", two line ends); with fewer of an empty one in hand Beast
+    // asserts.
+    constexpr std::size_t kShortestEnd = 5;
+    if (parser_->chunked() && end_ - begin_ < kShortestEnd) {
+      return false;
+    }
     const std::size_t used = put();
     if (parser_->sink_error()) {
       return fail(*parser_->sink_error());

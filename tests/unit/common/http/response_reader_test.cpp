@@ -84,6 +84,14 @@ TEST_F(ReaderTest, ReadsChunksInAnyPiecesAndDropsTheirTrailers) {
   }
 }
 
+TEST_F(ReaderTest, AnEmptyChunkedBodyMayComeByteByByte) {
+  const auto reading = read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 1);
+
+  ASSERT_FALSE(reading.error) << reading.error->message;
+  EXPECT_TRUE(reading.reusable);
+  EXPECT_EQ(reading.response.body, "");
+}
+
 TEST_F(ReaderTest, UnpacksGzipWithLengthAndInChunks) {
   const std::string plain(50'000, 'x');
   const std::string packed = gzip(plain);
