@@ -188,6 +188,7 @@ class BeastClient final : public Client {
     auto connection = pool_->take_idle(url->endpoint, clock_.steady_now());
     if (connection) {
       auto outcome = co_await exchange(*connection, *url, request, timer);
+      timer.stop();  // before the connection goes: it may not close what is gone
       if (!outcome.died_unanswered) {
         if (outcome.response) {
           outcome.response->reused_connection = true;
@@ -203,6 +204,7 @@ class BeastClient final : public Client {
       co_return fail(std::move(opened.error()));
     }
     auto outcome = co_await exchange(**opened, *url, request, timer);
+    timer.stop();
     co_return conclude(std::move(outcome), std::move(*opened));
   }
 
@@ -343,7 +345,6 @@ class BeastClient final : public Client {
       }
       timer.start(connection.socket(), reader.header_done() ? timeouts.idle_read : timeouts.first_byte);
     }
-    timer.stop();
 
     const bool reusable = reader.reusable() && !refused_early;
     Response response = reader.take();

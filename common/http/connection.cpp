@@ -129,7 +129,6 @@ asio::awaitable<Result<void>> tunnel(Connection& connection, const Route& route,
       co_return fail(with_context(std::move(read.error()), "proxy " + peer));
     }
   }
-  timer.stop();
   const bool surplus = reader.surplus();
   const int status = reader.take().status;
   const std::string refusal = "proxy " + peer + " refuses the way to " + target + " (status " + std::to_string(status) + ")";
@@ -221,8 +220,9 @@ asio::awaitable<Result<std::unique_ptr<Connection>>> open_connection(const Route
     co_return std::move(connection);
   }
   if (route.proxy) {
-    if (auto tunnelled = co_await tunnel(*connection, route, timer); !tunnelled) {
-      timer.stop();
+    auto tunnelled = co_await tunnel(*connection, route, timer);
+    timer.stop();
+    if (!tunnelled) {
       co_return fail(std::move(tunnelled.error()));
     }
   }
