@@ -65,10 +65,10 @@ Budget::Ticket Budget::queue(Lane lane, RequestKind kind) {
   return last_ticket_;
 }
 
-// Self-clocked fair queueing: a head finishes 1/share after its predecessor, or after what is being served now if the lane had
-// been idle, so that idleness earns no credit.
+// Self-clocked fair queueing: a head finishes 1/share after what was served last, be it of this lane or, if the lane had been
+// idle, of another, so that idleness earns no credit.
 void Budget::start_head(LaneQueue& lane, double share) {
-  lane.finish = std::max(lane.served, virtual_time_) + 1 / share;
+  lane.finish = virtual_time_ + 1 / share;
 }
 
 Budget::Decision Budget::acquire(Ticket ticket, common::SteadyTime now) {
@@ -94,7 +94,7 @@ Budget::Grant Budget::grant_head(LaneQueue& lane, common::SteadyTime now) {
     next_job_ = now + *job_interval_;
   }
   lane.waiting.pop_front();
-  virtual_time_ = lane.served = lane.finish;
+  virtual_time_ = std::max(virtual_time_, lane.finish);  // a lane that was blocked has an old one
   if (!lane.waiting.empty()) {
     start_head(lane, shares_[static_cast<std::size_t>(&lane - lanes_.data())]);
   }
@@ -235,7 +235,7 @@ Budget::Clock::duration Budget::interval() const {
 }
 
 double Budget::remaining(common::SteadyTime now) const {
-  const auto sent = std::ranges::count_if(log_, [&](common::SteadyTime at) { return at + kMinute > now; });
+  const auto sent = log_.end() - std::ranges::upper_bound(log_, now - kMinute);
   double left = permitted_per_minute() - static_cast<double>(sent);
   if (interval_end_ && now < *interval_end_) {
     left = std::min(left, static_cast<double>(left_by_headers()));

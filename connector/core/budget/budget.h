@@ -85,8 +85,7 @@ class Budget {
   };
   struct LaneQueue {
     std::deque<Waiting> waiting;
-    double served = 0;  // virtual finish time of the last request served
-    double finish = 0;  // … of the head, while there is one
+    double finish = 0;  // virtual finish time of the head, while there is one
     common::SteadyTime blocked_until = common::SteadyTime::min();
   };
 

@@ -66,7 +66,7 @@ struct Scenario {
   double header_loss = 0;  // probability that an answer lacks them
   std::size_t workers = 12;
   std::vector<Lane> lanes{Lane::kLive, Lane::kSettle, Lane::kBackfill};
-  std::chrono::minutes length{12};
+  std::chrono::minutes length{8};
 };
 
 struct Outcome {
@@ -185,7 +185,7 @@ TEST_P(BudgetUnderLoad, KeepsTheShareInEveryMinuteAndUsesNinetyNinePercentOfItWi
   const Scenario& scenario = GetParam();
   const double permitted =
       std::min(static_cast<double>(scenario.allowed) * scenario.settings.share, scenario.settings.max_per_minute.value_or(1e9));
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
     const Outcome outcome = simulate(scenario, seed);
 
     EXPECT_LE(outcome.most_in(60s), static_cast<std::size_t>(permitted)) << "seed " << seed;
@@ -209,17 +209,17 @@ INSTANTIATE_TEST_SUITE_P(
                              .settings = {.share = 0.8, .assumed_per_minute = 1500},
                              .allowed = 1500,
                              .workers = 40,
-                             .length = std::chrono::minutes{4}}),
+                             .length = std::chrono::minutes{2}}),
     [](const testing::TestParamInfo<Scenario>& tested) { return tested.param.name; });
 
 TEST(Budget, OtherClientsOfTheTokenLowerWhatIsLeftAndSeeNo429) {
   const Scenario scenario{.name = "others", .settings = {.share = 0.8}, .others_per_minute = 120};
 
-  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
     const Outcome outcome = simulate(scenario, seed);
 
     // We stop when all together have used 240, which is some time before the minute ends; nobody is turned away.
-    const double ours = static_cast<double>(outcome.sent.size()) / 12;
+    const double ours = static_cast<double>(outcome.sent.size()) / 8;
     EXPECT_EQ(outcome.limited, 0U) << "seed " << seed;
     EXPECT_LE(ours, 160) << "seed " << seed;
     EXPECT_GE(ours, 105) << "seed " << seed;
@@ -257,7 +257,7 @@ TEST(Budget, GivesALaneAllThereIsWhenTheOthersRest) {
 
   const Outcome outcome = simulate(scenario, 4);
 
-  EXPECT_GE(outcome.by_lane.at(Lane::kBackfill), static_cast<std::size_t>(0.99 * 240 * 12));
+  EXPECT_GE(outcome.by_lane.at(Lane::kBackfill), static_cast<std::size_t>(0.99 * 240 * 8));
 }
 
 class BudgetSteps : public testing::Test {
