@@ -163,7 +163,7 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
       const core::Position at = fetch->at;
       action = co_await read_page(reading, at);
     } else if (const auto* split = std::get_if<core::SplitInto>(&action)) {
-      planner_.narrow(split->part);
+      planner_.narrow(planned.window, split->part);
       stream_.logger.info("a window holds too much, or less than it promises, and is read in parts",
                           {{"stream", source_.stream.str()},
                            {"lane", core::to_string(source_.lane)},

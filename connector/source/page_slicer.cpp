@@ -1,6 +1,8 @@
 #include "connector/source/page_slicer.h"
 
 #include "common/http/message.h"
+#include "common/json.h"
+#include "connector/source/json_pointer.h"
 
 #include <simdjson.h>
 #include <cstring>
@@ -33,6 +35,15 @@ std::unexpected<common::Error> malformed(simdjson::error_code error, std::string
 
 std::unexpected<common::Error> malformed(std::string_view what) {
   return fail(ErrorCode::kMalformedResponse, "the page is not as the endpoint promises: " + std::string(what));
+}
+
+// The number is well spelled or not, but in no case one that simdjson can represent. Newer versions tell the two apart.
+template <class Code>
+bool is_number_error(Code error) {
+  if constexpr (requires { Code::BIGINT_ERROR; }) {
+    if (error == Code::BIGINT_ERROR) return true;
+  }
+  return error == Code::NUMBER_ERROR;
 }
 
 std::string escape_token(std::string_view key) {
@@ -106,6 +117,7 @@ struct PageSlicer::Impl {
     page.dead_letters.clear();
     page.wanted.assign(spec.wanted.size(), std::nullopt);
     page.records.reserve(last_count);
+    if (wants_facts(spec)) page.facts.reserve(last_count);
     side.clear();
     side_keys.clear();
     index = 0;
@@ -178,18 +190,38 @@ struct PageSlicer::Impl {
       if (const auto error = value.get_object().get(object)) return malformed(error, pointer);
       return cut_object(spec, object, pointer, page);
     }
+    Result<std::string_view> text = text_of(value, '}', pointer);
+    if (!text) return fail(std::move(text.error()));
     dom::element element;
-    std::string_view text;
-    if (auto parsed = parse_whole(value, pointer, text, element); !parsed) return parsed;
-    take_wanted(spec, element, pointer, page);
+    if (const auto error = parse(*text, element); error == simdjson::SUCCESS) {
+      take_wanted(spec, element, pointer, page);
+    } else if (!is_number_error(error) || !common::json::parse(*text)) {
+      // (A number that fits no type of ours is JSON all the same; nothing that is wanted is one.)
+      return malformed(error, pointer);
+    }
     return {};
   }
 
-  Result<void> parse_whole(ondemand::value& value, std::string_view what, std::string_view& text, dom::element& element) {
-    if (const auto error = simdjson::to_json_string(value).get(text)) return malformed(error, what);
-    // The bytes behind the slice are the rest of the page and its padding, so that nothing is copied.
-    if (const auto error = values.parse(text.data(), text.size(), false).get(element)) return malformed(error, what);
-    return {};
+  // The bytes behind the slice are the rest of the page and its padding, so that nothing is copied.
+  simdjson::error_code parse(std::string_view text, dom::element& element) {
+    return values.parse(text.data(), text.size(), false).get(element);
+  }
+
+  // The bytes of a value that stands in an object or array which ends with `closing`.
+  static Result<std::string_view> text_of(ondemand::value& value, char closing, std::string_view what) {
+    ondemand::json_type type{};
+    if (const auto error = value.type().get(type)) return malformed(error, what);
+    std::string_view text;
+    if (type == ondemand::json_type::array || type == ondemand::json_type::object) {
+      if (const auto error = simdjson::to_json_string(value).get(text)) return malformed(error, what);
+      return text;
+    }
+    // On-demand skips a scalar without looking at what follows it: `["a":1]` would pass. The token ends where the next one
+    // begins.
+    text = value.raw_json_token();
+    const char next = *(text.data() + text.size());
+    if (next != ',' && next != closing) return malformed("no comma behind a value, " + std::string(what));
+    return text.substr(0, text.find_last_not_of(" \n\r\t") + 1);
   }
 
   static void take_wanted(const SliceSpec& spec, const dom::element& element, const std::string& pointer, SlicedPage& page) {
@@ -208,35 +240,75 @@ struct PageSlicer::Impl {
 
   Result<void> cut_records(const SliceSpec& spec, ondemand::array& records, SlicedPage& page) {
     for (auto item : records) {
+      const auto place = [this] { return "record " + std::to_string(index); };
       ondemand::value value;
-      if (const auto error = std::move(item).get(value))
-        return malformed(error, "between records, at record " + std::to_string(index));
-      std::string_view text;
+      if (const auto error = std::move(item).get(value)) return malformed(error, "before " + place());
+      Result<std::string_view> text = text_of(value, ']', "record");
+      if (!text) return fail(std::move(text.error()));
       dom::element element;
-      if (const auto error = simdjson::to_json_string(value).get(text))
-        return malformed(error, "record " + std::to_string(index));
-      if (const auto error = values.parse(text.data(), text.size(), false).get(element)) {
-        return malformed(error, "record " + std::to_string(index));
+      if (const auto error = parse(*text, element); error == simdjson::SUCCESS) {
+        take_record(spec, *text, fields_of(spec, element), page);
+      } else {
+        // A number of more digits than any type of ours has is JSON all the same: the slower parser decides.
+        if (!is_number_error(error)) return malformed(error, place());
+        const auto document = common::json::parse(*text);
+        if (!document) return malformed(error, place());
+        take_record(spec, *text, fields_of(spec, *document), page);
       }
-      take_record(spec, text, element, page);
       ++index;
     }
     return {};
   }
 
-  void take_record(const SliceSpec& spec, std::string_view text, const dom::element& element, SlicedPage& page) {
-    if (!element.is_object()) {
-      page.dead_letters.push_back(
-          {.reason = "not_an_object", .detail = "a record must be a JSON object", .key = {}, .bytes = text, .index = index});
+  struct Fields {
+    bool is_object = false;
+    std::string_view key;  // in the parser's or document's memory; empty if there is no text
+    RecordFacts facts;
+  };
+
+  static bool wants_facts(const SliceSpec& spec) {
+    return !spec.start.empty() || !spec.end.empty() || !spec.open_while_absent.empty();
+  }
+
+  static Fields fields_of(const SliceSpec& spec, const dom::element& element) {
+    Fields fields{.is_object = element.is_object()};
+    if (element.at_pointer(spec.key).get_string().get(fields.key) != simdjson::SUCCESS) fields.key = {};
+    if (wants_facts(spec)) {
+      fields.facts = {
+          .start = instant_at(element, spec.start), .end = instant_at(element, spec.end), .open = is_open(spec, element)};
+    }
+    return fields;
+  }
+
+  static Fields fields_of(const SliceSpec& spec, const common::json::Value& document) {
+    const auto text_at = [&](const std::string& pointer) -> std::optional<std::string_view> {
+      const common::json::Value* found = pointer.empty() ? nullptr : find_at(document, pointer);
+      if (found == nullptr || !found->is_string()) return std::nullopt;
+      return std::string_view(found->get_string());
+    };
+    const auto instant = [&](const std::string& pointer) -> std::optional<common::Instant> {
+      const auto text = text_at(pointer);
+      const auto parsed = text ? common::parse_instant(*text) : fail(ErrorCode::kMalformedResponse, {});
+      return parsed ? std::optional(*parsed) : std::nullopt;
+    };
+    const common::json::Value* end = spec.open_while_absent.empty() ? nullptr : find_at(document, spec.open_while_absent);
+    const bool open = !spec.open_while_absent.empty() && (end == nullptr || end->is_null());
+    return {.is_object = document.is_object(),
+            .key = text_at(spec.key).value_or(std::string_view()),
+            .facts = {.start = instant(spec.start), .end = instant(spec.end), .open = open}};
+  }
+
+  void take_record(const SliceSpec& spec, std::string_view text, const Fields& fields, SlicedPage& page) {
+    if (!fields.is_object || fields.key.empty()) {
+      page.dead_letters.push_back({.reason = fields.is_object ? "no_key" : "not_an_object",
+                                   .detail = fields.is_object ? "no text at " + spec.key : "a record must be a JSON object",
+                                   .key = {},
+                                   .bytes = text,
+                                   .index = index});
       return;
     }
-    std::string_view key;
-    if (element.at_pointer(spec.key).get_string().get(key) != simdjson::SUCCESS || key.empty()) {
-      page.dead_letters.push_back(
-          {.reason = "no_key", .detail = "no text at " + spec.key, .key = {}, .bytes = text, .index = index});
-      return;
-    }
-    // `key` lives in the parser. The same bytes stand in the record, unless they were written with escapes.
+    // The same bytes stand in the record, unless they were written with escapes.
+    std::string_view key = fields.key;
     const void* found = ::memmem(text.data(), text.size(), key.data(), key.size());
     if (found != nullptr) {
       key = text.substr(static_cast<std::size_t>(static_cast<const char*>(found) - text.data()), key.size());
@@ -246,11 +318,7 @@ struct PageSlicer::Impl {
       key = std::string_view(nullptr, key.size());
     }
     page.records.push_back({.key = key, .value = text});
-    if (!spec.start.empty() || !spec.end.empty() || !spec.open_while_absent.empty()) {
-      if (page.facts.capacity() < page.records.capacity()) page.facts.reserve(page.records.capacity());
-      page.facts.push_back(
-          {.start = instant_at(element, spec.start), .end = instant_at(element, spec.end), .open = is_open(spec, element)});
-    }
+    if (wants_facts(spec)) page.facts.push_back(fields.facts);
   }
 
   static bool is_open(const SliceSpec& spec, const dom::element& record) {

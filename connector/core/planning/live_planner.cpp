@@ -24,6 +24,9 @@ LivePlan LivePlanner::next(const Ledger& ledger, Instant now) const {
   // A complete part ahead (a gap was left by a failure) ends the window, so that nothing is read twice.
   if (const auto gap = ledger.complete().first_gap({.start = begin, .end = midnight})) bound = gap->end;
 
+  // The parts of a cut window end with it, so that the lane keeps its rhythm.
+  if (begin < cut_end_) bound = std::min(bound, cut_end_);
+
   Duration width = options_.every;
   const Instant horizon = now - options_.delay;
   if (const Duration backlog = horizon - begin; backlog >= 2 * options_.every) {
@@ -42,8 +45,9 @@ LivePlan LivePlanner::next(const Ledger& ledger, Instant now) const {
   return ReadWindow{.window = {.start = start, .end = end}};
 }
 
-void LivePlanner::narrow(Duration part) {
+void LivePlanner::narrow(const Interval& window, Duration part) {
   width_ = std::max(part, options_.min_window);
+  cut_end_ = std::max(cut_end_, window.end);
 }
 
 void LivePlanner::widen() {

@@ -34,8 +34,8 @@ class LivePlanner {
   // `now` is the earlier of host and service clock.
   [[nodiscard]] LivePlan next(const Ledger& ledger, common::Instant now) const;
 
-  // The window held more than fits: plan parts of this length (not below min_window) …
-  void narrow(common::Duration part);
+  // The window held more than fits: plan parts of this length (not below min_window) up to its end …
+  void narrow(const common::Interval& window, common::Duration part);
   // … until windows of that length went well: each success doubles it.
   void widen();
   [[nodiscard]] bool can_split(const common::Interval& window) const { return window.length() > options_.min_window; }
@@ -43,6 +43,7 @@ class LivePlanner {
  private:
   LivePlanOptions options_;
   common::Duration width_{0};  // bound learnt from windows that were too full; 0: none
+  common::Instant cut_end_{};  // where the window ended that was cut last: its parts do not reach beyond
 };
 
 }  // namespace connector::core

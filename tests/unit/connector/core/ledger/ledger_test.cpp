@@ -1,0 +1,293 @@
+#include "connector/core/ledger/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace connector::core {
+namespace {
+
+using common::ErrorCode;
+using common::Instant;
+using common::Interval;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const Instant kStart = common::parse_instant("2026-05-04T00:00:00Z").value();
+
+Instant minute(int minutes) {
+  return kStart + std::chrono::minutes(minutes);
+}
+Interval minutes(int start, int end) {
+  return {.start = minute(start), .end = minute(end)};
+}
+
+Ledger example() {
+  Ledger ledger({.organization_id = "org-1", .cluster_id = "cluster-1", .topic_id = "topic-1", .membership = "1:abc"}, kStart);
+  const auto apply = [&](const LedgerChange& change) { ASSERT_TRUE(ledger.apply(change)); };
+  apply(WindowCompleted{.window = minutes(0, 10), .records = 5});
+  apply(WindowCompleted{.window = minutes(20, 30), .records = 5, .is_short = true});
+  apply(WindowOpened{minutes(30, 40), AtStart{}});
+  apply(WindowOpened{minutes(40, 50), AtPage{1}});
+  apply(WindowOpened{minutes(50, 60), AtCursor{"c-1"}});
+  apply(WindowOpened{minutes(60, 70), AtJob{.job = JobId("job-1"), .cursor = std::nullopt, .submitted = minute(1)}});
+  apply(WindowOpened{minutes(70, 80), AtJob{.job = JobId("job-2"), .cursor = std::nullopt, .submitted = minute(2)}});
+  apply(PageRead{.window = minutes(70, 80),
+                 .next = AtJob{.job = JobId("job-2"), .cursor = "next \"page\"", .submitted = minute(2)},
+                 .records = 1000,
+                 .page = 1});
+  apply(AvailabilitySeen{minute(90)});
+  ledger.set_stamp({.incarnation = "incarnation-1", .number = 7});
+  return ledger;
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  EXPECT_TRUE(in) << path;
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+TEST(Ledger, ComesBackFromItsStoredValue) {
+  const Ledger before = example();
+
+  const auto after = Ledger::parse(before.serialize());
+
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_EQ(*after, before);
+}
+
+// G12: these files are what version 1 wrote; they are never edited.
+TEST(Ledger, ReadsEveryFixtureOfVersion1) {
+  const std::filesystem::path folder = std::filesystem::path(GK_STATE_FIXTURES) / "v1";
+  std::size_t read = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (!entry.path().filename().string().starts_with("ledger-")) continue;
+    const std::string stored = read_file(entry.path());
+    const auto ledger = Ledger::parse(stored);
+    ASSERT_TRUE(ledger) << entry.path() << ": " << ledger.error().message;
+    EXPECT_EQ(ledger->serialize() + "\n", stored) << entry.path() << ": this release would write something else as version 1";
+    ++read;
+  }
+  EXPECT_EQ(read, 4U);
+  const auto settle = Ledger::parse(read_file(folder / "ledger-settle.json"));
+  EXPECT_EQ(*settle, example());
+}
+
+TEST(Ledger, RefusesANewerFormatAndSaysWhatToDo) {
+  const auto ledger = Ledger::parse(R"({"v":2,"anything":true})");
+
+  ASSERT_FALSE(ledger);
+  EXPECT_EQ(ledger.error().code, ErrorCode::kStateRefused);
+  EXPECT_THAT(ledger.error().message, HasSubstr("format version 2"));
+  EXPECT_THAT(ledger.error().message, HasSubstr("start the release that wrote it"));
+}
+
+TEST(Ledger, IgnoresMembersItDoesNotKnowWithinItsVersion) {
+  std::string stored = example().serialize();
+  stored.insert(1, R"("later":{"a":[1,2]},)");
+
+  const auto ledger = Ledger::parse(stored);
+
+  ASSERT_TRUE(ledger) << ledger.error().message;
+  EXPECT_EQ(*ledger, example());
+}
+
+struct DamagedCase {
+  std::string name;
+  std::string from;  // text of the example's stored value …
+  std::string to;    // … that is replaced by this
+};
+void PrintTo(const DamagedCase& damaged, std::ostream* out) {
+  *out << damaged.name;
+}
+
+class DamagedLedger : public testing::TestWithParam<DamagedCase> {};
+
+TEST_P(DamagedLedger, IsRefusedWithTheRemedy) {
+  std::string stored = example().serialize();
+  const auto at = stored.find(GetParam().from);
+  ASSERT_NE(at, std::string::npos) << stored;
+  stored.replace(at, GetParam().from.size(), GetParam().to);
+
+  const auto ledger = Ledger::parse(stored);
+
+  ASSERT_FALSE(ledger) << stored;
+  EXPECT_EQ(ledger.error().code, ErrorCode::kStateRefused);
+  EXPECT_THAT(ledger.error().message, HasSubstr("docs/state.md"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Members, DamagedLedger,
+    testing::Values(DamagedCase{"cut short", "}", ""}, DamagedCase{"no version", R"("v":1)", R"("w":1)"},
+                    DamagedCase{"version is text", R"("v":1)", R"("v":"1")"}, DamagedCase{"version 0", R"("v":1)", R"("v":0)"},
+                    DamagedCase{"no organization", R"("organization")", R"("organisation")"},
+                    DamagedCase{"identity is a number", R"("org-1")", "1"},
+                    DamagedCase{"start is no instant", R"("start":"2026-05-04T00:00:00.000Z")", R"("start":"yesterday")"},
+                    DamagedCase{"complete is no array", R"("complete":[)", R"("complete":{},"x":[)"},
+                    DamagedCase{"complete intervals overlap", "T00:20:00.000Z/", "T00:05:00.000Z/"},
+                    DamagedCase{"complete intervals touch", "T00:20:00.000Z/", "T00:10:00.000Z/"},
+                    DamagedCase{"an interval ends before it starts", "/2026-05-04T00:30:00.000Z", "/2026-05-04T00:01:00.000Z"},
+                    DamagedCase{"open windows overlap", "T00:40:00.000Z/", "T00:35:00.000Z/"},
+                    DamagedCase{"negative records", R"("records":1000)", R"("records":-1)"},
+                    DamagedCase{"too many pages", R"("pages":1)", R"("pages":4294967296)"},
+                    DamagedCase{"two positions", R"("page":1)", R"("page":1,"cursor":"c")"},
+                    DamagedCase{"job without its time", R"("submitted")", R"("sent")"},
+                    DamagedCase{"commit is text", R"("commit":7)", R"("commit":"7")"}),
+    [](const auto& info) {
+      std::string name = info.param.name;
+      std::ranges::replace(name, ' ', '_');
+      return name;
+    });
+
+TEST(Ledger, RefusesWhatIsNoJsonObject) {
+  for (const std::string stored : {"", "null", "[]", "1", "{", "{}", "\xff"}) {
+    EXPECT_EQ(Ledger::parse(stored).error().code, ErrorCode::kStateRefused) << stored;
+  }
+  EXPECT_EQ(Ledger::parse(std::string(Ledger::kMaxBytes + 1, ' ')).error().code, ErrorCode::kStateRefused);
+}
+
+TEST(Ledger, CompleteUntilPassesOnlyTheGapFreePrefix) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = minutes(10, 20)}));
+  EXPECT_EQ(ledger.complete_until(), kStart);
+
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = minutes(0, 10)}));
+  EXPECT_EQ(ledger.complete_until(), minute(20));
+}
+
+TEST(Ledger, AWindowThatOverlapsItsPredecessorCompletes) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = minutes(0, 10)}));
+
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = minutes(8, 20)}));
+
+  EXPECT_THAT(ledger.complete().intervals(), ElementsAre(minutes(0, 20)));
+}
+
+TEST(Ledger, CountsPagesAndRecordsOfAnOpenWindow) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(WindowOpened{minutes(0, 10), AtCursor{"a"}}));
+  ASSERT_TRUE(ledger.apply(PageRead{.window = minutes(0, 10), .next = AtCursor{"b"}, .records = 3, .page = 1}));
+  ASSERT_TRUE(ledger.apply(PageRead{.window = minutes(0, 10), .next = AtCursor{"c"}, .records = 4, .page = 2}));
+
+  ASSERT_THAT(ledger.open(), SizeIs(1));
+  EXPECT_EQ(ledger.open()[0], (OpenWindow{.window = minutes(0, 10), .position = AtCursor{"c"}, .records = 7, .pages = 2}));
+
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = minutes(0, 10), .records = 1, .page = 3}));
+  EXPECT_THAT(ledger.open(), IsEmpty());
+}
+
+TEST(Ledger, RefusesAPageWhosePredecessorWasDropped) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(WindowOpened{minutes(0, 10), AtCursor{"a"}}));
+  ASSERT_TRUE(ledger.apply(PageRead{.window = minutes(0, 10), .next = AtCursor{"b"}, .page = 1}));
+  const Ledger before = ledger;
+
+  EXPECT_EQ(ledger.apply(PageRead{.window = minutes(0, 10), .next = AtCursor{"d"}, .page = 3}).error().code,
+            ErrorCode::kInternal);
+  EXPECT_EQ(ledger.apply(WindowCompleted{.window = minutes(0, 10), .page = 3}).error().code, ErrorCode::kInternal);
+  EXPECT_EQ(ledger, before);
+}
+
+TEST(Ledger, ARestartedWindowTakesANewJob) {
+  Ledger ledger = example();
+  ASSERT_TRUE(ledger.apply(WindowRestarted{minutes(70, 80)}));
+  EXPECT_EQ(ledger.find_open(minutes(70, 80))->position, Position{AtStart{}});
+  EXPECT_EQ(ledger.find_open(minutes(70, 80))->pages, 0U);
+  EXPECT_EQ(ledger.find_open(minutes(70, 80))->records, 1000U);
+
+  const AtJob job{.job = JobId("job-3"), .cursor = std::nullopt, .submitted = minute(3)};
+  ASSERT_TRUE(ledger.apply(WindowOpened{minutes(70, 80), job}));
+  EXPECT_EQ(ledger.find_open(minutes(70, 80))->position, Position{job});
+}
+
+TEST(Ledger, KeepsTheNewestAvailabilityDate) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(AvailabilitySeen{minute(10)}));
+  ASSERT_TRUE(ledger.apply(AvailabilitySeen{minute(5)}));
+
+  EXPECT_EQ(ledger.availability(), minute(10));
+}
+
+TEST(Ledger, StartsElsewhereOnlyWhileUntouched) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(LaneStarted{minute(5)}));
+  EXPECT_EQ(ledger.start(), minute(5));
+
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = minutes(5, 6)}));
+  EXPECT_EQ(ledger.apply(LaneStarted{minute(9)}).error().code, ErrorCode::kInternal);
+  EXPECT_EQ(ledger.start(), minute(5));
+}
+
+TEST(Ledger, ContradictionsAreRefusedAndLeaveNoTrace) {
+  Ledger ledger = example();
+  const Ledger before = ledger;
+  const std::vector<LedgerChange> contradictions{
+      PageRead{.window = minutes(100, 110), .next = AtPage{2}},
+      WindowRestarted{minutes(100, 110)},
+      WindowAbandoned{minutes(100, 110)},
+      WindowCompleted{.window = minutes(0, 10)},
+      WindowCompleted{.window = minutes(10, 10)},
+      WindowCompleted{.window = minutes(100, 110), .page = 1},
+      WindowOpened{minutes(0, 5), AtStart{}},
+      WindowOpened{minutes(5, 5), AtStart{}},
+      WindowOpened{minutes(40, 50), AtPage{1}},
+      WindowOpened{minutes(45, 55), AtPage{1}},
+      WindowOpened{minutes(100, 110), AtCursor{std::string(Ledger::kMaxCursorBytes + 1, 'c')}},
+  };
+  for (std::size_t i = 0; i < contradictions.size(); ++i) {
+    EXPECT_FALSE(ledger.apply(contradictions[i])) << "case " << i;
+    EXPECT_EQ(ledger, before) << "case " << i;
+  }
+}
+
+TEST(Ledger, FullOfOpenWindowsHasNoRoom) {
+  Ledger ledger({}, kStart);
+  int opened = 0;
+  while (ledger.has_room_to_open()) {
+    ASSERT_TRUE(ledger.apply(WindowOpened{minutes(opened, opened + 1), AtStart{}}));
+    ++opened;
+  }
+  EXPECT_EQ(opened, static_cast<int>(Ledger::kMaxOpenWindows));
+  EXPECT_FALSE(ledger.apply(WindowOpened{minutes(900, 901), AtStart{}}));
+}
+
+TEST(Ledger, FullOfGapsRefusesTheNextButTakesWhatClosesOne) {
+  Ledger ledger({}, kStart);
+  for (int i = 0; i < static_cast<int>(Ledger::kMaxCompleteIntervals); ++i) {
+    ASSERT_TRUE(ledger.apply(WindowCompleted{.window = minutes(2 * i, 2 * i + 1)}));
+  }
+  EXPECT_FALSE(ledger.has_room_to_open());
+  EXPECT_FALSE(ledger.apply(WindowCompleted{.window = minutes(1000, 1001)}));
+  EXPECT_TRUE(ledger.apply(WindowCompleted{.window = minutes(1, 2)}));
+  EXPECT_TRUE(ledger.has_room_to_open());
+}
+
+TEST(Ledger, NeverGrowsBeyondItsBound) {
+  Ledger ledger({}, kStart);
+  for (int i = 0; i < 64; ++i) {
+    const auto opened = ledger.apply(WindowOpened{minutes(i, i + 1), AtCursor{std::string(Ledger::kMaxCursorBytes, '"')}});
+    if (!opened) {
+      EXPECT_EQ(opened.error().code, ErrorCode::kOversize);
+      break;
+    }
+    ASSERT_LT(i, 63) << "64 cursors of 4 KiB cannot fit";
+  }
+  EXPECT_LE(ledger.serialize().size(), Ledger::kMaxBytes);
+}
+
+TEST(Ledger, KeepsTheNewestShortWindows) {
+  Ledger ledger({}, kStart);
+  for (int i = 0; i < 70; ++i) ASSERT_TRUE(ledger.apply(WindowCompleted{.window = minutes(i, i + 1), .is_short = true}));
+
+  EXPECT_THAT(ledger.short_windows(), SizeIs(Ledger::kMaxShortWindows));
+  EXPECT_EQ(ledger.short_windows().back(), minutes(69, 70));
+}
+
+}  // namespace
+}  // namespace connector::core

@@ -1,0 +1,212 @@
+#include "connector/core/planning/query_paging.h"
+
+#include <gtest/gtest.h>
+#include <string>
+
+namespace connector::core {
+namespace {
+
+using namespace std::chrono_literals;
+using common::Duration;
+using common::ErrorCode;
+using common::Instant;
+using common::Interval;
+
+const Interval kWindow{.start = Instant(0ms), .end = Instant(60s)};
+
+QueryPagingOptions numbered(TotalUse total = TotalUse::kApproximate) {
+  return {.page_size = 100, .total = total, .limits = {.memory_bytes = 10'000'000, .max_depth = 100'000, .min_window = 1s}};
+}
+
+PageFacts page(std::uint64_t rows, std::uint64_t distinct, std::optional<std::int64_t> total = std::nullopt) {
+  return {.rows = rows, .bytes = rows * 100, .distinct = distinct, .held_bytes = distinct * 100, .total = total};
+}
+
+std::string show(const PagingAction& action) {
+  if (const auto* fetch = std::get_if<FetchPage>(&action)) {
+    if (const auto* at = std::get_if<AtPage>(&fetch->at)) return "page " + std::to_string(at->number);
+    if (const auto* at = std::get_if<AtCursor>(&fetch->at)) return "cursor " + at->cursor;
+    return "start";
+  }
+  if (const auto* split = std::get_if<SplitInto>(&action)) return "split " + common::format_duration(split->part);
+  if (const auto* read = std::get_if<WindowRead>(&action)) return read->is_short ? "short" : "read";
+  return std::string(common::to_string(std::get<FailRead>(action).error.code));
+}
+
+TEST(QueryPaging, ReadsUntilAPageIsEmpty) {
+  QueryPaging paging(numbered(), kWindow);
+  EXPECT_EQ(show(paging.begin()), "page 1");
+  EXPECT_EQ(show(paging.step(page(100, 100, 130))), "page 2");
+  EXPECT_EQ(show(paging.step(page(30, 130, 130))), "page 3") << "an approximate total proves nothing";
+  EXPECT_EQ(show(paging.step(page(0, 130, 130))), "read");
+}
+
+TEST(QueryPaging, AShortPageEndsNothing) {
+  QueryPaging paging(numbered(TotalUse::kNone), kWindow);
+  EXPECT_EQ(show(paging.step(page(3, 3))), "page 2");
+  EXPECT_EQ(show(paging.step(page(1, 4))), "page 3");
+  EXPECT_EQ(show(paging.step(page(0, 4))), "read");
+}
+
+TEST(QueryPaging, AnExactTotalSavesTheEmptyPage) {
+  QueryPaging paging(numbered(TotalUse::kExact), kWindow);
+  EXPECT_EQ(show(paging.step(page(100, 100, 130))), "page 2");
+  EXPECT_EQ(show(paging.step(page(30, 130, 130))), "read");
+}
+
+TEST(QueryPaging, APageCountEndsTheWindow) {
+  QueryPaging paging(numbered(TotalUse::kNone), kWindow);
+  PageFacts facts = page(100, 100);
+  facts.page_count = 2;
+  EXPECT_EQ(show(paging.step(facts)), "page 2");
+  facts.distinct = 200;
+  EXPECT_EQ(show(paging.step(facts)), "read");
+}
+
+TEST(QueryPaging, AnEmptyWindowIsOneRequest) {
+  QueryPaging paging(numbered(), kWindow);
+  EXPECT_EQ(show(paging.step(page(0, 0, 0))), "read");
+}
+
+TEST(QueryPaging, TooFewRowsAreReadAgainThenSplitThenShort) {
+  QueryPaging paging(numbered(), kWindow);
+  for (int pass = 0; pass < 2; ++pass) {
+    EXPECT_EQ(show(paging.step(page(100, 100, 105))), "page 2") << pass;
+    EXPECT_EQ(show(paging.step(page(0, 100, 105))), "page 1") << pass;
+  }
+  EXPECT_EQ(show(paging.step(page(100, 100, 105))), "page 2");
+  EXPECT_EQ(show(paging.step(page(0, 100, 105))), "split 30s");
+}
+
+TEST(QueryPaging, ARowThatTurnsUpOnTheSecondPassIsEnough) {
+  QueryPaging paging(numbered(), kWindow);
+  EXPECT_EQ(show(paging.step(page(2, 2, 3))), "page 2");
+  EXPECT_EQ(show(paging.step(page(0, 2, 3))), "page 1");
+  EXPECT_EQ(show(paging.step(page(2, 3, 3))), "page 2");
+  EXPECT_EQ(show(paging.step(page(0, 3, 3))), "read");
+}
+
+struct ShortCase {
+  std::string name;
+  TotalUse total;
+  Duration length;
+  bool split_short;
+  std::string outcome;
+};
+void PrintTo(const ShortCase& one, std::ostream* out) {
+  *out << one.name;
+}
+class ShortWindow : public testing::TestWithParam<ShortCase> {};
+
+TEST_P(ShortWindow, EndsAsItsTotalDeserves) {
+  QueryPagingOptions options = numbered(GetParam().total);
+  options.rereads = 0;
+  options.split_short = GetParam().split_short;
+  QueryPaging paging(options, {.start = kWindow.start, .end = kWindow.start + GetParam().length});
+  paging.step(page(1, 1, 2));
+  EXPECT_EQ(show(paging.step(page(0, 1, 2))), GetParam().outcome);
+}
+
+INSTANTIATE_TEST_SUITE_P(Totals, ShortWindow,
+                         testing::Values(ShortCase{"approximate_large", TotalUse::kApproximate, 60s, true, "split 30s"},
+                                         ShortCase{"approximate_in_vain", TotalUse::kApproximate, 60s, false, "short"},
+                                         ShortCase{"approximate_smallest", TotalUse::kApproximate, 1s, true, "short"},
+                                         ShortCase{"exact_large", TotalUse::kExact, 60s, true, "split 30s"},
+                                         ShortCase{"exact_smallest", TotalUse::kExact, 1s, true, "malformed_response"},
+                                         ShortCase{"none", TotalUse::kNone, 60s, true, "read"}),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(QueryPaging, TooMuchForMemoryIsSplitBeforePaging) {
+  QueryPaging paging(numbered(), kWindow);
+  const auto action = paging.step(page(100, 100, 1'000'000));
+  ASSERT_TRUE(std::holds_alternative<SplitInto>(action)) << show(action);
+  EXPECT_LE(std::get<SplitInto>(action).part, 6s);
+}
+
+TEST(QueryPaging, TheSmallestWindowGoesPageByPage) {
+  QueryPaging paging(numbered(), {.start = kWindow.start, .end = kWindow.start + 1s});
+  PageFacts facts = page(100, 100, 2'000);
+  facts.bytes = 1'000'000;
+  EXPECT_EQ(show(paging.step(facts)), "page 2");
+  EXPECT_TRUE(paging.page_by_page());
+}
+
+TEST(QueryPaging, WhatIsHeldCountsWhereTotalsAreMissing) {
+  QueryPaging paging(numbered(TotalUse::kNone), kWindow);
+  PageFacts facts = page(100, 100);
+  facts.held_bytes = 10'000'001;
+  EXPECT_EQ(show(paging.step(facts)), "split 30s");
+}
+
+TEST(QueryPaging, NeverAsksBelowTheServicesDepth) {
+  QueryPagingOptions options = numbered(TotalUse::kNone);
+  options.limits.max_depth = 200;
+  QueryPaging paging(options, kWindow);
+  EXPECT_EQ(show(paging.step(page(100, 100))), "page 2");
+  EXPECT_EQ(show(paging.step(page(100, 200))), "split 30s");
+
+  QueryPaging smallest(options, {.start = kWindow.start, .end = kWindow.start + 1s});
+  smallest.step(page(100, 100));
+  EXPECT_EQ(show(smallest.step(page(100, 200))), "too_complex");
+}
+
+TEST(QueryPaging, TooComplexSplitsAndOtherErrorsFail) {
+  QueryPaging paging(numbered(), kWindow);
+  EXPECT_EQ(show(paging.step(common::Error{.code = ErrorCode::kTooComplex, .message = {}})), "split 30s");
+  EXPECT_EQ(show(paging.step(common::Error{.code = ErrorCode::kRetryable, .message = {}})), "retryable");
+}
+
+TEST(QueryPaging, StartDayStopsAtTheFirstPageWhollyBeforeTheWindow) {
+  QueryPagingOptions options = numbered();
+  options.start_day = true;
+  QueryPaging paging(options, kWindow);
+  EXPECT_EQ(show(paging.step(page(100, 100, 90'000))), "page 2") << "the total is that of the day: no reason to split";
+  PageFacts older = page(100, 200, 90'000);
+  older.all_before_window = true;
+  EXPECT_EQ(show(paging.step(older)), "read");
+}
+
+TEST(QueryPaging, AServiceThatRepeatsItsPagesIsNotReadForEver) {
+  QueryPaging paging(numbered(TotalUse::kNone), kWindow);
+  PagingAction action = paging.step(page(100, 100));
+  int requests = 1;
+  while (std::holds_alternative<FetchPage>(action)) {
+    action = paging.step(page(100, 100));
+    ASSERT_LT(++requests, 200);
+  }
+  EXPECT_EQ(show(action), "malformed_response");
+}
+
+TEST(QueryPaging, FollowsTokensUntilThereIsNone) {
+  QueryPagingOptions options = numbered(TotalUse::kNone);
+  options.chain = PageChain::kToken;
+  QueryPaging paging(options, kWindow);
+  EXPECT_EQ(show(paging.begin()), "start");
+  PageFacts facts = page(10, 10);
+  facts.next = "a";
+  EXPECT_EQ(show(paging.step(facts)), "cursor a");
+  facts = page(0, 10);
+  facts.next = "b";
+  EXPECT_EQ(show(paging.step(facts)), "cursor b") << "an empty page with a next one goes on";
+  EXPECT_EQ(show(paging.step(page(5, 15))), "read");
+}
+
+TEST(QueryPaging, ATokenThatNamesItselfFails) {
+  QueryPagingOptions options = numbered(TotalUse::kNone);
+  options.chain = PageChain::kToken;
+  QueryPaging paging(options, kWindow);
+  PageFacts facts = page(10, 10);
+  facts.next = "a";
+  paging.step(facts);
+  EXPECT_EQ(show(paging.step(facts)), "malformed_response");
+}
+
+TEST(QueryPaging, ASingleAnswerIsAll) {
+  QueryPagingOptions options = numbered(TotalUse::kNone);
+  options.chain = PageChain::kSingle;
+  QueryPaging paging(options, kWindow);
+  EXPECT_EQ(show(paging.step(page(10, 10))), "read");
+}
+
+}  // namespace
+}  // namespace connector::core

@@ -1,0 +1,111 @@
+#include "connector/source/request_template.h"
+
+#include "connector/source/pagination.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace connector::source {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+
+const common::Interval kWindow = common::parse_interval("2026-05-04T00:00:00Z/2026-05-04T01:00:00Z").value();
+const core::SourcePartition kSource{.stream = core::StreamName("s"), .lane = core::Lane::kLive};
+
+common::json::Object json(std::string_view text) {
+  return common::json::parse(text).value().as_object();
+}
+
+TEST(RequestBuilder, PutsWindowAndPageOverTheUsersFiltersOverTheDefinition) {
+  const RequestTemplate request{.path = "/query", .body = json(R"({"order":"asc","interval":"mine"})")};
+  RequestBuilder builder(request, json(R"({"interval":"yours","segmentFilters":[{"type":"and"}]})"));
+  builder.window(IntervalPlace{InBody{"/interval"}}, kWindow);
+
+  const core::ApiRequest built = std::move(builder).build(kSource);
+
+  EXPECT_EQ(
+      common::json::parse(built.body).value(),
+      common::json::parse(
+          R"({"order":"asc","interval":"2026-05-04T00:00:00.000Z/2026-05-04T01:00:00.000Z","segmentFilters":[{"type":"and"}]})")
+          .value());
+  EXPECT_EQ(built.method, common::http::Method::kPost);
+}
+
+TEST(RequestBuilder, PutsTwoPlacesInQueryAndHeader) {
+  RequestBuilder builder(RequestTemplate{.method = common::http::Method::kGet, .path = "/list", .body = {}});
+  builder.window(FromToPlaces{.from = InQuery{"from"}, .to = InHeader{"X-To"}}, kWindow);
+
+  const core::ApiRequest built = std::move(builder).build(kSource);
+
+  EXPECT_THAT(built.query, ElementsAre(Pair("from", "2026-05-04T00:00:00.000Z")));
+  EXPECT_EQ(built.headers.find("x-to"), "2026-05-04T01:00:00.000Z");
+  EXPECT_EQ(built.body, "");
+}
+
+TEST(RequestBuilder, EncodesTheJobIntoThePath) {
+  RequestBuilder builder(RequestTemplate{.method = common::http::Method::kGet, .path = "/jobs/{job}/results", .body = {}});
+  EXPECT_EQ(std::move(builder.job(core::JobId("a/b c"))).build(kSource).path, "/jobs/a%2Fb%20c/results");
+}
+
+TEST(PutPosition, NumbersPagesFromTheFirst) {
+  const PageNumberPages pages{
+      .number = InBody{"/paging/pageNumber"}, .size = InBody{"/paging/pageSize"}, .page_count = std::nullopt};
+  RequestBuilder first(RequestTemplate{.path = "/q", .body = {}});
+  put_position(first, pages, core::AtStart{}, 100);
+  EXPECT_EQ(std::move(first).build(kSource).body, R"({"paging":{"pageNumber":1,"pageSize":100}})");
+  RequestBuilder third(RequestTemplate{.path = "/q", .body = {}});
+  put_position(third, pages, core::AtPage{3}, 50);
+  EXPECT_EQ(std::move(third).build(kSource).body, R"({"paging":{"pageNumber":3,"pageSize":50}})");
+}
+
+TEST(PutPosition, SendsACursorOnlyOnceThereIsOne) {
+  const CursorPages pages{.next_from = {InBody{"/cursor"}}, .next_to = InQuery{"cursor"}, .size = InQuery{"pageSize"}};
+  RequestBuilder first(RequestTemplate{.path = "/r", .body = {}});
+  put_position(first, pages, core::AtJob{.job = core::JobId("j"), .cursor = std::nullopt, .submitted = {}}, 1000);
+  EXPECT_THAT(std::move(first).build(kSource).query, ElementsAre(Pair("pageSize", "1000")));
+  RequestBuilder next(RequestTemplate{.path = "/r", .body = {}});
+  put_position(next, pages, core::AtJob{.job = core::JobId("j"), .cursor = "c", .submitted = {}}, 1000);
+  EXPECT_THAT(std::move(next).build(kSource).query, ElementsAre(Pair("cursor", "c"), Pair("pageSize", "1000")));
+}
+
+TEST(PutPosition, FollowsAUriAsItIs) {
+  const NextUriPages pages{.next_from = "/nextUri", .size = InQuery{"pageSize"}};
+  RequestBuilder next(RequestTemplate{.method = common::http::Method::kGet, .path = "/r", .body = {}});
+  put_position(next, pages, core::AtCursor{"/r?page=2&pageSize=7"}, 100);
+  const auto built = std::move(next).build(kSource);
+  EXPECT_EQ(built.path, "/r?page=2&pageSize=7");
+  EXPECT_THAT(built.query, IsEmpty());
+}
+
+TEST(PageScalars, PrefersTheFirstPlaceThatHoldsACursor) {
+  SliceSpec spec{.records = "/items", .key = "/id"};
+  const PageScalars scalars(
+      CursorPages{.next_from = {InBody{"/a"}, InHeader{"X-Next"}, InBody{"/b"}}, .next_to = InQuery{"c"}, .size = std::nullopt},
+      std::nullopt, "", spec);
+  SlicedPage page;
+  page.wanted = {std::nullopt, "from b"};
+  EXPECT_EQ(scalars.next(page, {{"x-next", "from header"}}), "from header");
+  EXPECT_EQ(scalars.next(page, {}), "from b");
+  page.wanted = {"from a", "from b"};
+  EXPECT_EQ(scalars.next(page, {{"x-next", "from header"}}), "from a");
+  page.wanted = {std::nullopt, std::nullopt};
+  EXPECT_EQ(scalars.next(page, {}), std::nullopt);
+}
+
+TEST(PageScalars, ATotalThatIsNoCountIsNone) {
+  SliceSpec spec;
+  const PageScalars scalars(NoPages{}, Total{.pointer = "/total", .trust = TotalTrust::kExact}, "", spec);
+  SlicedPage page;
+  for (const char* text : {"-1", "1.5", "many", ""}) {
+    page.wanted = {text};
+    EXPECT_EQ(scalars.total(page), std::nullopt) << text;
+  }
+  page.wanted = {"17"};
+  EXPECT_EQ(scalars.total(page), 17);
+}
+
+}  // namespace
+}  // namespace connector::source

@@ -1,0 +1,293 @@
+#include "tests/unit/connector/source/reader_fixture.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace connector::source {
+namespace {
+
+using namespace std::chrono_literals;
+using common::ErrorCode;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+using testing::UnorderedElementsAre;
+using tests::support::answer;
+using tests::support::FakeAnswer;
+using tests::support::Hang;
+using tests::support::refuse;
+
+std::optional<std::string> query_value(const core::ApiRequest& request, const std::string& name) {
+  for (const auto& [key, value] : request.query) {
+    if (key == name) return value;
+  }
+  return std::nullopt;
+}
+
+// A lake with jobs: two pages a job, one record each, named after the job's day.
+struct FakeLake {
+  std::string availability = "2026-05-06T00:00:00Z";
+  std::string page_availability = "2026-05-06T00:00:00Z";
+  int polls_until_done = 1;
+  std::map<std::string, std::string> day_of_job;
+  std::map<std::string, int> polls;
+  int next_job = 1;
+  std::set<std::string> cancelled;
+
+  FakeAnswer operator()(const core::ApiRequest& request) {
+    if (request.path == "/details/jobs/availability") return answer(R"({"dataAvailabilityDate":")" + availability + "\"}");
+    if (request.path == "/details/jobs") {
+      const std::string job = "job-" + std::to_string(next_job++);
+      day_of_job[job] = request.body.substr(request.body.find("2026-"), 10);
+      return answer(R"({"jobId":")" + job + "\"}", 202);
+    }
+    std::string job = request.path.substr(std::string("/details/jobs/").size());
+    if (request.method == common::http::Method::kDelete) {
+      cancelled.insert(job);
+      return answer("", 204);
+    }
+    const bool results = job.ends_with("/results");
+    if (results) job.resize(job.size() - std::string("/results").size());
+    if (!day_of_job.contains(job)) return refuse(ErrorCode::kPositionInvalid, "404 no such job " + job);
+    if (!results) {
+      return answer(++polls[job] > polls_until_done ? R"({"state":"FULFILLED"})" : R"({"state":"PENDING"})", 200);
+    }
+    const auto cursor = query_value(request, "cursor");
+    const std::string rest = R"(,"dataAvailabilityDate":")" + page_availability + "\"";
+    if (!cursor) return answer(page_of({conversation(day_of_job[job] + "-1")}, rest + R"(,"cursor":"c2")"));
+    return answer(page_of({conversation(day_of_job[job] + "-2")}, rest));
+  }
+};
+
+class SettleLane : public ReaderTest {
+ protected:
+  SettleLane() {
+    start = at("2026-05-04T00:00:00");
+    clock.set_utc(at("2026-05-06T10:00:00"));
+    service = [this](const core::ApiRequest& request) { return lake(request); };
+  }
+  [[nodiscard]] const core::Ledger& ledger() const { return publisher.committed(settle); }
+
+  const std::vector<std::string> everything{"2026-05-04-1", "2026-05-04-2", "2026-05-05-1", "2026-05-05-2"};
+  FakeLake lake;
+};
+
+TEST_F(SettleLane, ReadsEveryDayBehindTheAvailabilityDate) {
+  run_settle();
+  pass(1min);
+
+  EXPECT_THAT(publisher.keys(), testing::UnorderedElementsAreArray(everything));
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_THAT(ledger().open(), IsEmpty());
+  EXPECT_EQ(ledger().availability(), at("2026-05-06T00:00:00"));
+  const auto submitted = std::ranges::find(api.requests, "/details/jobs", &core::ApiRequest::path);
+  ASSERT_NE(submitted, api.requests.end());
+  EXPECT_EQ(submitted->body,
+            R"({"startOfDayIntervalMatching":true,"interval":"2026-05-04T00:00:00.000Z/2026-05-05T00:00:00.000Z"})");
+}
+
+TEST_F(SettleLane, RecordsTheJobAtOnceAndByItself) {
+  lake.polls_until_done = 1'000'000;
+  run_settle();
+
+  ASSERT_THAT(ledger().open(), SizeIs(2));
+  EXPECT_EQ(
+      ledger().open()[0].position,
+      (core::Position{core::AtJob{.job = core::JobId("job-1"), .cursor = std::nullopt, .submitted = at("2026-05-06T10:00:00")}}));
+  EXPECT_THAT(publisher.records, IsEmpty());
+}
+
+TEST_F(SettleLane, AsksForTheDateNoMoreOftenThanToldAndGoesOnWhenItMoves) {
+  lake.availability = "2026-05-05T00:00:00Z";
+  run_settle();
+  pass(1h);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-05T00:00:00"));
+  EXPECT_LE(api.count("/availability"), 13U);
+
+  lake.availability = "2026-05-06T00:00:00Z";
+  pass(6min);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+}
+
+TEST_F(SettleLane, EachPageIsATransactionWithItsPosition) {
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (query_value(request, "cursor")) return Hang{};
+    return lake(request);
+  };
+  options.settle.max_jobs = 1;
+  run_settle();
+  pass(1min);
+
+  EXPECT_THAT(publisher.keys(), ElementsAre("2026-05-04-1"));
+  ASSERT_THAT(ledger().open(), SizeIs(1));
+  EXPECT_EQ(std::get<core::AtJob>(ledger().open()[0].position).cursor, "c2");
+  EXPECT_EQ(ledger().open()[0].pages, 1U);
+}
+
+// A crash at each position: what was committed is not read again, what was not is.
+TEST_F(SettleLane, GoesOnFromTheLedgerAfterARestartAtEveryPoint) {
+  for (std::size_t hanging = 0; hanging < 14; ++hanging) {
+    SCOPED_TRACE("hangs at call " + std::to_string(hanging));
+    publisher = {};
+    lake = {};
+    std::size_t calls = 0;
+    service = [&](const core::ApiRequest& request) -> FakeAnswer {
+      if (calls++ >= hanging) return Hang{};
+      return lake(request);
+    };
+    run_settle();
+    pass(2min);
+    restart_process();
+    service = [&](const core::ApiRequest& request) { return lake(request); };
+    run_settle();
+    pass(10min);
+    restart_process();
+
+    EXPECT_THAT(publisher.keys(), testing::UnorderedElementsAreArray(everything)) << "everything, once";
+    EXPECT_EQ(publisher.committed(settle).complete_until(), at("2026-05-06T00:00:00"));
+    EXPECT_THAT(publisher.contradictions, IsEmpty());
+    EXPECT_THAT(lake.cancelled, IsEmpty()) << "jobs are left running";
+  }
+}
+
+TEST_F(SettleLane, SurvivesTheFailureOfEveryCall) {
+  for (const ErrorCode code :
+       {ErrorCode::kRetryable, ErrorCode::kRateLimited, ErrorCode::kMalformedResponse, ErrorCode::kPositionInvalid,
+        ErrorCode::kOversize, ErrorCode::kRequestRejected, ErrorCode::kPermissionDenied}) {
+    for (std::size_t failing = 0; failing < 12; ++failing) {
+      SCOPED_TRACE(std::string(common::to_string(code)) + " at call " + std::to_string(failing));
+      publisher = {};
+      lake = {};
+      std::size_t calls = 0;
+      service = [&](const core::ApiRequest& request) -> FakeAnswer { return calls++ == failing ? refuse(code) : lake(request); };
+      run_settle();
+      pass(1h);
+      EXPECT_EQ(metrics.last("lane_failing") == nullptr ? 0 : metrics.last("lane_failing")->number, 0);
+      restart_process();
+
+      EXPECT_THAT(publisher.keys(), testing::UnorderedElementsAreArray(everything))
+          << "a second job must not double the first one's rows";
+      EXPECT_EQ(publisher.committed(settle).complete_until(), at("2026-05-06T00:00:00"));
+    }
+  }
+}
+
+TEST_F(SettleLane, AFailedJobIsSubmittedAgain) {
+  int failures = 2;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.position.starts_with("job") && !request.path.ends_with("results") && failures-- > 0) {
+      return answer(R"({"state":"FAILED","errorMessage":"out of memory"})");
+    }
+    return lake(request);
+  };
+  run_settle();
+  pass(10min);
+
+  EXPECT_THAT(publisher.keys(), testing::UnorderedElementsAreArray(everything));
+  EXPECT_EQ(metrics.count("window_restarted", "job_failed"), 2U);
+  EXPECT_EQ(lines_with("out of memory"), 2U);
+}
+
+TEST_F(SettleLane, AWindowThatKeepsFailingIsHalvedUntilItsPartsGoThrough) {
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    // Whole days fail; anything shorter goes through.
+    const auto interval = request.window.empty() ? std::nullopt : std::optional(common::parse_interval(request.window).value());
+    if (interval && interval->length() == 24h && request.position.starts_with("job") && !request.path.ends_with("results")) {
+      return answer(R"({"state":"FAILED"})");
+    }
+    return lake(request);
+  };
+  run_settle();
+  pass(30min);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_THAT(ledger().open(), IsEmpty());
+  EXPECT_GE(lines_with("is halved"), 2U);
+}
+
+TEST_F(SettleLane, AJobThatNeverEndsIsCancelledAndTriedAgain) {
+  options.settle.job_deadline = 10min;
+  options.settle.max_jobs = 1;
+  lake.polls_until_done = 1'000'000;
+  run_settle();
+  pass(12min);
+
+  EXPECT_THAT(lake.cancelled, testing::Contains("job-1"));
+  lake.polls_until_done = 0;
+  pass(12min);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+}
+
+TEST_F(SettleLane, ResultsBehindTheirWindowAreNotPublished) {
+  lake.page_availability = "2026-05-04T23:00:00Z";
+  options.settle.max_jobs = 1;
+  run_settle();
+  pass(1min);
+  EXPECT_THAT(publisher.records, IsEmpty());
+  EXPECT_EQ(ledger().complete_until(), start);
+  EXPECT_EQ(metrics.count("window_restarted", "availability_behind"), 1U);
+
+  lake.page_availability = "2026-05-06T00:00:00Z";
+  pass(12min);
+  EXPECT_THAT(publisher.keys(), ElementsAre("2026-05-04-1", "2026-05-04-2", "2026-05-05-1", "2026-05-05-2"));
+}
+
+TEST_F(SettleLane, ADateThatGoesBackIsSaidAndNothingBeyondItIsSubmitted) {
+  lake.availability = "2026-05-05T00:00:00Z";
+  run_settle();
+  pass(1min);
+  lake.availability = "2026-05-04T12:00:00Z";
+  pass(1h);
+
+  EXPECT_EQ(lines_with("went back"), 1U);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-05T00:00:00"));
+  EXPECT_EQ(api.count("/results"), 2U);
+}
+
+TEST_F(SettleLane, AnUnusableTopicStopsTheLaneAloneAndIsWaitedFor) {
+  int refusals = 3;
+  publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
+    if (group.front().records.empty() || refusals-- <= 0) return std::nullopt;
+    return common::Error{.code = ErrorCode::kTopicUnusable, .message = "gone"};
+  };
+  run_settle();
+  pass(1h);
+
+  EXPECT_THAT(publisher.keys(), testing::UnorderedElementsAreArray(everything));
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+}
+
+TEST_F(SettleLane, EndsWhenItIsCancelledAnywhereAndLeavesItsJobs) {
+  for (std::size_t hanging = 0; hanging < 8; ++hanging) {
+    SCOPED_TRACE("hangs at call " + std::to_string(hanging));
+    publisher = {};
+    lake = {};
+    std::size_t calls = 0;
+    service = [&](const core::ApiRequest& request) -> FakeAnswer {
+      return calls++ >= hanging ? FakeAnswer{Hang{}} : lake(request);
+    };
+    run_settle();
+    pass(1min);
+    stop();
+    ASSERT_TRUE(ended);
+    EXPECT_EQ(ended->error().code, ErrorCode::kCancelled);
+    EXPECT_THAT(lake.cancelled, IsEmpty());
+    restart_process();
+  }
+}
+
+TEST_F(SettleLane, EndsWhenItIsCancelledWaitingForMemoryOrInASleep) {
+  lake.polls_until_done = 1'000'000;
+  run_settle();
+  pass(500ms);
+  restart_process();
+
+  publisher.hang = true;
+  run_settle();
+  stop();
+  ASSERT_TRUE(ended);
+}
+
+}  // namespace
+}  // namespace connector::source
