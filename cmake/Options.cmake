@@ -60,8 +60,8 @@ function(gk_test name)
   endif()
 endfunction()
 
-# gk_fuzz(name SOURCES … LINK … CORPUS folder): one libFuzzer target, built under the `fuzz` preset only. Its test (label fuzz) runs for
-# $GK_FUZZ_SECONDS on the seeds of CORPUS; what it finds new is kept in the build folder for the next run.
+# gk_fuzz(name SOURCES … LINK … CORPUS folders…): one libFuzzer target, built under the `fuzz` preset only. Its test (label fuzz) runs for
+# $GK_FUZZ_SECONDS on the seeds of CORPUS; what it finds new is kept in the build folder for the next run, what fails in findings/.
 if(GK_FUZZ)
   add_custom_target(fuzz_targets)
 endif()
@@ -69,19 +69,21 @@ function(gk_fuzz name)
   if(NOT GK_FUZZ)
     return()
   endif()
-  cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;CORPUS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE project::options ${ARG_LINK})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   add_dependencies(fuzz_targets ${name})
   set(found ${CMAKE_CURRENT_BINARY_DIR}/corpus/${name})
-  file(MAKE_DIRECTORY ${found})
-  set(seeds ${ARG_CORPUS})
-  if(seeds)
-    cmake_path(ABSOLUTE_PATH seeds)
-  endif()
+  set(findings ${CMAKE_CURRENT_BINARY_DIR}/findings)
+  file(MAKE_DIRECTORY ${found} ${findings})
+  set(seeds "")
+  foreach(folder IN LISTS ARG_CORPUS)
+    cmake_path(ABSOLUTE_PATH folder NORMALIZE)
+    list(APPEND seeds ${folder})
+  endforeach()
   add_test(NAME ${name} COMMAND sh -c
-    "exec \"$1\" -max_total_time=\${GK_FUZZ_SECONDS:-15} -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=\"$2/../\" \"$2\" $3"
-    sh $<TARGET_FILE:${name}> ${found} ${seeds})
+    "exec \"$0\" -max_total_time=\"\${GK_FUZZ_SECONDS:-15}\" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=${findings}/${name}- \"$@\""
+    $<TARGET_FILE:${name}> ${found} ${seeds})
   set_tests_properties(${name} PROPERTIES LABELS fuzz)
 endfunction()
