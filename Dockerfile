@@ -6,7 +6,7 @@
 FROM debian:trixie-slim AS build
 WORKDIR /src
 # Only what decides which packages are installed: editing the sources does not install them again.
-COPY scripts/ scripts/
+COPY scripts/setup scripts/common.sh scripts/versions scripts/
 RUN scripts/setup --for build
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake/ cmake/
