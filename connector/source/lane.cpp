@@ -134,6 +134,14 @@ Lane::Awaited Lane::flush() {
       unflushed_ = true;
       co_return flushed;
     }
+    // Everything is decided now. A group that was taken and dropped after all (its stream was stopped alone, and runs again)
+    // would leave a gap that only the committed ledger knows of.
+    const core::Ledger& committed = stream_.publisher.committed(source_);
+    if (committed.complete() != working_.complete() || committed.open() != working_.open()) {
+      stream_.logger.warn("pages that were handed over have not been committed and are read again",
+                          {{"stream", source_.stream.str()}, {"lane", core::to_string(source_.lane)}});
+      resynchronise();
+    }
   }
   report_watermarks();
   co_return Result<void>{};

@@ -124,7 +124,11 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
     crew.availability_wanted.notify();
   }
   if (crew.running.empty()) {
+    const core::Ledger planned_from = working_;
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
+    if (working_.complete() != planned_from.complete() || working_.open() != planned_from.open()) {
+      co_return Result<void>{};  // something was dropped: plan again
+    }
   }
   co_await crew.group.changed();
   co_return Result<void>{};

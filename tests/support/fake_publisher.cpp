@@ -24,8 +24,12 @@ asio::awaitable<common::Result<void>> FakePublisher::submit(PageGroup group) {
     co_await never.async_wait(asio::as_tuple(asio::use_awaitable));
     co_return common::fail(common::ErrorCode::kCancelled, "submit cancelled");
   }
-  if (on_submit) {
-    if (auto refused = on_submit(group)) co_return common::fail(std::move(*refused));
+  if (const auto hook = on_submit) {  // a copy: the hook may replace itself
+    if (auto refused = hook(group)) co_return common::fail(std::move(*refused));
+  }
+  if (drop > 0) {
+    --drop;
+    co_return common::Result<void>{};
   }
   ++transactions;
   for (const Page& page : group) {

@@ -38,7 +38,8 @@ class FakePublisher final : public connector::core::Publisher {
 
   // Called before a group is taken; an error refuses it (and drops it).
   std::function<std::optional<common::Error>(const connector::core::PageGroup&)> on_submit;
-  bool hang = false;  // submit() waits for memory that never comes
+  std::size_t drop = 0;  // as many groups are taken and never committed, as if their stream had been stopped and started again
+  bool hang = false;     // submit() waits for memory that never comes
 
   std::map<connector::core::SourcePartition, connector::core::Ledger> ledgers;
   std::vector<PublishedRecord> records;

@@ -331,6 +331,17 @@ TEST_F(LiveLane, AnUnusableTopicIsWaitedForAndWhatWasDroppedIsReadAgain) {
   EXPECT_EQ(ledger().complete().intervals()[0].start, start);
 }
 
+TEST_F(LiveLane, AWindowThatWasTakenAndDroppedIsReadAgain) {
+  publisher.drop = 1;
+  service = pages({{conversation("a")}}, 1);
+  run_live();
+  pass(90s);
+
+  EXPECT_EQ(publisher.times("a"), 1U);
+  EXPECT_THAT(ledger().complete().intervals(), ElementsAre(common::Interval{.start = start, .end = start + 1min}));
+  EXPECT_EQ(lines_with("have not been committed"), 1U);
+}
+
 TEST_F(LiveLane, EndsWhenItIsCancelledInACall) {
   service = [](const core::ApiRequest&) -> FakeAnswer { return Hang{}; };
   run_live();

@@ -258,6 +258,23 @@ TEST_F(SettleLane, AnUnusableTopicStopsTheLaneAloneAndIsWaitedFor) {
   EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
 }
 
+TEST_F(SettleLane, ALastPageThatWasTakenAndDroppedIsReadAgain) {
+  options.settle.max_jobs = 1;
+  lake.availability = "2026-05-05T00:00:00Z";
+  publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
+    const bool last =
+        !group.front().changes.empty() && std::holds_alternative<core::WindowCompleted>(group.front().changes.back());
+    publisher.drop = last ? 1 : 0;
+    if (last) publisher.on_submit = nullptr;
+    return std::nullopt;
+  };
+  run_settle();
+  pass(1min);
+
+  EXPECT_THAT(publisher.keys(), ElementsAre("2026-05-04-1", "2026-05-04-2"));
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-05T00:00:00"));
+}
+
 TEST_F(SettleLane, EndsWhenItIsCancelledAnywhereAndLeavesItsJobs) {
   for (std::size_t hanging = 0; hanging < 8; ++hanging) {
     SCOPED_TRACE("hangs at call " + std::to_string(hanging));

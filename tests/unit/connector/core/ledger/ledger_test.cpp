@@ -1,5 +1,7 @@
 #include "connector/core/ledger/ledger.h"
 
+#include "connector/core/task/claim.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <filesystem>
@@ -76,6 +78,18 @@ TEST(Ledger, ReadsEveryFixtureOfVersion1) {
   EXPECT_EQ(read, 4U);
   const auto settle = Ledger::parse(read_file(folder / "ledger-settle.json"));
   EXPECT_EQ(*settle, example());
+}
+
+TEST(Claim, ReadsItsFixtureOfVersion1) {
+  const std::string stored = read_file(std::filesystem::path(GK_STATE_FIXTURES) / "v1" / "claim.json");
+
+  const auto claim = Claim::parse(stored);
+
+  ASSERT_TRUE(claim) << claim.error().message;
+  EXPECT_EQ(*claim, (Claim{.incarnation = "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+                           .host = "connector-0.example",
+                           .claimed_at = common::parse_instant("2026-05-04T10:00:00Z").value()}));
+  EXPECT_EQ(claim->serialize() + "\n", stored);
 }
 
 TEST(Ledger, RefusesANewerFormatAndSaysWhatToDo) {
