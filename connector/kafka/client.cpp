@@ -90,9 +90,14 @@ void Client::note_error(rd_kafka_resp_err_t code, const std::string& reason) {
   {
     const std::scoped_lock lock{mutex_};
     if (needs_operator(code, reason)) trouble_ = reason;
-    first = logged_.insert(code).second;
+    first = logged_.insert({code, needs_operator(code, reason)}).second;
   }
-  if (first) logger_.warn("Kafka client error", {{"error", rd_kafka_err2name(code)}, {"detail", reason.c_str()}});
+  // A connection that breaks is mended by the library; how long that takes is told by whoever waits for it.
+  const bool tell = needs_operator(code, reason) || code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+  if (first) {
+    logger_.log(tell ? common::LogLevel::kWarn : common::LogLevel::kDebug, "Kafka client error",
+                {{"error", rd_kafka_err2name(code)}, {"detail", reason.c_str()}});
+  }
 }
 
 // On librdkafka's own threads: one line, no lock of ours.

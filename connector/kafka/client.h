@@ -16,6 +16,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace connector::kafka {
 
@@ -58,7 +59,7 @@ class Client {
   DeliverySink* sink_;
   std::mutex mutex_;  // guards the two below: written by the polling thread
   std::optional<std::string> trouble_;
-  std::set<rd_kafka_resp_err_t> logged_;
+  std::set<std::pair<rd_kafka_resp_err_t, bool>> logged_;  // and whether it needs an operator
   ClientHandle handle_;
   QueueHandle main_queue_;  // to wake the polling thread
   std::jthread poller_;

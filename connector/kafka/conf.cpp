@@ -38,8 +38,7 @@ Result<void> set_defaults(rd_kafka_conf_t& conf, const KafkaOptions& options, co
                                  {"socket.connection.setup.timeout.ms", "5000"},
                                  {"socket.nagle.disable", "true"},
                                  {"enable.metrics.push", "false"},
-                                 {"topic.metadata.propagation.max.ms", "5000"},
-                                 {"log.connection.close", "false"}});
+                                 {"topic.metadata.propagation.max.ms", "5000"}});
       !done) {
     return done;
   }

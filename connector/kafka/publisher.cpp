@@ -467,7 +467,9 @@ class KafkaPublisher::Impl {
   }
 
   awaitable<Result<void>> learn(StreamName stream, const TopicDescription& topic, bool made) {
-    auto empty = co_await run_blocking(worker_, [this, &topic] { return admin_->is_empty(topic, kAdminTimeout); });
+    // A topic made just now has no leader for a moment, and nothing in it either.
+    Result<bool> empty = true;
+    if (!made) empty = co_await run_blocking(worker_, [this, &topic] { return admin_->is_empty(topic, kAdminTimeout); });
     if (!empty) co_return common::fail(empty.error());
     smallest_max_message_ = std::min(smallest_max_message_, topic.max_message_bytes());
     facts_[stream] = TopicFacts{.name = topic.name,
@@ -897,7 +899,7 @@ class KafkaPublisher::Impl {
       retrying_since_ = now;
       logger_.debug("Kafka: trying again", {{"error", error.message}});
     }
-    const bool outage = starting_ || life_.state() == core::TaskState::kStarting || now - *retrying_since_ >= kLostAfter;
+    const bool outage = now - *retrying_since_ >= kLostAfter;
     if (!outage || life_.state() == core::TaskState::kWaitingForKafka) return;
     logger_.warn("Waiting for Kafka; nothing is lost, it continues by itself",
                  {{"error_code", std::string{common::to_string(error.code)}}, {"error", error.message}});

@@ -1,0 +1,84 @@
+#include "connector/kafka/deliveries.h"
+
+#include <gtest/gtest.h>
+
+namespace connector::kafka {
+namespace {
+
+using common::ErrorCode;
+
+class DeliveriesTest : public testing::Test {
+ protected:
+  void report(RecordKind kind, std::size_t place, rd_kafka_resp_err_t code) {
+    deliveries.sent();
+    rd_kafka_message_t message{};
+    message.err = code;
+    message._private = Deliveries::tag(kind, place);
+    deliveries.delivered(message);
+  }
+  [[nodiscard]] ErrorCode failure() const { return deliveries.failure()->code; }
+  Deliveries deliveries;
+};
+
+TEST_F(DeliveriesTest, CountsWhatIsOutstanding) {
+  deliveries.sent();
+  deliveries.sent();
+  EXPECT_EQ(deliveries.outstanding(), 2U);
+
+  rd_kafka_message_t message{};
+  deliveries.delivered(message);
+
+  EXPECT_EQ(deliveries.outstanding(), 1U);
+  EXPECT_FALSE(deliveries.failed());
+}
+
+TEST_F(DeliveriesTest, NamesTheRefusedRecordsInOrderOnce) {
+  report(RecordKind::kRecord, 7, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  report(RecordKind::kRecord, 3, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+  report(RecordKind::kRecord, 7, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+
+  EXPECT_EQ(deliveries.refused(), (std::vector<std::size_t>{3, 7}));
+  EXPECT_EQ(deliveries.outstanding(), 0U);
+}
+
+TEST_F(DeliveriesTest, TheCauseOutweighsItsConsequences) {
+  report(RecordKind::kRecord, 0, RD_KAFKA_RESP_ERR__PURGE_QUEUE);
+  EXPECT_EQ(failure(), ErrorCode::kAbortTransaction);
+  report(RecordKind::kRecord, 1, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  report(RecordKind::kRecord, 2, RD_KAFKA_RESP_ERR__PURGE_QUEUE);
+  EXPECT_EQ(failure(), ErrorCode::kTopicUnusable);
+  report(RecordKind::kRecord, 3, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH);
+  EXPECT_EQ(failure(), ErrorCode::kFenced);
+}
+
+TEST_F(DeliveriesTest, ALostMessageVoidsTheAttemptNotTheProducer) {
+  report(RecordKind::kRecord, 0, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+  EXPECT_EQ(failure(), ErrorCode::kAbortTransaction);
+}
+
+TEST_F(DeliveriesTest, ARefusedDeadLetterMakesTheTopicUnusable) {
+  report(RecordKind::kDeadLetter, 0, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  EXPECT_EQ(failure(), ErrorCode::kTopicUnusable);
+  EXPECT_TRUE(deliveries.refused().empty());
+}
+
+TEST_F(DeliveriesTest, StateThatCannotBeWrittenConcernsTheTask) {
+  report(RecordKind::kState, 0, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  EXPECT_EQ(failure(), ErrorCode::kStateRefused);
+  deliveries.begin();
+  report(RecordKind::kState, 0, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  EXPECT_EQ(failure(), ErrorCode::kPermissionDenied);
+}
+
+TEST_F(DeliveriesTest, ANewTransactionForgetsTheLastOne) {
+  report(RecordKind::kRecord, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+
+  deliveries.begin();
+
+  EXPECT_FALSE(deliveries.failed());
+  EXPECT_FALSE(deliveries.failure());
+  EXPECT_TRUE(deliveries.refused().empty());
+}
+
+}  // namespace
+}  // namespace connector::kafka
