@@ -5,19 +5,19 @@
 #include "tests/support/scripted_server.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <iterator>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace {
 
-using tests::simulator::Credentials;
 using tests::simulator::Duration;
 using tests::simulator::SimulatorOptions;
 using tests::simulator::SyncMatch;
@@ -56,6 +56,29 @@ void add_duration(CLI::App& app, const std::string& group, const std::string& na
       ->group(group)
       ->type_name("DURATION")
       ->default_str(common::format_duration(place));
+}
+
+struct Choice {
+  std::string name;
+  std::function<void()> choose;
+};
+
+// The first choice is the default.
+void add_choice(CLI::App& app, const std::string& name, const std::string& help, const std::vector<Choice>& choices) {
+  std::vector<std::string> names;
+  for (const Choice& choice : choices) {
+    names.push_back(choice.name);
+  }
+  app.add_option_function<std::string>(
+         name,
+         [choices](const std::string& chosen) {
+           const auto found = std::ranges::find(choices, chosen, &Choice::name);
+           found->choose();  // IsMember has let only known names through
+         },
+         help)
+      ->check(CLI::IsMember(names))
+      ->default_str(names.front())
+      ->group("Interface");
 }
 
 void add_options(CLI::App& app, CommandLine& line) {
@@ -132,16 +155,12 @@ void add_options(CLI::App& app, CommandLine& line) {
       ->group("Tokens");
 
   auto& api = simulator.api;
-  app.add_option("--sync-match", api.sync_match, "How the query reads an interval inside a day")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, SyncMatch>{{"overlap", SyncMatch::kOverlap}, {"start_day", SyncMatch::kStartDay}}))
-      ->default_str("overlap")
-      ->group("Interface");
-  app.add_option("--total-hits", api.total_hits, "Whether totalHits is right")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, TotalHits>{{"exact", TotalHits::kExact}, {"approximate", TotalHits::kApproximate}}))
-      ->default_str("exact")
-      ->group("Interface");
+  add_choice(app, "--sync-match", "How the query reads an interval inside a day",
+             {{"overlap", [&api] { api.sync_match = SyncMatch::kOverlap; }},
+              {"start_day", [&api] { api.sync_match = SyncMatch::kStartDay; }}});
+  add_choice(app, "--total-hits", "Whether totalHits is right",
+             {{"exact", [&api] { api.total_hits = TotalHits::kExact; }},
+              {"approximate", [&api] { api.total_hits = TotalHits::kApproximate; }}});
   app.add_option("--max-page-size", api.max_page_size, "Of queries; above it a 400")
       ->check(CLI::PositiveNumber)
       ->group("Interface");
