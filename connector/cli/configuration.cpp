@@ -1,6 +1,7 @@
 #include "connector/cli/configuration.h"
 
 #include "common/http/client.h"
+#include "connector/observability/build_info.h"
 
 #include <utility>
 #include <vector>
@@ -32,6 +33,7 @@ std::optional<Configuration> read_configuration(const std::filesystem::path& fil
   configuration.loaded =
       config::load(*text, file.string(), {.environment = surroundings.environment, .read_file = surroundings.read_file},
                    configuration.definitions);
+  configuration.definitions = configuration.loaded.definitions;
   for (const auto& problem : configuration.loaded.problems) surroundings.err << problem.to_string() << "\n";
   if (!configuration.loaded.problems.empty()) {
     surroundings.err << configuration.loaded.problems.size() << " problem(s); nothing was started\n";
@@ -42,6 +44,7 @@ std::optional<Configuration> read_configuration(const std::filesystem::path& fil
     surroundings.err << "environment: " << taken.error().message << "\n";
     return std::nullopt;
   }
+  configuration.loaded.config.genesys.http.user_agent = "genesys-kafka/" + std::string(observability::kVersion);
   for (const auto& warning : configuration.loaded.warnings) surroundings.err << "warning: " << warning << "\n";
   return configuration;
 }

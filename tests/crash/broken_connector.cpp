@@ -11,7 +11,12 @@
 #include <librdkafka/rdkafka.h>
 
 #include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -42,10 +47,18 @@ class LooseProducer final {
   LooseProducer& operator=(const LooseProducer&) = delete;
 
   void write(const std::string& topic, std::int32_t partition, const std::string& key, const std::string& value) {
-    rd_kafka_producev(handle_, RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(partition),
-                      RD_KAFKA_V_KEY(const_cast<char*>(key.data()), key.size()),
-                      RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                      RD_KAFKA_V_END);
+    std::array<rd_kafka_vu_t, 5> message{};
+    message[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    message[0].u.cstr = topic.c_str();
+    message[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+    message[1].u.i32 = partition;
+    message[2].vtype = RD_KAFKA_VTYPE_KEY;
+    message[2].u.mem = {.ptr = const_cast<char*>(key.data()), .size = key.size()};
+    message[3].vtype = RD_KAFKA_VTYPE_VALUE;
+    message[3].u.mem = {.ptr = const_cast<char*>(value.data()), .size = value.size()};
+    message[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    message[4].u.i = RD_KAFKA_MSG_F_COPY;
+    rd_kafka_error_destroy(rd_kafka_produceva(handle_, message.data(), message.size()));
     rd_kafka_flush(handle_, kFlushMs);
   }
 
@@ -66,6 +79,9 @@ class LedgerFirstProducer final : public TransactionalProducer {
   boost::asio::awaitable<Result<void>> begin() override { co_return co_await real_->begin(); }
   boost::asio::awaitable<Result<void>> produce(const TransactionBatch& batch) override {
     for (const auto& record : batch.state) loose_.write(topic_, partition_, record.key, record.value);
+    // Wrong for long enough that a kill meets it within a few rounds.
+    boost::asio::steady_timer gap(co_await boost::asio::this_coro::executor, kGap);
+    co_await gap.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
     co_return co_await real_->produce(batch);
   }
   boost::asio::awaitable<Result<void>> commit() override { co_return co_await real_->commit(); }
@@ -77,6 +93,8 @@ class LedgerFirstProducer final : public TransactionalProducer {
   void request_stop() override { real_->request_stop(); }
 
  private:
+  static constexpr std::chrono::milliseconds kGap{300};
+
   std::unique_ptr<TransactionalProducer> real_;
   LooseProducer loose_;
   std::string topic_;
