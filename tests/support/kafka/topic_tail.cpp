@@ -27,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int kCallTimeoutMs = 5'000;
 constexpr int kPollMs = 100;
-constexpr std::size_t kShownBytes = 160;
+constexpr std::size_t kShownBytes = 600;
 
 volatile std::sig_atomic_t interrupted = 0;
 
@@ -53,6 +53,7 @@ struct Options {
   std::vector<std::string> topics;
   std::chrono::seconds wait{60};
   int per_second = 5;
+  std::vector<std::string> headers;  // shown; empty: all
 };
 
 Consumer make_consumer(const Options& options) {
@@ -130,7 +131,7 @@ std::string shorten(std::string_view text) {
   return text.size() <= kShownBytes ? std::string(text) : std::string(text.substr(0, kShownBytes)) + "…";
 }
 
-std::string format_headers(const rd_kafka_message_t& message) {
+std::string format_headers(const rd_kafka_message_t& message, const std::vector<std::string>& wanted) {
   rd_kafka_headers_t* headers = nullptr;
   if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return {};
   std::string text;
@@ -139,14 +140,15 @@ std::string format_headers(const rd_kafka_message_t& message) {
   std::size_t size = 0;
   for (std::size_t index = 0; rd_kafka_header_get_all(headers, index, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
        ++index) {
+    if (!wanted.empty() && std::ranges::find(wanted, name) == wanted.end()) continue;
     text += fmt::format(" {}={}", name, std::string_view(static_cast<const char*>(value), size));
   }
   return text;
 }
 
-void print(const rd_kafka_message_t& message) {
+void print(const rd_kafka_message_t& message, const std::vector<std::string>& wanted_headers) {
   const char* topic = rd_kafka_topic_name(message.rkt);
-  const std::string headers = format_headers(message);
+  const std::string headers = format_headers(message, wanted_headers);
   // What has headers is a record, too large to show; what has none is an entry of a state topic.
   fmt::print("{}/{}@{} {} {}\n", topic, message.partition, message.offset, key_of(message),
              headers.empty() ? shorten(value_of(message)) : fmt::format("{} bytes{}", message.len, headers));
@@ -178,7 +180,7 @@ int follow(const Options& options) {
     check(*message);
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     if (shown[rd_kafka_topic_name(message->rkt)]++ < options.per_second) {
-      print(*message);
+      print(*message, options.headers);
       std::fflush(stdout);
     } else {
       ++hidden;
@@ -234,6 +236,7 @@ int main(int argc, char** argv) {
   application.add_option("--wait", wait_seconds, "seconds to wait for a topic to exist, and for the broker to say something");
   CLI::App* follow_verb = application.add_subcommand("follow", "prints records as they come, until interrupted");
   follow_verb->add_option("--per-second", options.per_second, "lines shown a second and topic; the rest is counted");
+  follow_verb->add_option("--header", options.headers, "a header to show; repeatable; without: all")->allow_extra_args(false);
   follow_verb->add_option("topics", options.topics)->required();
   CLI::App* count_verb = application.add_subcommand("count", "reads to the end; one line a topic: NAME records=N keys=N bytes=N");
   count_verb->add_option("topics", options.topics)->required();
