@@ -47,6 +47,7 @@ namespace {
 constexpr common::Duration kOperatorMustAct = 60s;
 constexpr common::Duration kServiceAway = 5s;
 constexpr common::Duration kLookAtStoppedStreams = 30s;
+constexpr common::Duration kSummaryEvery = 60s;
 constexpr common::Duration kFarewell = 2s;  // for the producer of a task that ended by itself
 constexpr int kSecondSignalExitCode = 7;    // cli/exit_code.h, kInterrupted
 
@@ -82,6 +83,7 @@ class App::Impl final {
   asio::awaitable<void> tear_down();
   asio::awaitable<void> listen_for_signals();
   asio::awaitable<void> look_at_stopped_streams();
+  asio::awaitable<void> summarise();
   void spawn(asio::awaitable<void> background);
   void ended(Result<void> result);
 
@@ -116,17 +118,20 @@ class App::Impl final {
 
 Result<void> App::Impl::run() {
   if (auto wired = wire(); !wired) return wired;
-  logger_.info("connector starts", {{"name", options_.name.str()},
-                                    {"version", observability::kVersion},
-                                    {"api", options_.genesys.api_url},
-                                    {"bootstrap_servers", options_.kafka.bootstrap_servers},
-                                    {"streams", options_.streams.size()}});
+  logger_.info("connector starts",
+               {{"name", options_.name.str()},
+                {"version", observability::kVersion},
+                {"api", options_.genesys.api_url},
+                {"bootstrap_servers", options_.kafka.bootstrap_servers},
+                {"streams", options_.streams.size()},
+                {"metrics_port", server_ ? common::json::Value(server_->port()) : common::json::Value(nullptr)}});
 
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   spawn(listen_for_signals());
   spawn(observability::keep_beating(health_, clock_));
   spawn(look_at_stopped_streams());
+  spawn(summarise());
   asio::co_spawn(io_, life(),
                  asio::bind_cancellation_slot(cancel_life_.slot(), [this](const std::exception_ptr& thrown, Result<void> result) {
                    if (thrown) {
@@ -356,6 +361,25 @@ asio::awaitable<void> App::Impl::look_at_stopped_streams() {
       metrics_->stream_stopped(stream.name, false);
       logger_.info("stream taken up again", {{"stream", stream.name.str()}});
     }
+  }
+}
+
+// What the last minute brought; commits themselves are logged at debug only.
+asio::awaitable<void> App::Impl::summarise() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  observability::Totals before;
+  while (co_await clock_.sleep_for(kSummaryEvery)) {
+    const observability::Totals now = metrics_->totals();
+    logger_.info("summary of the last minute",
+                 {{"requests", now.requests - before.requests},
+                  {"requests_failed", now.requests_failed - before.requests_failed},
+                  {"pages", now.pages - before.pages},
+                  {"records", now.records_published - before.records_published},
+                  {"bytes", now.bytes_published - before.bytes_published},
+                  {"dead_letters", now.dead_letters - before.dead_letters},
+                  {"transactions", now.transactions - before.transactions},
+                  {"transactions_aborted", now.transactions_aborted - before.transactions_aborted}});
+    before = now;
   }
 }
 

@@ -293,6 +293,8 @@ std::string PrometheusMetrics::serialize() const {
 
 void PrometheusMetrics::request_done(const SourcePartition& source, std::string_view outcome, int status,
                                      std::chrono::milliseconds latency, std::uint64_t wire_bytes) {
+  ++totals_.requests;
+  if (outcome != "ok") ++totals_.requests_failed;
   Impl::Labels labels = impl_->of(source, "outcome", listed(outcome, kOutcomes));
   labels.emplace("status", status_label(status));
   impl_->count(kRequests, labels, 1);
@@ -334,6 +336,7 @@ void PrometheusMetrics::clock_skew(common::Duration skew) {
 }
 
 void PrometheusMetrics::page_read(const SourcePartition& source, std::uint64_t records, std::uint64_t bytes) {
+  ++totals_.pages;
   const Impl::Labels labels = impl_->of(source);
   impl_->count(kPagesRead, labels, 1);
   impl_->count(kRecordsRead, labels, static_cast<double>(records));
@@ -369,15 +372,20 @@ void PrometheusMetrics::lane_failing(const SourcePartition& source, bool failing
 }
 
 void PrometheusMetrics::records_published(const SourcePartition& source, std::uint64_t records, std::uint64_t bytes) {
+  totals_.records_published += records;
+  totals_.bytes_published += bytes;
   impl_->count(kRecordsPublished, impl_->of(source), static_cast<double>(records));
   impl_->count(kPublishedBytes, impl_->of(source), static_cast<double>(bytes));
 }
 
 void PrometheusMetrics::dead_letters(const SourcePartition& source, std::string_view reason, std::uint64_t count) {
+  totals_.dead_letters += count;
   impl_->count(kDeadLetters, impl_->of(source, "reason", listed(reason, kDeadLetterReasons)), static_cast<double>(count));
 }
 
 void PrometheusMetrics::transaction_done(TransactionOutcome outcome, std::chrono::milliseconds duration) {
+  ++(outcome == TransactionOutcome::kCommitted || outcome == TransactionOutcome::kUnknownApplied ? totals_.transactions
+                                                                                                 : totals_.transactions_aborted);
   impl_->count(kTransactions, {{"outcome", std::string(kTransactionOutcomes[static_cast<std::size_t>(outcome)])}}, 1);
   impl_->histograms[kTransactionDuration]->Add({}, transaction_buckets()).Observe(seconds(duration));
 }

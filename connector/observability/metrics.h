@@ -7,6 +7,7 @@
 #include "connector/core/names.h"
 #include "connector/core/ports/metrics.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -30,6 +31,18 @@ const std::vector<MetricDescription>& metric_descriptions();
 // Content type of serialize().
 inline constexpr std::string_view kPrometheusText = "text/plain; version=0.0.4; charset=utf-8";
 
+// Running totals over all streams and lanes, for the summary that the log gets once a minute.
+struct Totals {
+  std::uint64_t requests = 0;
+  std::uint64_t requests_failed = 0;
+  std::uint64_t pages = 0;
+  std::uint64_t records_published = 0;
+  std::uint64_t bytes_published = 0;
+  std::uint64_t dead_letters = 0;
+  std::uint64_t transactions = 0;  // committed
+  std::uint64_t transactions_aborted = 0;
+};
+
 class PrometheusMetrics final : public core::Metrics {
  public:
   // `sources`: every stream and lane that the configuration turns on. Their counters exist from the start, at zero.
@@ -40,6 +53,7 @@ class PrometheusMetrics final : public core::Metrics {
 
   // The exposition text of all metrics.
   [[nodiscard]] std::string serialize() const;
+  [[nodiscard]] const Totals& totals() const { return totals_; }
 
   void request_done(const core::SourcePartition& source, std::string_view outcome, int status, std::chrono::milliseconds latency,
                     std::uint64_t wire_bytes) override;
@@ -67,6 +81,7 @@ class PrometheusMetrics final : public core::Metrics {
   void stream_stopped(const core::StreamName& stream, bool stopped) override;
 
  private:
+  Totals totals_;
   struct Impl;  // prometheus-cpp stops here
   std::unique_ptr<Impl> impl_;
 };
