@@ -1,0 +1,59 @@
+#include "connector/app/stream_topics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace connector::app {
+namespace {
+
+using core::Lane;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+AppOptions with_stream(source::StreamOptions stream) {
+  AppOptions options;
+  options.name = core::ConnectorName("acme");
+  stream.name = core::StreamName("calls");
+  stream.definition = "conversation-details";
+  options.streams.push_back(std::move(stream));
+  return options;
+}
+
+TEST(StreamTopics, NameComesFromThePattern) {
+  auto options = with_stream({});
+  EXPECT_EQ(stream_topics(options)[0].topic, "acme.calls");
+
+  options.kafka.topics.stream_pattern = "cc-{stream}-of-{name}-{stream}";
+  EXPECT_EQ(stream_topics(options)[0].topic, "cc-calls-of-acme-calls");
+}
+
+TEST(StreamTopics, AGivenNameIsTakenAsItIs) {
+  source::StreamOptions stream;
+  stream.topic = "{name}";
+  EXPECT_EQ(stream_topics(with_stream(stream))[0].topic, "{name}");
+}
+
+TEST(StreamTopics, ReplicationFallsBackToTheCommonSetting) {
+  auto options = with_stream({});
+  options.kafka.topics.replication_factor = 3;
+  EXPECT_EQ(stream_topics(options)[0].settings.replication_factor, 3);
+
+  options.streams[0].topic_settings.replication_factor = 2;
+  EXPECT_EQ(stream_topics(options)[0].settings.replication_factor, 2);
+}
+
+TEST(LanesOf, AreThoseTheDefinitionHasAndTheStreamLeavesOn) {
+  source::Definition definition;
+  source::StreamOptions stream;
+  EXPECT_THAT(lanes_of(stream, definition), IsEmpty());
+
+  definition.query.emplace();
+  definition.job.emplace();
+  EXPECT_THAT(lanes_of(stream, definition), ElementsAre(Lane::kLive, Lane::kSettle));
+
+  stream.live.enabled = false;
+  EXPECT_THAT(lanes_of(stream, definition), ElementsAre(Lane::kSettle));
+}
+
+}  // namespace
+}  // namespace connector::app
