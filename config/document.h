@@ -5,6 +5,7 @@
 // grow without limit. Pure; any thread.
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>

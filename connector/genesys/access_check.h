@@ -9,6 +9,7 @@
 #include "connector/genesys/genesys_api.h"
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 

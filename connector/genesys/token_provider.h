@@ -14,6 +14,7 @@
 #include "connector/genesys/token_store.h"
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <optional>
 #include <random>
 #include <string>

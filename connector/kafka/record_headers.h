@@ -5,6 +5,7 @@
 #include "connector/core/ports/publisher.h"
 #include "connector/kafka/handles.h"
 
+#include <cstdint>
 #include <string_view>
 
 namespace connector::kafka {

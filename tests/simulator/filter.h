@@ -6,6 +6,7 @@
 #include "tests/simulator/problem.h"
 #include "tests/simulator/world.h"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>

@@ -7,6 +7,7 @@
 #include "tests/simulator/record.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>

@@ -7,6 +7,7 @@
 #include "tests/simulator/options.h"
 #include "tests/simulator/problem.h"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

@@ -5,6 +5,8 @@
 
 #include "tests/simulator/service.h"
 
+#include <cstdint>
+
 namespace tests::simulator {
 
 Outcome<Answer> query_user_details(Service& service, Call& call);
