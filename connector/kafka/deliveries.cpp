@@ -79,6 +79,13 @@ void Deliveries::note(RecordKind kind, std::size_t place, rd_kafka_resp_err_t co
   failed_.store(true, std::memory_order_release);
 }
 
+std::optional<common::Result<void>> Deliveries::outcome() const {
+  // The counter first: a report is noted before it is counted, so nothing outstanding means that every failure is known.
+  if (outstanding() > 0) return std::nullopt;
+  if (auto noted = failure()) return common::fail(std::move(*noted));
+  return common::Result<void>{};
+}
+
 std::optional<Error> Deliveries::failure() const {
   const std::scoped_lock lock{mutex_};
   return failure_;

@@ -29,6 +29,9 @@ class Deliveries final : public DeliverySink {
   void note(RecordKind kind, std::size_t place, rd_kafka_resp_err_t code);
 
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.load(std::memory_order_acquire); }
+  // What came of everything that was sent; nothing while a report is missing. Reports that come meanwhile cannot slip between
+  // its two questions, as asking `outstanding` and `failure` by oneself lets them.
+  [[nodiscard]] std::optional<common::Result<void>> outcome() const;
   [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_acquire); }
   // The failure that tells most; consequences (purged, timed out) only if there is nothing else.
   [[nodiscard]] std::optional<common::Error> failure() const;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <thread>
+
 namespace connector::kafka {
 namespace {
 
@@ -68,6 +71,37 @@ TEST_F(DeliveriesTest, StateThatCannotBeWrittenConcernsTheTask) {
   deliveries.begin();
   report(RecordKind::kState, 0, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
   EXPECT_EQ(failure(), ErrorCode::kPermissionDenied);
+}
+
+TEST_F(DeliveriesTest, TheOutcomeIsKnownWhenEveryReportIsIn) {
+  deliveries.sent();
+  EXPECT_FALSE(deliveries.outcome());
+
+  rd_kafka_message_t message{};
+  deliveries.delivered(message);
+  ASSERT_TRUE(deliveries.outcome());
+  EXPECT_TRUE(*deliveries.outcome());
+
+  report(RecordKind::kRecord, 0, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+  ASSERT_TRUE(deliveries.outcome());
+  EXPECT_EQ(deliveries.outcome()->error().code, ErrorCode::kAbortTransaction);
+}
+
+// The ledger of at_least_once is written on its word: a failure that comes while it is asked must not look like a success.
+TEST_F(DeliveriesTest, AFailureReportedMeanwhileIsNeverASuccess) {
+  constexpr int kRounds = 5'000;
+  for (int round = 0; round < kRounds; ++round) {
+    deliveries.begin();
+    deliveries.sent();
+    const std::jthread reporter{[this] {
+      rd_kafka_message_t message{};
+      message.err = RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
+      deliveries.delivered(message);
+    }};
+    std::optional<common::Result<void>> outcome;
+    while (!(outcome = deliveries.outcome())) std::this_thread::yield();
+    ASSERT_FALSE(*outcome) << "in round " << round;
+  }
 }
 
 TEST_F(DeliveriesTest, ANewTransactionForgetsTheLastOne) {
