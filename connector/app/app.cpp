@@ -46,10 +46,12 @@ namespace {
 // is soon enough.
 constexpr common::Duration kOperatorMustAct = 60s;
 constexpr common::Duration kServiceAway = 5s;
+constexpr common::Duration kLookForNewSecret = 2s;
 constexpr common::Duration kLookAtStoppedStreams = 30s;
 constexpr common::Duration kSummaryEvery = 60s;
 constexpr common::Duration kFarewell = 2s;  // for the producer of a task that ended by itself
-constexpr int kSecondSignalExitCode = 7;    // cli/exit_code.h, kInterrupted
+constexpr common::Duration kBeyondGrace = 3s;
+constexpr int kInterruptedExitCode = 7;  // cli/exit_code.h, kInterrupted
 
 bool needs_operator(ErrorCode code) {
   return code == ErrorCode::kCredentialsInvalid || code == ErrorCode::kPermissionDenied || code == ErrorCode::kUnauthorized ||
@@ -79,7 +81,9 @@ class App::Impl final {
   asio::awaitable<Result<genesys::Organization>> learn_organization();
   Result<void> start_streams();
   Result<void> start_stream(const source::StreamOptions& stream);
+  void stays_stopped(const core::StreamName& stream, const common::Error& error);
   asio::awaitable<void> shut_down();
+  asio::awaitable<void> end_without_patience();
   asio::awaitable<void> tear_down();
   asio::awaitable<void> listen_for_signals();
   asio::awaitable<void> look_at_stopped_streams();
@@ -110,8 +114,9 @@ class App::Impl final {
   asio::cancellation_signal cancel_life_;
   std::list<asio::cancellation_signal> background_;  // a list: a signal must not move while its slot is in use
   bool publisher_begun_ = false;
-  bool stopping_ = false;       // shut_down was begun
-  bool shutting_down_ = false;  // … and has not ended
+  bool stopping_ = false;                         // shut_down was begun
+  bool shutting_down_ = false;                    // … and has not ended
+  std::map<core::StreamName, std::string> told_;  // why a stream has not been started
   std::optional<common::Error> lane_failure_;
   std::optional<Result<void>> outcome_;
 };
@@ -183,6 +188,7 @@ asio::awaitable<Result<void>> App::Impl::life() {
   co_await asio::this_coro::throw_if_cancelled(false);
   auto organization = co_await learn_organization();
   if (!organization) co_return common::fail(organization.error());
+  if (co_await cancelled()) co_return common::fail(ErrorCode::kCancelled, "stopped before Kafka was asked");
 
   publisher_begun_ = true;
   auto restored = co_await publisher_->start();
@@ -198,6 +204,7 @@ asio::awaitable<Result<void>> App::Impl::life() {
 // Keeps asking until the service says who we are: without the organisation no ledger can be trusted.
 asio::awaitable<Result<genesys::Organization>> App::Impl::learn_organization() {
   health_.set_ready(false, "waiting for the service");
+  auto say_again = common::SteadyTime::min();
   for (;;) {
     auto organization = co_await api_->organization();
     if (organization) {
@@ -209,13 +216,18 @@ asio::awaitable<Result<genesys::Organization>> App::Impl::learn_organization() {
 
     const common::Error& error = organization.error();
     const auto wait = needs_operator(error.code) ? kOperatorMustAct : kServiceAway;
-    logger_.error("the service does not tell the organisation; trying again",
-                  {{"error_code", common::to_string(error.code)},
-                   {"error", error.message},
-                   {"client_id", options_.genesys.client_id},
-                   {"retry_in_seconds", std::chrono::duration_cast<std::chrono::seconds>(wait).count()}});
+    const bool refused = error.code == ErrorCode::kCredentialsInvalid;
+    if (const auto now = clock_.steady_now(); !refused || now >= say_again) {
+      say_again = now + wait;
+      logger_.error("the service does not tell the organisation; trying again",
+                    {{"error_code", common::to_string(error.code)},
+                     {"error", error.message},
+                     {"client_id", options_.genesys.client_id},
+                     {"retry_in_seconds", std::chrono::duration_cast<std::chrono::seconds>(wait).count()}});
+    }
     health_.set_ready(false, error.message);
-    if (auto slept = co_await clock_.sleep_for(wait); !slept) co_return common::fail(slept.error());
+    // With a refused secret, asking sends nothing before that time is over, unless the secret's file has changed: look often.
+    if (auto slept = co_await clock_.sleep_for(refused ? kLookForNewSecret : wait); !slept) co_return common::fail(slept.error());
   }
 }
 
@@ -223,12 +235,18 @@ Result<void> App::Impl::start_streams() {
   for (const auto& stream : options_.streams) {
     if (auto started = start_stream(stream); !started) {
       if (started.error().code != ErrorCode::kTopicUnusable) return started;
-      // That stream alone stays stopped; the others go on.
-      logger_.error("stream not started", {{"stream", stream.name.str()}, {"error", started.error().message}});
-      metrics_->stream_stopped(stream.name, true);
+      stays_stopped(stream.name, started.error());
     }
   }
   return {};
+}
+
+// That stream alone; the others go on. It is looked at again and again, and told about when the reason is another.
+void App::Impl::stays_stopped(const core::StreamName& stream, const common::Error& error) {
+  metrics_->stream_stopped(stream, true);
+  if (std::exchange(told_[stream], error.message) == error.message) return;
+  logger_.error("stream not started",
+                {{"stream", stream.str()}, {"error_code", common::to_string(error.code)}, {"error", error.message}});
 }
 
 Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
@@ -309,6 +327,7 @@ asio::awaitable<void> App::Impl::shut_down() {
   shutting_down_ = true;
   health_.set_ready(false, "stopping");
   const auto deadline = clock_.steady_now() + options_.shutdown_grace;
+  spawn(end_without_patience());
   if (publisher_begun_) {
     co_await lanes_->stop();
     // A second is left for the farewell: the grace period of whoever stops us counts to the process's end.
@@ -321,10 +340,23 @@ asio::awaitable<void> App::Impl::shut_down() {
   if (outcome_) co_await tear_down();
 }
 
+// Every wait of a stop is bounded by somebody; should one not be, the process ends all the same, as a kill would end it.
+asio::awaitable<void> App::Impl::end_without_patience() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto slept = co_await clock_.sleep_for(options_.shutdown_grace + kBeyondGrace);
+  if (!slept) co_return;
+  logger_.error(
+      "the connector did not stop in time; this is a bug: please report it. Ending at once; the next start continues "
+      "from the last commit",
+      {});
+  std::_Exit(kInterruptedExitCode);
+}
+
 asio::awaitable<void> App::Impl::tear_down() {
   health_.set_ready(false, "stopped");
   if (!stopping_) {  // the task ended by itself: fenced, refused
     stopping_ = true;
+    spawn(end_without_patience());
     co_await lanes_->stop();
     if (publisher_begun_) co_await publisher_->stop(kFarewell);
   }
@@ -341,10 +373,11 @@ asio::awaitable<void> App::Impl::listen_for_signals() {
   logger_.info("stopping: what is in hand is committed or given up, jobs go on at the service",
                {{"signal", first == SIGINT ? "SIGINT" : "SIGTERM"}});
   asio::co_spawn(io_, shut_down(), asio::detached);  // detached: ends with tear_down, which io_.run() waits for
+  if (co_await cancelled()) co_return;               // all was over when the signal came; nothing would end the wait for another
   co_await signals_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
   if (stopped) co_return;
   logger_.warn("second signal: ending at once; the next start continues from the last commit", {});
-  std::_Exit(kSecondSignalExitCode);
+  std::_Exit(kInterruptedExitCode);
 }
 
 // A stream that was stopped alone is looked at again: its topic may be back, its ACL granted.
@@ -353,10 +386,14 @@ asio::awaitable<void> App::Impl::look_at_stopped_streams() {
   while (co_await clock_.sleep_for(kLookAtStoppedStreams)) {
     if (!restored_ || stopping_) continue;
     for (const auto& stream : options_.streams) {
-      if (!publisher_->stream_trouble(stream.name)) continue;
+      if (readers_.contains(stream.name) && !publisher_->stream_trouble(stream.name)) continue;
       if (const auto reset = co_await publisher_->reset_stream(stream.name); !reset || stopping_) continue;
       if (!readers_.contains(stream.name)) {
-        if (const auto started = start_stream(stream); !started) continue;
+        // Nobody else writes this task's ledgers, so those of the start are still those of a stream that has never run.
+        if (const auto started = start_stream(stream); !started) {
+          stays_stopped(stream.name, started.error());
+          continue;
+        }
       }
       metrics_->stream_stopped(stream.name, false);
       logger_.info("stream taken up again", {{"stream", stream.name.str()}});
