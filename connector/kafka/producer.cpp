@@ -287,9 +287,13 @@ class KafkaProducer final : public core::TransactionalProducer {
       return {};
     }
     Error reason = to_error(*error, "committing the transaction");
-    // Commit says only that messages failed; the reports say which and why. The reason of a refused partition is in the commit.
-    if (reason.code == ErrorCode::kAbortTransaction) {
-      if (auto failure = deliveries_->failure()) return common::fail(std::move(*failure));
+    // Commit says only that messages failed; the reports say which and why, unless they are mere consequences (purged): then the
+    // reason is the commit's own, as for a refused partition.
+    const bool about_messages = reason.code == ErrorCode::kAbortTransaction || reason.code == ErrorCode::kOversize ||
+                                reason.code == ErrorCode::kRequestRejected || reason.code == ErrorCode::kTopicUnusable;
+    if (auto failure = deliveries_->failure(); about_messages && failure) {
+      const bool consequence = failure->code == ErrorCode::kAbortTransaction;
+      if (!consequence || reason.code == ErrorCode::kAbortTransaction) return common::fail(std::move(*failure));
     }
     return common::fail(std::move(reason));
   }

@@ -11,6 +11,7 @@
 #include "connector/kafka/record_headers.h"
 #include "connector/kafka/signal.h"
 #include "connector/kafka/state_store.h"
+#include "connector/kafka/state_topics.h"
 #include "connector/kafka/topic_admin.h"
 
 #include <unistd.h>
@@ -24,6 +25,7 @@
 #include <cassert>
 #include <deque>
 #include <random>
+#include <set>
 #include <utility>
 
 namespace connector::kafka {
@@ -103,9 +105,9 @@ class KafkaPublisher::Impl {
         room_(executor),
         done_(executor) {
     owner_.incarnation = random_id(random_);
-    offsets_topic_ = options_.topics.offsets.name.empty() ? name_.str() + "-offsets" : options_.topics.offsets.name;
-    dead_letter_topic_ =
-        options_.topics.dead_letters.name.empty() ? name_.str() + "-dead-letters" : options_.topics.dead_letters.name;
+    StateTopics names = state_topics(name_, options_.topics);
+    offsets_topic_ = std::move(names.offsets);
+    dead_letter_topic_ = std::move(names.dead_letters);
   }
 
   ~Impl() {
@@ -185,7 +187,7 @@ class KafkaPublisher::Impl {
   awaitable<Result<void>> reset_stream(StreamName stream) {
     if (!troubles_.contains(stream)) co_return Result<void>{};
     if (ended_ || stopping_) co_return common::fail(ErrorCode::kCancelled, "the task stops");
-    auto described = co_await describe({topic_of(stream)});
+    auto described = co_await look_afresh({topic_of(stream)});
     if (!described) co_return common::fail(described.error());
     if (auto usable = judge(stream, described->front()); !usable) {
       troubles_[stream] = usable.error();
@@ -195,6 +197,8 @@ class KafkaPublisher::Impl {
       if (auto known = co_await learn(stream, described->front(), false); !known) co_return known;
     }
     troubles_.erase(stream);
+    renew_producer_ = true;  // the present one does not know the topic
+    work_.notify();
     metrics_.stream_stopped(stream, false);
     logger_.info("Stream continues", {{"stream", stream.str()}});
     co_return Result<void>{};
@@ -217,13 +221,16 @@ class KafkaPublisher::Impl {
     const std::uint64_t ticket = next_ticket_++;
     tickets_.push_back(ticket);
     for (;;) {
-      if (auto refused = refusal(stream); !refused) {
+      if (auto refused = refusal(group); !refused) {
         leave(ticket);
         co_return refused;
       }
       if (tickets_.front() == ticket && (held_bytes_ == 0 || held_bytes_ + bytes <= options_.memory_bytes)) break;
-      work_.notify();  // whoever waits for room makes the waiting transaction hurry
-      co_await room_.wait();
+      // Before the wait as well as after it: a cancellation that came earlier would not end it.
+      if (!co_await cancelled()) {
+        work_.notify();  // whoever waits for room makes the waiting transaction hurry
+        co_await room_.wait();
+      }
       if (co_await cancelled()) {
         leave(ticket);
         co_return common::fail(ErrorCode::kCancelled, "cancelled while waiting for room");
@@ -254,6 +261,8 @@ class KafkaPublisher::Impl {
     }
     if (result && pending(source) == 0) result = lost(source.stream);
     --flushing_[source.stream];
+    // Whoever asks learns here that pages were dropped, and begins again where the committed ledger stands.
+    if (pending(source) == 0 && dropped_.erase(source) != 0 && result) result = told_dropped(source);
     co_return result;
   }
 
@@ -469,7 +478,7 @@ class KafkaPublisher::Impl {
   awaitable<Result<void>> learn(StreamName stream, const TopicDescription& topic, bool made) {
     // A topic made just now has no leader for a moment, and nothing in it either.
     Result<bool> empty = true;
-    if (!made) empty = co_await run_blocking(worker_, [this, &topic] { return admin_->is_empty(topic, kAdminTimeout); });
+    if (!made) empty = co_await run_blocking(worker_, [admin = admin_, &topic] { return admin->is_empty(topic, kAdminTimeout); });
     if (!empty) co_return common::fail(empty.error());
     smallest_max_message_ = std::min(smallest_max_message_, topic.max_message_bytes());
     facts_[stream] = TopicFacts{.name = topic.name,
@@ -512,6 +521,12 @@ class KafkaPublisher::Impl {
     for (;;) {
       if (co_await cancelled()) push();
       if (hard_stop_) co_return Result<void>{};
+      if (renew_producer_ && !stopping_) {
+        const Decision renewed = co_await drive(machine_.renew());
+        if (renewed.action == Action::kStopped) co_return Result<void>{};
+        if (renewed.action != Action::kIdle) co_return common::fail(reason_of(renewed));
+        continue;
+      }
       const auto now = clock_.steady_now();
       const auto next = next_stream();
       if (!next && stopping_) co_return Result<void>{};
@@ -665,9 +680,10 @@ class KafkaPublisher::Impl {
   awaitable<Result<void>> rejected(const Error& error) {
     const StreamName stream = in_hand_.batch.stream;
     stop_stream(stream, error);
+    for (const core::Page& page : in_hand_.batch.pages) dropped_.insert(page.source);
     release_hand();
     // The refusal does not name the topic. If it was the offsets topic, no stream can go on.
-    auto described = co_await describe({offsets_topic_, dead_letter_topic_});
+    auto described = co_await look_afresh({offsets_topic_, dead_letter_topic_});
     if (!described) co_return Result<void>{};  // not reachable just now: the next transaction will tell
     if (auto usable = check_state_topics((*described)[0], (*described)[1]); !usable) co_return usable;
     co_return Result<void>{};
@@ -675,6 +691,9 @@ class KafkaPublisher::Impl {
 
   void stop_stream(const StreamName& stream, const Error& error) {
     troubles_[stream] = error;
+    // A librdkafka before 2.10 keeps a dangling pointer once it has seen a topic under two ids (its issue #4964), and crashes:
+    // the producer goes before it asks for that topic's metadata again.
+    renew_producer_ = true;
     metrics_.stream_stopped(stream, true);
     logger_.error(
         "Stream stopped; the others go on",
@@ -682,7 +701,7 @@ class KafkaPublisher::Impl {
     Queue& queue = queues_[stream];
     for (Waiting& waiting : queue.groups) {
       held_bytes_ -= waiting.bytes;
-      for (const core::Page& page : waiting.group) forget(page.source);
+      drop(waiting.group);
     }
     queue = {};
     room_.notify();
@@ -699,7 +718,7 @@ class KafkaPublisher::Impl {
       asked.push_back(stream);
     }
     if (names.empty()) co_return;
-    auto described = co_await describe(names);
+    auto described = co_await look_afresh(names);
     if (!described) co_return;  // brokers away: commits tell that louder, and the check comes again
     for (std::size_t i = 0; i < asked.size(); ++i) {
       if (auto usable = judge(asked[i], (*described)[i]); !usable) stop_stream(asked[i], usable.error());
@@ -781,7 +800,10 @@ class KafkaPublisher::Impl {
                         .dead_letter_topic = dead_letter_topic_,
                         .smallest_max_message_bytes = smallest_max_message_,
                         .logger = logger_.named("kafka")};
-    for (const auto& stream : streams_) setup.topics[stream.stream] = stream.topic;
+    for (const auto& stream : streams_) {
+      if (!troubles_.contains(stream.stream)) setup.topics[stream.stream] = stream.topic;
+    }
+    renew_producer_ = false;
     auto made = factory_(setup);
     if (!made) co_return common::fail(made.error());
     producer_ = std::move(*made);
@@ -878,11 +900,10 @@ class KafkaPublisher::Impl {
     }
     if (admin_) {
       admin_->request_stop();
-      co_await run_blocking(worker_, [this] {
-        admin_->close();
+      co_await run_blocking(worker_, [admin = std::exchange(admin_, nullptr)] {
+        admin->close();
         return true;
       });
-      admin_.reset();
     }
     ended_ = true;
     room_.notify();
@@ -934,8 +955,21 @@ class KafkaPublisher::Impl {
   }
 
   awaitable<Result<std::vector<TopicDescription>>> describe(std::vector<std::string> topics) {
-    co_return co_await run_blocking(worker_,
-                                    [this, topics = std::move(topics)] { return admin_->describe(topics, kAdminTimeout); });
+    co_return co_await run_blocking(
+        worker_, [admin = admin_, topics = std::move(topics)] { return admin->describe(topics, kAdminTimeout); });
+  }
+
+  // With a new handle, which cannot have seen the topics under other ids (see stop_stream).
+  awaitable<Result<std::vector<TopicDescription>>> look_afresh(std::vector<std::string> topics) {
+    if (stopping_) co_return common::fail(ErrorCode::kCancelled, "the task stops");
+    auto admin = TopicAdmin::create(options_, name_, logger_.named("kafka"));
+    if (!admin) co_return common::fail(admin.error());
+    auto old = std::exchange(admin_, std::shared_ptr<TopicAdmin>{std::move(*admin)});
+    co_await run_blocking(worker_, [old = std::move(old)]() mutable {
+      old->close();
+      return true;
+    });
+    co_return co_await describe(std::move(topics));
   }
 
   const std::string& topic_of(const StreamName& stream) const {
@@ -951,10 +985,21 @@ class KafkaPublisher::Impl {
     return Error{.code = ErrorCode::kCancelled, .message = "stopped"};
   }
 
-  // Whether a submit is still of use.
-  Result<void> refusal(const StreamName& stream) const {
+  // Whether a submit is still of use. Pages that follow a dropped one would leave a gap that no ledger may cover, so none is
+  // taken until the lane has heard of it from flush().
+  Result<void> refusal(const core::PageGroup& group) const {
     if (stopping_ || ended_) return lost_with_task();
-    return lost(stream);
+    if (auto stopped = lost(group.front().source.stream); !stopped) return stopped;
+    for (const core::Page& page : group) {
+      if (dropped_.contains(page.source)) return told_dropped(page.source);
+    }
+    return {};
+  }
+
+  static Result<void> told_dropped(const SourcePartition& source) {
+    return common::fail(ErrorCode::kTopicUnusable, "pages of stream " + source.stream.str() + ", lane " +
+                                                       std::string{core::to_string(source.lane)} +
+                                                       ", were dropped when the stream was stopped; they are read again");
   }
 
   Result<void> lost(const StreamName& stream) const {
@@ -976,6 +1021,13 @@ class KafkaPublisher::Impl {
   std::size_t pending(const SourcePartition& source) const {
     const auto found = pending_.find(source);
     return found == pending_.end() ? 0 : found->second;
+  }
+
+  void drop(const core::PageGroup& group) {
+    for (const core::Page& page : group) {
+      forget(page.source);
+      dropped_.insert(page.source);
+    }
   }
 
   void forget(const SourcePartition& source) {
@@ -1014,6 +1066,7 @@ class KafkaPublisher::Impl {
   std::map<SourcePartition, core::Ledger> committed_;
   std::map<StreamName, Queue> queues_;
   std::map<SourcePartition, std::size_t> pending_;  // pages not committed yet
+  std::set<SourcePartition> dropped_;               // sources whose lane has yet to learn that pages it handed over are gone
   std::map<StreamName, std::size_t> flushing_;
   std::deque<std::uint64_t> tickets_;  // submits waiting for room
   std::uint64_t next_ticket_ = 0;
@@ -1027,6 +1080,7 @@ class KafkaPublisher::Impl {
 
   bool active_ = false;  // start() or run() is under way
   bool starting_ = false;
+  bool renew_producer_ = false;
   bool stopping_ = false;
   bool hard_stop_ = false;
   bool ended_ = false;
@@ -1036,7 +1090,7 @@ class KafkaPublisher::Impl {
   Signal room_;  // of submits and flushes
   Signal done_;  // stop() waits for start() or run() to end
   std::atomic<bool> read_stop_ = false;
-  std::unique_ptr<TopicAdmin> admin_;
+  std::shared_ptr<TopicAdmin> admin_;  // shared with the call under way on the worker, as it may be replaced meanwhile
   std::unique_ptr<core::TransactionalProducer> producer_;
   boost::asio::thread_pool worker_{1};  // administration and reading back
 };

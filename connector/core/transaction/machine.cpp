@@ -74,6 +74,11 @@ Decision TransactionMachine::offer() {
   return go(Action::kBegin);
 }
 
+Decision TransactionMachine::renew() {
+  assert(!has_batch_);
+  return go(Action::kCreate);
+}
+
 Decision TransactionMachine::step(const Result<void>& result, SteadyTime now) {
   if (!result && result.error().code == ErrorCode::kCancelled && doing_ != Action::kProduce) return end(Action::kStopped);
   switch (doing_) {

@@ -63,6 +63,8 @@ class TransactionMachine {
   Decision start();
   // A batch is in memory. Only after kIdle, kPublished or kRejected.
   Decision offer();
+  // The producer is to be replaced, for a reason of the shell's; when nothing is in hand.
+  Decision renew();
   // What came of the last decision's action (not of kReadClaim and kReadBack).
   Decision step(const common::Result<void>& result, common::SteadyTime now);
   Decision step(const common::Result<ReadBackFinding>& result, common::SteadyTime now);

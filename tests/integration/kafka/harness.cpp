@@ -141,6 +141,11 @@ void delete_topic(const std::string& bootstrap, const std::string& topic, const 
   std::array<rd_kafka_DeleteTopic_t*, 1> list{wanted.get()};
   admin(client.get(),
         [&](rd_kafka_queue_t* queue) { rd_kafka_DeleteTopics(client.get(), list.data(), list.size(), nullptr, queue); });
+  // The answer comes before the brokers have let go of it: until then they still take records.
+  for (int asked = 0; asked < 10'000; ++asked) {
+    if (partitions_of(client.get(), topic).empty()) return;
+  }
+  throw std::runtime_error("topic " + topic + " does not go away");
 }
 
 void allow(const std::string& bootstrap, int resource_type, const std::string& resource, int operation,
@@ -154,6 +159,24 @@ void allow(const std::string& bootstrap, int resource_type, const std::string& r
   std::array<rd_kafka_AclBinding_t*, 1> list{binding.get()};
   admin(client.get(),
         [&](rd_kafka_queue_t* queue) { rd_kafka_CreateAcls(client.get(), list.data(), list.size(), nullptr, queue); });
+}
+
+void make_topics_and_grant_least(const std::string& bootstrap, const std::string& name, const std::string& principal,
+                                 const Properties& admin) {
+  const std::string offsets = name + "-offsets";
+  const std::string dead_letters = name + "-dead-letters";
+  const std::string data = name + ".conversations";
+  make_topic(bootstrap, offsets, 1, {{"cleanup.policy", "compact"}}, admin);
+  make_topic(bootstrap, dead_letters, 1, {}, admin);
+  make_topic(bootstrap, data, 3, {}, admin);
+  const auto allow_topic = [&](const std::string& topic, int operation) {
+    allow(bootstrap, RD_KAFKA_RESOURCE_TOPIC, topic, operation, principal, admin);
+  };
+  for (const auto& topic : {offsets, dead_letters, data}) allow_topic(topic, RD_KAFKA_ACL_OPERATION_WRITE);
+  allow_topic(offsets, RD_KAFKA_ACL_OPERATION_READ);
+  allow_topic(offsets, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS);
+  for (const int operation : {RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_OPERATION_DESCRIBE})
+    allow(bootstrap, RD_KAFKA_RESOURCE_TRANSACTIONAL_ID, name + "-task-0", operation, principal, admin);
 }
 
 void set_topic_config(const std::string& bootstrap, const std::string& topic, const std::string& property,

@@ -51,6 +51,9 @@ void delete_topic(const std::string& bootstrap, const std::string& topic, const 
 // Allows `operation` (librdkafka's number) on a topic or transactional id to `principal`.
 void allow(const std::string& bootstrap, int resource_type, const std::string& resource, int operation,
            const std::string& principal, const Properties& more);
+// Topics of connector `name` made by an administrator, and nothing allowed to `principal` beyond what docs/kafka.md lists.
+void make_topics_and_grant_least(const std::string& bootstrap, const std::string& name, const std::string& principal,
+                                 const Properties& admin);
 void set_topic_config(const std::string& bootstrap, const std::string& topic, const std::string& property,
                       const std::string& value, const Properties& more = {});
 

@@ -46,18 +46,7 @@ class SaslSsl : public testing::Test {
   static void allow_topic(const std::string& topic, int operation) {
     allow(broker->bootstrap(), RD_KAFKA_RESOURCE_TOPIC, topic, operation, kPrincipal, admin());
   }
-  // Topics made by an administrator, and nothing allowed beyond what docs/kafka.md lists.
-  void grant_least() {
-    make_topic(broker->bootstrap(), offsets, 1, {{"cleanup.policy", "compact"}}, admin());
-    make_topic(broker->bootstrap(), dead_letters, 1, {}, admin());
-    make_topic(broker->bootstrap(), data, 3, {}, admin());
-    for (const auto& topic : {offsets, dead_letters, data}) allow_topic(topic, RD_KAFKA_ACL_OPERATION_WRITE);
-    allow_topic(offsets, RD_KAFKA_ACL_OPERATION_READ);
-    allow_topic(offsets, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS);
-    for (const int operation : {RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_OPERATION_DESCRIBE}) {
-      allow(broker->bootstrap(), RD_KAFKA_RESOURCE_TRANSACTIONAL_ID, options.name + "-task-0", operation, kPrincipal, admin());
-    }
-  }
+  void grant_least() { make_topics_and_grant_least(broker->bootstrap(), options.name, kPrincipal, admin()); }
 
   static std::unique_ptr<support::KafkaBroker> broker;
   Loop loop;

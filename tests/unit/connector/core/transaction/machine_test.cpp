@@ -228,6 +228,15 @@ INSTANTIATE_TEST_SUITE_P(Codes, OperatorsErrors,
                                          Ending{"state", ErrorCode::kStateRefused}, Ending{"internal", ErrorCode::kInternal}),
                          [](const auto& info) { return std::string{info.param.name}; });
 
+TEST(TransactionMachine, ARenewedProducerIsFencedIntoPlaceLikeTheFirst) {
+  Story story;
+  story.owns_the_task();
+
+  EXPECT_EQ(story.machine.renew().action, Action::kCreate);
+
+  story.ok().then(Action::kInit).ok().then(Action::kReadBack).finds({}).then(Action::kIdle);
+}
+
 TEST(TransactionMachine, StateThatCannotBeReadEndsTheTask) {
   Story story;
   story.machine.start();
