@@ -129,13 +129,7 @@ Lane::Awaited LiveLane::recover(const Error& error) {
   if (error.retry_after) wait = std::max<common::Duration>(wait, *error.retry_after);
   report_failure(error, window_, position_, wait);
   if (auto slept = co_await sleep(wait); !slept) co_return slept;
-  // What was handed over may have been dropped: only what is committed counts, once all of it is decided.
-  if (error.code == ErrorCode::kTopicUnusable) {
-    if (auto flushed = co_await stream_.publisher.flush(source_); !flushed && flushed.error().code == ErrorCode::kCancelled) {
-      co_return flushed;
-    }
-    resynchronise();
-  }
+  if (error.code == ErrorCode::kTopicUnusable) co_return co_await await_decision();
   co_return Result<void>{};
 }
 
@@ -153,7 +147,10 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   }
 
   const bool start_day = stream_.options.sync_match == SyncMatch::kStartDay;
-  Reading reading(paging_options(), planned.window, start_day ? RowRule::kStartDay : RowRule::kOverlap, stream_.memory_bytes);
+  core::QueryPagingOptions options = paging_options();
+  // What of the window is new begins where the ledger's gap does.
+  if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
+  Reading reading(options, planned.window, start_day ? RowRule::kStartDay : RowRule::kOverlap, stream_.memory_bytes);
   core::PagingAction action = reading.paging.begin();
   for (;;) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");

@@ -16,14 +16,17 @@ constexpr std::uint32_t kMaxBarrenPages = 100;
 }  // namespace
 
 QueryPaging::QueryPaging(QueryPagingOptions options, common::Interval window)
-    : options_(options), window_(window), page_(options.first_page), barren_bound_(kMaxBarrenPages) {}
+    : options_(options),
+      fresh_{.start = window.start + options.overlap, .end = window.end},
+      page_(options.first_page),
+      barren_bound_(kMaxBarrenPages) {}
 
 Position QueryPaging::first() const {
   return options_.chain == PageChain::kNumbered ? Position{AtPage{options_.first_page}} : Position{AtStart{}};
 }
 
 PagingAction QueryPaging::split_or(Error error) const {
-  const Duration part = half_of(window_, options_.limits.min_window);
+  const Duration part = half_of(fresh_, options_.limits.min_window);
   // Every part of a day answers with the whole day then, so that cutting it asks for no less.
   const bool helps = !options_.start_day || error.code == ErrorCode::kOversize;
   if (part > Duration{0} && helps) return SplitInto{part};
@@ -39,26 +42,27 @@ PagingAction QueryPaging::step(const PageFacts& page) {
   ++pages_of_pass_;
   barren_ = page.distinct > distinct_ ? 0 : barren_ + 1;
   distinct_ = page.distinct;
-  if (page.total) total_ = page.total;
+  // The newest counts, but not that of the page behind the last: it may say 0 there.
+  if (page.total && (page.rows > 0 || pages_of_pass_ == 1)) total_ = page.total;
   if (barren_ > barren_bound_) {
     return FailRead{{.code = ErrorCode::kMalformedResponse,
                      .message = "the service repeats its pages: " + std::to_string(barren_) + " in a row without a new record"}};
   }
 
   if (!page_by_page_ && !options_.start_day && total_ && *total_ > 0 && page.rows > 0) {
-    const SplitPlan plan = plan_split(window_, static_cast<std::uint64_t>(*total_), page.bytes / page.rows, options_.limits);
+    const SplitPlan plan = plan_split(fresh_, static_cast<std::uint64_t>(*total_), page.bytes / page.rows, options_.limits);
     if (plan.fit == WindowFit::kSplit) return SplitInto{plan.part};
-    if (plan.fit == WindowFit::kTooDeep && options_.total == TotalUse::kExact) {
+    if (plan.fit == WindowFit::kTooDeep) {  // before a page is published that would be published again with every attempt
       return FailRead{{.code = ErrorCode::kTooComplex,
                        .message = std::to_string(*total_) + " records in a window of " +
-                                  common::format_duration(window_.length()) + ", the service pages through " +
+                                  common::format_duration(fresh_.length()) + ", the service pages through " +
                                   std::to_string(options_.limits.max_depth) + ": set a smaller live.min_window or a filter"}};
     }
     if (plan.fit != WindowFit::kFits) page_by_page_ = true;
   }
   // Totals may be missing or wrong: what is held counts, too.
   if (!page_by_page_ && page.held_bytes > options_.limits.memory_bytes) {
-    if (const Duration part = half_of(window_, options_.limits.min_window); part > Duration{0}) return SplitInto{part};
+    if (const Duration part = half_of(fresh_, options_.limits.min_window); part > Duration{0}) return SplitInto{part};
     page_by_page_ = true;
   }
   return follow(page);
@@ -106,7 +110,7 @@ PagingAction QueryPaging::finish(std::uint64_t distinct) {
     barren_bound_ = kMaxBarrenPages + std::exchange(pages_of_pass_, 0);
     return FetchPage{first()};
   }
-  const Duration part = options_.split_short ? half_of(window_, options_.limits.min_window) : Duration{0};
+  const Duration part = options_.split_short ? half_of(fresh_, options_.limits.min_window) : Duration{0};
   if (part > Duration{0} && !options_.start_day && !page_by_page_) return SplitInto{part};
   if (options_.total == TotalUse::kApproximate) return WindowRead{.is_short = true};
   return FailRead{

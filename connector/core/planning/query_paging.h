@@ -30,6 +30,9 @@ struct QueryPagingOptions {
   bool start_day = false;     // rows come newest first and are those of the whole start day
   bool split_short = true;    // cut a window that yields fewer rows than its total (false: cutting has not helped lately)
   std::uint32_t rereads = 2;  // of a window that yields fewer rows than its total
+  // The window's beginning that an earlier one has covered. Every part of the window begins with it again, so that only what
+  // lies behind it can be cut.
+  common::Duration overlap{0};
   WindowLimits limits;
 };
 
@@ -78,7 +81,7 @@ class QueryPaging {
   PagingAction split_or(common::Error error) const;
 
   QueryPagingOptions options_;
-  common::Interval window_;
+  common::Interval fresh_;  // the window without its overlap
   std::int64_t page_;
   std::string token_;
   std::optional<std::int64_t> total_;  // the newest

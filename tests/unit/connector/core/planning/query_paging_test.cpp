@@ -116,6 +116,36 @@ INSTANTIATE_TEST_SUITE_P(Totals, ShortWindow,
                                          ShortCase{"none", TotalUse::kNone, 60s, true, "read"}),
                          [](const auto& info) { return info.param.name; });
 
+// A part begins with the overlap again: were that cut, too, the parts would never get smaller than it.
+TEST(QueryPaging, OnlyWhatIsNewOfAWindowIsCut) {
+  QueryPagingOptions options = numbered();
+  options.rereads = 0;
+  options.overlap = 50s;
+  QueryPaging paging(options, kWindow);
+  paging.step(page(1, 1, 2));
+  EXPECT_EQ(show(paging.step(page(0, 1, 2))), "split 5s");
+
+  options.overlap = 59s;
+  QueryPaging smallest(options, kWindow);
+  smallest.step(page(1, 1, 2));
+  EXPECT_EQ(show(smallest.step(page(0, 1, 2))), "short");
+
+  QueryPaging too_full(options, kWindow);
+  PageFacts facts = page(100, 100, 2'000);
+  facts.bytes = 1'000'000;
+  EXPECT_EQ(show(too_full.step(facts)), "page 2");
+  EXPECT_TRUE(too_full.page_by_page());
+}
+
+TEST(QueryPaging, TheTotalOfThePageBehindTheLastDoesNotCount) {
+  QueryPagingOptions options = numbered();
+  options.rereads = 1;
+  QueryPaging paging(options, kWindow);
+  paging.step(page(1, 1, 2));
+  EXPECT_EQ(show(paging.step(page(0, 1, 0))), "page 1") << "one of two rows: read again";
+  EXPECT_EQ(show(paging.step(page(0, 1, 0))), "read") << "now the first page itself says that there is nothing more";
+}
+
 TEST(QueryPaging, TooMuchForMemoryIsSplitBeforePaging) {
   QueryPaging paging(numbered(), kWindow);
   const auto action = paging.step(page(100, 100, 1'000'000));
@@ -129,6 +159,12 @@ TEST(QueryPaging, TheSmallestWindowGoesPageByPage) {
   facts.bytes = 1'000'000;
   EXPECT_EQ(show(paging.step(facts)), "page 2");
   EXPECT_TRUE(paging.page_by_page());
+}
+
+// Else its pages would be published, and published again with every attempt.
+TEST(QueryPaging, TheSmallestWindowThatIsTooDeepFailsBeforeItIsPaged) {
+  QueryPaging paging(numbered(), {.start = kWindow.start, .end = kWindow.start + 1s});
+  EXPECT_EQ(show(paging.step(page(100, 100, 1'000'000))), "too_complex");
 }
 
 TEST(QueryPaging, WhatIsHeldCountsWhereTotalsAreMissing) {
