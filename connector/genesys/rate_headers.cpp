@@ -9,6 +9,8 @@ namespace {
 
 // A hundred years; keeps the arithmetic of durations far from its ends.
 constexpr std::uint64_t kMostSeconds = 3'153'600'000;
+// A Retry-After beyond this is taken for a mistake (a time of day for a number of seconds): asking once an hour harms nobody.
+constexpr std::chrono::milliseconds kLongestRetryAfter{3'600'000};
 
 std::optional<std::uint64_t> parse_number(std::optional<std::string_view> text) {
   std::uint64_t number = 0;
@@ -41,13 +43,13 @@ std::optional<std::chrono::milliseconds> parse_retry_after(const common::http::H
     return std::nullopt;
   }
   if (const auto seconds = parse_number(text)) {
-    return std::chrono::seconds{*seconds};
+    return std::min<std::chrono::milliseconds>(std::chrono::seconds{*seconds}, kLongestRetryAfter);
   }
   const auto date = common::parse_http_date(*text);
   if (!date) {
     return std::nullopt;
   }
-  return std::max(std::chrono::milliseconds{0}, std::chrono::milliseconds{*date - now});
+  return std::clamp(std::chrono::milliseconds{*date - now}, std::chrono::milliseconds{0}, kLongestRetryAfter);
 }
 
 }  // namespace connector::genesys

@@ -13,7 +13,7 @@
 namespace connector::genesys {
 
 core::RateHeaders parse_rate_headers(const common::http::Headers& headers);
-// Seconds, or an HTTP date relative to `now` (the service's clock if it sent one); never negative.
+// Seconds, or an HTTP date relative to `now` (the service's clock if it sent one); never negative, an hour at most.
 std::optional<std::chrono::milliseconds> parse_retry_after(const common::http::Headers& headers, common::Instant now);
 
 }  // namespace connector::genesys

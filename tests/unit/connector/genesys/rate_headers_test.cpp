@@ -57,5 +57,10 @@ TEST(RetryAfter, IsSecondsOrAnHttpDate) {
   EXPECT_EQ(parse_retry_after({}, kNow), std::nullopt);
 }
 
+TEST(RetryAfter, IsAnHourAtMost) {
+  EXPECT_EQ(parse_retry_after({{"Retry-After", "1777885200"}}, kNow), 1h) << "a time of day, not 56 years";
+  EXPECT_EQ(parse_retry_after({{"Retry-After", "Mon, 04 May 2099 09:00:00 GMT"}}, kNow), 1h);
+}
+
 }  // namespace
 }  // namespace connector::genesys
