@@ -102,8 +102,7 @@ std::string_view remedy(int status, ErrorCode code) {
 }  // namespace
 
 std::optional<ErrorBody> parse_error_body(std::string_view body) {
-  constexpr std::size_t kMostBody = 64UL << 10U;  // an ErrorBody is small; a page that came with a wrong status is not read
-  if (body.empty() || body.size() > kMostBody) {
+  if (body.empty() || body.size() > kMostErrorBody) {
     return std::nullopt;
   }
   const auto json = common::json::parse(body);
@@ -150,6 +149,9 @@ std::string summarise_body(std::string_view body) {
       return "an HTML page titled '" + tidy(body.substr(open + 7, close - open - 7), 80) + "', " + size;
     }
     return "an HTML page, " + size;
+  }
+  if (body.size() > kMostErrorBody) {
+    return "too much for an error body, " + size;
   }
   return common::json::parse(body) ? "JSON that is no error body, " + size : "not JSON, " + size;
 }

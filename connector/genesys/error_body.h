@@ -7,6 +7,7 @@
 #include "common/instant.h"
 #include "common/result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ struct ErrorBody {
   std::string parameters;  // of the message, as JSON; empty without
   std::optional<ExceededLimit> limit;
 };
+
+// An ErrorBody is small: what is larger (a page that came with a wrong status) is not parsed.
+inline constexpr std::size_t kMostErrorBody = 64UL << 10U;
 
 // Nothing unless the text is a JSON object with a `message` or a `code`.
 std::optional<ErrorBody> parse_error_body(std::string_view body);

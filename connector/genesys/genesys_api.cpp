@@ -187,7 +187,7 @@ boost::asio::awaitable<Result<GenesysApi::Turn>> GenesysApi::wait_for_turn(const
     if (cancellation.cancelled() != boost::asio::cancellation_type::none) {
       co_return fail(ErrorCode::kCancelled, describe(request) + ": cancelled while waiting for its turn");
     }
-    if (!tokens_.is_fresh()) {
+    if (!tokens_.is_at_hand()) {
       place.leave();  // whoever renews the token must not hold up those who still have one
     }
     Result<Token> token = co_await tokens_.token(policy.deadline());
@@ -330,7 +330,7 @@ Result<ApiResponse> GenesysApi::judge(const ApiRequest& request, common::http::R
 }
 
 // Before anything is shortened: a secret cut in two would not be recognised any more.
-Error GenesysApi::classify_answer(const ApiRequest& request, const common::http::Response& response, const Turn& turn,
+Error GenesysApi::classify_answer(const ApiRequest& request, common::http::Response& response, const Turn& turn,
                                   std::optional<ErrorBody> error_body, common::Instant now) const {
   const auto clean = [&](std::string text) { return tokens_.redacted(std::move(text), turn.token); };
   if (error_body) {
@@ -347,7 +347,12 @@ Error GenesysApi::classify_answer(const ApiRequest& request, const common::http:
   for (const common::http::Header& header : response.headers) {
     headers.add(header.name, clean(header.value));
   }
-  return classify(response.status, headers, error_body, clean(response.body), describe(request), now);
+  if (error_body) {
+    return classify(response.status, headers, error_body, {}, describe(request), now);
+  }
+  // Not copied, whatever its size; its storage is needed again.
+  response.body = clean(std::move(response.body));
+  return classify(response.status, headers, error_body, response.body, describe(request), now);
 }
 
 void GenesysApi::note_date(const common::http::Headers& headers, std::optional<common::Instant>& date) {

@@ -69,7 +69,7 @@ class GenesysApi final : public core::Api {
   common::Result<core::ApiResponse> judge(const core::ApiRequest& request, common::http::Response& response, const Turn& turn,
                                           std::string& correlation);
   // The error of an answer outside 200 … 299; nothing in it repeats a secret.
-  common::Error classify_answer(const core::ApiRequest& request, const common::http::Response& response, const Turn& turn,
+  common::Error classify_answer(const core::ApiRequest& request, common::http::Response& response, const Turn& turn,
                                 std::optional<ErrorBody> error_body, common::Instant now) const;
   void note_date(const common::http::Headers& headers, std::optional<common::Instant>& date);
   void report(core::SourcePartition source, const common::Result<core::ApiResponse>& result, int status,

@@ -25,7 +25,7 @@ bool is_refusal(ErrorCode code) {
 }  // namespace
 
 TokenMachine::Action TokenMachine::ask(common::SteadyTime now) {
-  if (token_ && now < expires_ && (now < renew_ || fetching_ || now < next_attempt_)) {
+  if (is_at_hand(now)) {
     return Use{};
   }
   if (fetching_) {

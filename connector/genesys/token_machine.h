@@ -50,8 +50,11 @@ class TokenMachine {
 
   [[nodiscard]] const Token& token() const { return token_.value(); }
   [[nodiscard]] bool has_token() const { return token_.has_value(); }
-  // ask(now) would be Use, with nothing to renew yet.
-  [[nodiscard]] bool is_fresh(common::SteadyTime now) const { return token_ && now < renew_; }
+  // ask(now) would be Use: there is a token that is good and nothing to renew, or somebody renews it, or it is too early to try
+  // that again.
+  [[nodiscard]] bool is_at_hand(common::SteadyTime now) const {
+    return token_ && now < expires_ && (now < renew_ || fetching_ || now < next_attempt_);
+  }
 
  private:
   double renew_at_;

@@ -33,7 +33,7 @@ class TokenProvider {
   boost::asio::awaitable<common::Result<Token>> token(common::SteadyTime deadline);
 
   // token() would return at once.
-  [[nodiscard]] bool is_fresh() const { return machine_.is_fresh(clock_.steady_now()); }
+  [[nodiscard]] bool is_at_hand() const { return machine_.is_at_hand(clock_.steady_now()); }
   void rejected(std::uint64_t generation);  // the service answered 401 to it
   void accepted() { machine_.on_accepted(); }
 

@@ -358,6 +358,37 @@ TEST_F(GenesysApiTest, WaitingForATurnDoesNotUseUpTheDeadline) {
   }
 }
 
+// While a renewal fails the old token is good, and so is everybody's place in the queue: were it given up at every look, two that
+// wait would let each other pass for ever.
+TEST_F(GenesysApiTest, AFailingRenewalDoesNotCostThePlaceInTheQueue) {
+  options_.budget.max_requests_per_minute = 60;
+  expect_token()
+      .returns(200, R"({"access_token":"the-access-token","token_type":"bearer","expires_in":10000})")
+      .fails(ErrorCode::kRetryable)
+      .repeat();
+  expect_page().returns(200, "{}").repeat();
+  ASSERT_TRUE(send().has_value());
+  pass(9'100s);
+  ASSERT_TRUE(send().has_value());
+  const auto before = clock_.steady_now();
+  std::vector<std::unique_ptr<Running<Result<ApiResponse>>>> all;
+  for (int i = 0; i < 6; ++i) {
+    all.push_back(start(api().send(page_request())));
+  }
+  for (auto& one : all) {
+    EXPECT_TRUE(finish(*one).has_value());
+  }
+  EXPECT_LE(clock_.steady_now() - before, 10s);
+}
+
+TEST_F(GenesysApiTest, AHugeErrorBodyIsNotReadAsJson) {
+  give_tokens();
+  expect_page().returns(400, "[" + std::string(1U << 20U, ' ') + "]");
+  const auto refused = send();
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().message, HasSubstr("too much for an error body, 1048578 bytes"));
+}
+
 // A request is cancelled in each of the states in which it can be; nothing it held may be lost for the next one.
 class CancelledAnywhere : public GenesysApiTest {};
 

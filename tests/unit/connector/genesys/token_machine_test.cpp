@@ -49,9 +49,9 @@ TEST_F(TokenMachineTest, IsAskedForOnceAndThenUsedForNineTenthsOfItsLife) {
 
   now_ += 21h + 36min - 1ms;
   EXPECT_TRUE(says<TokenMachine::Use>());
-  EXPECT_TRUE(machine_.is_fresh(now_));
+  EXPECT_TRUE(machine_.is_at_hand(now_));
   now_ += 1ms;
-  EXPECT_FALSE(machine_.is_fresh(now_));
+  EXPECT_FALSE(machine_.is_at_hand(now_));
   EXPECT_TRUE(says<TokenMachine::Fetch>());
 }
 
@@ -79,8 +79,10 @@ TEST_F(TokenMachineTest, AFailedRenewalKeepsTheOldTokenInUseUntilItExpires) {
   now_ += 55min;
   fail(ErrorCode::kRetryable);
 
+  EXPECT_TRUE(machine_.is_at_hand(now_)) << "nobody waits for it";
   EXPECT_TRUE(says<TokenMachine::Use>());
   now_ += 5min;
+  EXPECT_FALSE(machine_.is_at_hand(now_));
   EXPECT_TRUE(says<TokenMachine::Fetch>()) << "the backoff of a second is over too";
 }
 
