@@ -14,6 +14,9 @@ using common::Instant;
 
 namespace {
 
+// Cursors that go round would be followed for ever.
+constexpr std::uint32_t kMaxBarrenPages = 100;
+
 // Waiting helps little: an operator must act, or the service must be asked for something else.
 bool needs_operator(ErrorCode code) {
   return code == ErrorCode::kPermissionDenied || code == ErrorCode::kRequestRejected || code == ErrorCode::kCredentialsInvalid ||
@@ -27,7 +30,8 @@ JobPolicy::JobPolicy(JobPolicyOptions options, common::Interval window, Position
       window_(window),
       position_(std::move(position)),
       poll_wait_(options.poll_initial),
-      backoff_(options.backoff) {
+      backoff_(options.backoff),
+      barren_bound_(kMaxBarrenPages) {
   // A position that no job wrote cannot be taken up.
   if (!std::holds_alternative<AtJob>(position_)) position_ = AtStart{};
   if (const auto* at = std::get_if<AtJob>(&position_)) step_ = at->cursor ? Step::kResults : Step::kPoll;
@@ -76,6 +80,12 @@ JobAction JobPolicy::on(const JobPage& event, Instant /*now*/, double chance) {
   if (!event.next || event.next->empty()) return CompleteJob{};
   auto& at = std::get<AtJob>(position_);
   if (at.cursor == event.next) return job_failed("cursor_repeats", "the service names the same next page again", chance);
+  barren_ = pages_of_job_ == 0 || event.distinct > distinct_ ? 0 : barren_ + 1;
+  distinct_ = event.distinct;
+  ++pages_of_job_;
+  if (barren_ > barren_bound_) {
+    return job_failed("cursor_repeats", std::to_string(barren_) + " pages in a row without a new record", chance);
+  }
   at.cursor = event.next;
   backoff_.reset();
   return ReadResults{.cursor = at.cursor};
@@ -140,6 +150,7 @@ JobAction JobPolicy::results_failed(const Error& error, double chance) {
 
 JobAction JobPolicy::job_failed(std::string reason, std::string detail, double chance, bool cancel_job) {
   ++job_failures_;
+  forget_job();
   const Duration wait = backoff_.next(chance);
   const Duration part = half_of(window_, options_.min_window);
   if (job_failures_ >= options_.failures_before_split && part > Duration{0}) {
@@ -150,10 +161,17 @@ JobAction JobPolicy::job_failed(std::string reason, std::string detail, double c
 }
 
 JobAction JobPolicy::restart(std::string reason, std::string detail, Duration wait, bool cancel_job) {
+  forget_job();
+  return RestartJob{.reason = std::move(reason), .detail = std::move(detail), .wait = wait, .cancel_job = cancel_job};
+}
+
+void JobPolicy::forget_job() {
   position_ = AtStart{};
   step_ = Step::kSubmit;
   attempts_ = 0;
-  return RestartJob{.reason = std::move(reason), .detail = std::move(detail), .wait = wait, .cancel_job = cancel_job};
+  // The next job shows first what this one has shown.
+  barren_bound_ = std::max(barren_bound_, kMaxBarrenPages + std::exchange(pages_of_job_, 0));
+  barren_ = 0;
 }
 
 bool JobPolicy::is_overdue(Instant now) const {

@@ -39,6 +39,7 @@ struct JobStatus {
 struct JobPage {
   std::optional<std::string> next;              // absent: this was the last
   std::optional<common::Instant> availability;  // as the page says; absent: it says nothing
+  std::uint64_t distinct = 0;                   // rows of the window, each once, that the pages before this one have brought
 };
 struct JobStepFailed {
   common::Error error;
@@ -99,6 +100,7 @@ class JobPolicy {
   JobAction results_failed(const common::Error& error, double chance);
   JobAction job_failed(std::string reason, std::string detail, double chance, bool cancel_job = false);
   JobAction restart(std::string reason, std::string detail, common::Duration wait, bool cancel_job = false);
+  void forget_job();
   common::Duration wait_after(const common::Error& error, double chance);
   [[nodiscard]] bool is_overdue(common::Instant now) const;
 
@@ -110,6 +112,10 @@ class JobPolicy {
   LaneBackoff backoff_;
   std::uint32_t attempts_ = 0;
   std::uint32_t job_failures_ = 0;
+  std::uint64_t distinct_ = 0;
+  std::uint32_t pages_of_job_ = 0;
+  std::uint32_t barren_ = 0;  // pages in a row without a row not seen before
+  std::uint32_t barren_bound_;
 };
 
 }  // namespace connector::core

@@ -127,6 +127,8 @@ TEST_F(Policy, AWindowThatKeepsFailingIsHalved) {
   }
   submit();
   EXPECT_EQ(step(JobStatus{.state = "FAILED", .error_message = {}}), "split into 12h: job_failed");
+  EXPECT_EQ(policy.position(), Position{AtStart{}}) << "should there be no room for two, the window begins anew";
+  EXPECT_EQ(failed(ErrorCode::kRetryable), "restart: submit_failed");
 }
 
 TEST_F(Policy, TheSmallestWindowIsTriedForEver) {
@@ -150,6 +152,30 @@ TEST_F(Policy, ACursorThatNamesItselfRestartsTheWindow) {
   fulfil();
   step(page("a"));
   EXPECT_EQ(step(page("a")), "restart: cursor_repeats");
+}
+
+TEST_F(Policy, CursorsThatGoRoundRestartTheWindow) {
+  fulfil();
+  std::string action;
+  int pages = 0;
+  do {
+    action = step(JobPage{.next = pages % 2 == 0 ? "a" : "b", .availability = kDay.end, .distinct = pages == 0 ? 0U : 10U});
+    ASSERT_LT(++pages, 200);
+  } while (action.starts_with("read"));
+  EXPECT_EQ(action, "restart: cursor_repeats");
+}
+
+TEST_F(Policy, ASecondJobMayShowFirstWhatTheFirstOneHasShown) {
+  fulfil();
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    ASSERT_EQ(step(JobPage{.next = std::to_string(i), .availability = kDay.end, .distinct = i}), "read " + std::to_string(i));
+  }
+  EXPECT_EQ(failed(ErrorCode::kPositionInvalid), "restart: job_unknown");
+  fulfil();
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    ASSERT_EQ(step(JobPage{.next = std::to_string(i), .availability = kDay.end, .distinct = 500}), "read " + std::to_string(i));
+  }
+  EXPECT_EQ(step(JobPage{.next = std::nullopt, .availability = kDay.end, .distinct = 500}), "complete");
 }
 
 TEST_F(Policy, AnUnreadablePageIsAskedForAgainThenTheWindowRestarts) {
