@@ -300,16 +300,18 @@ class KafkaProducer final : public core::TransactionalProducer {
 
   // at_least_once: records first, then the ledger, each acknowledged.
   Result<void> acknowledge_now() {
+    if (!state_sent_) {
+      if (auto records = acknowledged("the records are not acknowledged yet"); !records) return records;
+      state_sent_ = true;
+      if (auto sent = send_state(state_); !sent) return sent;
+    }
+    return acknowledged("the ledger is not acknowledged yet");
+  }
+
+  Result<void> acknowledged(const char* if_not) {
     if (deliveries_->outstanding() > 0) rd_kafka_flush(client_->get(), kCallMs);
-    if (auto failure = deliveries_->failure()) return common::fail(std::move(*failure));
-    if (deliveries_->outstanding() > 0) return common::fail(ErrorCode::kRetryable, "records are not acknowledged yet");
-    if (state_sent_) return {};
-    state_sent_ = true;
-    if (auto sent = send_state(state_); !sent) return sent;
-    rd_kafka_flush(client_->get(), kCallMs);
-    if (auto failure = deliveries_->failure()) return common::fail(std::move(*failure));
-    if (deliveries_->outstanding() > 0) return common::fail(ErrorCode::kRetryable, "the ledger is not acknowledged yet");
-    return {};
+    if (auto outcome = deliveries_->outcome()) return std::move(*outcome);
+    return common::fail(ErrorCode::kRetryable, if_not);
   }
 
   Result<void> abort_now() {

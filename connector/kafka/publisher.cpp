@@ -764,16 +764,20 @@ class KafkaPublisher::Impl {
       case Action::kInit:
         co_return co_await init_producer();
       case Action::kBegin:
+        refusal_.reset();
         co_return co_await producer_->begin();
       case Action::kProduce:
-        co_return search_refused(co_await producer_->produce(in_hand_.batch));
+        co_return note_refusal(co_await producer_->produce(in_hand_.batch));
       case Action::kCommit:
-        co_return search_refused(co_await producer_->commit());
+        co_return note_refusal(co_await producer_->commit());
       case Action::kAbort: {
         auto aborted = co_await producer_->abort();
         if (aborted) {
           const auto took = std::chrono::duration_cast<common::Duration>(clock_.steady_now() - in_hand_.began);
           metrics_.transaction_done(core::TransactionOutcome::kAborted, took);
+        }
+        if (const auto refusal = refusal_; refusal && aborted && !narrow_refused()) {
+          co_return common::fail(ErrorCode::kTopicUnusable, refusal->message + "; no single record is at fault");
         }
         co_return aborted;
       }
@@ -789,6 +793,7 @@ class KafkaPublisher::Impl {
   awaitable<Result<void>> create_producer() {
     if (producer_) {
       co_await producer_->close();
+      narrow_refused();
       producer_.reset();
     }
     refresh_password();
@@ -850,13 +855,18 @@ class KafkaPublisher::Impl {
     co_return finding;
   }
 
-  // The broker refused records: the next attempt knows better which.
-  Result<void> search_refused(Result<void> result) {
-    if (result) return result;
-    const ErrorCode code = result.error().code;
-    if (code != ErrorCode::kOversize && code != ErrorCode::kRequestRejected) return result;
-    if (core::narrow(in_hand_.batch, producer_->refused_records())) return result;
-    return common::fail(ErrorCode::kTopicUnusable, result.error().message + "; no single record is at fault");
+  Result<void> note_refusal(Result<void> result) {
+    const bool refused =
+        !result && (result.error().code == ErrorCode::kOversize || result.error().code == ErrorCode::kRequestRejected);
+    if (refused) refusal_ = result.error();
+    return result;
+  }
+
+  // The broker refused records: the next attempt knows better which. Only when the transaction is closed or its producer is: a
+  // failed commit returns while reports still come, and the first of them alone would condemn the wrong record.
+  bool narrow_refused() {
+    if (!std::exchange(refusal_, std::nullopt)) return false;
+    return core::narrow(in_hand_.batch, producer_->refused_records());
   }
 
   // --- waiting, stopping, telling ----------------------------------------------------------------------------------------------
@@ -1075,6 +1085,7 @@ class KafkaPublisher::Impl {
   InHand in_hand_;
   std::uint64_t commit_number_ = 0;
   std::optional<ErrorCode> cause_;  // of the last trouble the machine spoke of
+  std::optional<Error> refusal_;    // of records, in the attempt under way
   std::optional<SteadyTime> retrying_since_;
   SteadyTime next_check_;
 

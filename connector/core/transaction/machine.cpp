@@ -236,7 +236,10 @@ Decision TransactionMachine::abort(SteadyTime now) {
 }
 
 Decision TransactionMachine::after_abort(const Result<void>& result, SteadyTime now) {
-  if (!result) {
+  // The shell's word that the transaction is closed and that no other attempt can help.
+  const bool hopeless = !result && result.error().code == ErrorCode::kTopicUnusable;
+  if (hopeless) rejection_ = result.error();
+  if (!result && !hopeless) {
     const Error& error = result.error();
     if (failure_) return end(Action::kFailed, failure_);
     if (error.code == ErrorCode::kFenced) return fenced(error);

@@ -23,8 +23,9 @@ using support::shared_broker;
 
 // What the producers of a test are told to do wrong.
 struct Misbehaviour {
-  bool refuse_topic = false;   // once
-  bool never_commits = false;  // as long as it is set
+  bool refuse_topic = false;    // once
+  bool never_commits = false;   // as long as it is set
+  bool refuse_records = false;  // once: a batch is refused, and the reports of its records trickle in
 };
 
 class Misbehaving final : public core::TransactionalProducer {
@@ -40,11 +41,18 @@ class Misbehaving final : public core::TransactionalProducer {
   }
   boost::asio::awaitable<Result<void>> commit() override {
     if (told_->never_commits) co_return common::fail(ErrorCode::kRetryable, "scripted");
+    if (std::exchange(told_->refuse_records, false)) {
+      refused_ = {0};
+      co_return common::fail(ErrorCode::kOversize, "scripted");
+    }
     co_return co_await inner_->commit();
   }
-  boost::asio::awaitable<Result<void>> abort() override { return inner_->abort(); }
+  boost::asio::awaitable<Result<void>> abort() override {
+    if (!refused_.empty()) refused_ = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    return inner_->abort();
+  }
   boost::asio::awaitable<void> close() override { return inner_->close(); }
-  [[nodiscard]] std::vector<std::size_t> refused_records() const override { return inner_->refused_records(); }
+  [[nodiscard]] std::vector<std::size_t> refused_records() const override { return refused_; }
   std::optional<std::string> take_trouble() override { return inner_->take_trouble(); }
   void set_password(const common::Secret& password) override { inner_->set_password(password); }
   void request_stop() override { inner_->request_stop(); }
@@ -52,6 +60,7 @@ class Misbehaving final : public core::TransactionalProducer {
  private:
   std::unique_ptr<core::TransactionalProducer> inner_;
   std::shared_ptr<Misbehaviour> told_;
+  std::vector<std::size_t> refused_;
 };
 
 class Drop : public testing::Test {
@@ -122,6 +131,21 @@ TEST_F(Drop, AStreamWithNothingDroppedGoesOnAtOnce) {
   ASSERT_TRUE(instance.submit(page(StreamName{"users"}, 0, 0, 10)));
   ASSERT_TRUE(instance.flush("users"));
   expect_each_once(bootstrap, instance.topic("users"), 10);
+}
+
+// The commit fails with the first report, the others follow until the transaction is aborted: judged too early, the first record
+// of the refused batch would be taken for the one at fault.
+TEST_F(Drop, RecordsAreJudgedWhenEveryReportIsIn) {
+  Instance instance{loop, options};
+  instance.start_and_run();
+  told->refuse_records = true;
+
+  ASSERT_TRUE(instance.submit(page(stream, 0, 0, 10)));
+  ASSERT_TRUE(instance.flush());
+
+  EXPECT_EQ(instance.metrics.total("dead_letters"), 0);
+  EXPECT_EQ(instance.metrics.count("transaction_done", "aborted"), 1U);
+  expect_each_once(bootstrap, instance.topic(), 10);
 }
 
 // The cancellation came before the wait for room: it must end that wait all the same, or a stop would hang for as long as the

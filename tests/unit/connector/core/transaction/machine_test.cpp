@@ -172,6 +172,17 @@ TEST(TransactionMachine, AnUnusableTopicRejectsTheBatchAlone) {
   story.has_a_batch().then(Action::kBegin);
 }
 
+TEST(TransactionMachine, ARefusalThatIsNoRecordsFaultRejectsTheBatch) {
+  Story story;
+  story.owns_the_task().has_a_batch().ok().ok().fails(ErrorCode::kOversize).then(Action::kAbort);
+
+  story.fails(ErrorCode::kTopicUnusable).then(Action::kRejected);
+
+  ASSERT_TRUE(story.decision().error);
+  EXPECT_EQ(story.decision().error->code, ErrorCode::kTopicUnusable);
+  EXPECT_FALSE(story.machine.has_batch());
+}
+
 TEST(TransactionMachine, AFatalAbortAfterARefusedPartitionKeepsTheReasonOfTheCommit) {
   Story story;
   story.owns_the_task().has_a_batch().ok().ok().fails(ErrorCode::kTopicUnusable).then(Action::kAbort);
