@@ -28,9 +28,11 @@ constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 // (`01x`, a missing comma; a wrong bracket even shifts the slice). So each slice is parsed whole by the DOM parser, while it is
 // in the cache, and the key is read from there. After an error on-demand abandons its document, and touching that again
 // dereferences null: every error leaves this class's functions at once, before anything else is asked of the document.
+// `what` may be a member's name, as long as the sender likes.
 std::unexpected<common::Error> malformed(simdjson::error_code error, std::string_view what) {
+  constexpr std::size_t kShown = 100;
   return fail(ErrorCode::kMalformedResponse,
-              "the page is not valid JSON (" + std::string(what) + "): " + simdjson::error_message(error));
+              "the page is not valid JSON (" + std::string(what.substr(0, kShown)) + "): " + simdjson::error_message(error));
 }
 
 std::unexpected<common::Error> malformed(std::string_view what) {
@@ -220,7 +222,7 @@ struct PageSlicer::Impl {
     // begins.
     text = value.raw_json_token();
     const char next = *(text.data() + text.size());
-    if (next != ',' && next != closing) return malformed("no comma behind a value, " + std::string(what));
+    if (next != ',' && next != closing) return malformed(simdjson::TAPE_ERROR, what);  // no comma behind it
     return text.substr(0, text.find_last_not_of(" \n\r\t") + 1);
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string>
 #include <utility>
 
 namespace connector::source {
@@ -64,8 +65,9 @@ RowCounts WindowRows::take(SlicedPage sliced, core::PageGroup& held) {
     page.records.push_back(record);
   }
   for (core::DeadLetter& letter : sliced.dead_letters) {
-    // No key tells two of them apart: the same bytes are the same dead letter.
-    const core::RowSeen seen = keys_.see(letter.bytes, letter.bytes, false, {.page = number, .record = kNowhere});
+    // No key tells two of them apart: the same bytes are the same dead letter. A record's key may be spelled like them.
+    const std::string key = std::string("\0dead letter ", 13).append(letter.bytes);
+    const core::RowSeen seen = keys_.see(key, letter.bytes, false, {.page = number, .record = kNowhere});
     if (seen.verdict == core::RowVerdict::kNew) {
       page.dead_letters.push_back(std::move(letter));
     } else {

@@ -67,6 +67,19 @@ TEST(WindowRows, DeadLettersAreKeptOnce) {
   }
 }
 
+TEST(WindowRows, ADeadLetterIsNotTakenForTheRecordWhoseKeyItSpells) {
+  WindowRows window(kWindow, RowRule::kAny, 1U << 20U);
+  core::PageGroup held(1);
+  SlicedPage sliced = rows({"17=1"});
+  sliced.dead_letters.push_back({.reason = "not_an_object", .detail = {}, .key = {}, .bytes = "17", .index = 1});
+  window.take(std::move(sliced), held);
+  EXPECT_EQ(held[0].dead_letters.size(), 1U);
+
+  held.emplace_back();
+  window.take(rows({"17=1"}), held);
+  EXPECT_THAT(values(held[1]), IsEmpty());
+}
+
 TEST(WindowRows, APageWithNothingLeftGivesUpItsBytes) {
   core::Page page;
   page.buffer = std::make_unique<std::string>("x");
