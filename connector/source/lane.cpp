@@ -137,7 +137,8 @@ Lane::Awaited Lane::flush() {
     // Everything is decided now. A group that was taken and dropped after all (its stream was stopped alone, and runs again)
     // would leave a gap that only the committed ledger knows of.
     const core::Ledger& committed = stream_.publisher.committed(source_);
-    if (committed.complete() != working_.complete() || committed.open() != working_.open()) {
+    if (committed.complete() != working_.complete() || committed.open() != working_.open() ||
+        committed.start() != working_.start()) {
       stream_.logger.warn("pages that were handed over have not been committed and are read again",
                           {{"stream", source_.stream.str()}, {"lane", core::to_string(source_.lane)}});
       resynchronise();
@@ -152,13 +153,27 @@ void Lane::report_watermarks() {
 }
 
 Lane::Awaited Lane::start_ledger(common::Instant start) {
-  if (!working_.is_untouched() || working_.start() == start) co_return Result<void>{};
+  // A ledger that was never written is written even so: `start: now` must mean the same instant after a restart.
+  const bool is_stored = !working_.stamp().incarnation.empty();
+  if (!working_.is_untouched() || (is_stored && working_.start() == start)) co_return Result<void>{};
   co_return co_await submit_changes({.start = start, .end = start}, {core::LaneStarted{start}});
 }
 
 void Lane::resynchronise() {
   working_ = stream_.publisher.committed(source_);
   unflushed_ = true;
+}
+
+Lane::Awaited Lane::await_decision() {
+  constexpr common::Duration kLookAgain{30'000};
+  for (;;) {
+    Result<void> flushed = co_await stream_.publisher.flush(source_);
+    if (flushed) break;
+    if (flushed.error().code == ErrorCode::kCancelled) co_return flushed;
+    if (auto slept = co_await sleep(kLookAgain); !slept) co_return slept;
+  }
+  resynchronise();
+  co_return Result<void>{};
 }
 
 void Lane::report_failure(const common::Error& error, const common::Interval& window, const core::Position& position,

@@ -85,6 +85,9 @@ class Lane {
   Awaited start_ledger(common::Instant start);
   // Forgets what was handed over but may have been dropped.
   void resynchronise();
+  // After a failure to hand over: waits until the fate of everything handed over is known (the stream may be stopped for long),
+  // then only what is committed counts.
+  Awaited await_decision();
 
   void report_failure(const common::Error& error, const common::Interval& window, const core::Position& position,
                       common::Duration wait);

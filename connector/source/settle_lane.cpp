@@ -18,6 +18,9 @@ using common::Result;
 
 namespace {
 
+// Ids are 36 bytes; a ledger with one that fills it could not be read again.
+constexpr std::size_t kMaxJobIdBytes = 512;
+
 core::JobPolicyOptions policy_options(const SettleOptions& settle) {
   return {.poll_initial = settle.poll_initial,
           .poll_max = settle.poll_max,
@@ -73,17 +76,14 @@ SettleLane::SettleLane(StreamContext& stream)
 
 Lane::Awaited SettleLane::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
+  resynchronise();
   for (;;) {
-    resynchronise();
     Result<void> done = co_await run_crew();
     if (done.error().code == ErrorCode::kCancelled || done.error().code == ErrorCode::kInternal) co_return done;
     common::Duration wait = needs_operator(done.error().code) ? backoff_.slow() : backoff_.next(chance());
     report_failure(done.error(), {}, core::AtStart{}, wait);
     if (auto slept = co_await sleep(wait); !slept) co_return slept;
-    // What was handed over may have been dropped: only what is committed counts, once all of it is decided.
-    if (auto flushed = co_await stream_.publisher.flush(source_); !flushed && flushed.error().code == ErrorCode::kCancelled) {
-      co_return flushed;
-    }
+    if (auto decided = co_await await_decision(); !decided) co_return decided;
   }
 }
 
@@ -93,7 +93,7 @@ Lane::Awaited SettleLane::run_crew() {
   Crew crew(co_await asio::this_coro::executor);
   crew.group.spawn(watch_availability(crew));
   Result<void> done;
-  while (done && !crew.trouble) {
+  while (done && !crew.trouble && !crew.group.has_thrown()) {
     if (co_await is_cancelled()) {
       done = fail(ErrorCode::kCancelled, "the lane was cancelled");
     } else {
@@ -101,7 +101,7 @@ Lane::Awaited SettleLane::run_crew() {
     }
   }
   co_await crew.group.cancel_and_join();
-  co_return fail(done ? *crew.trouble : done.error());
+  co_return fail(done ? *crew.trouble : done.error());  // what a child threw has been thrown again by now
 }
 
 // Begins what may begin, then waits until something ends.
@@ -130,14 +130,15 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
       co_return Result<void>{};  // something was dropped: plan again
     }
   }
-  co_await crew.group.changed();
+  // A cancellation that came while something else ended would not end this wait.
+  if (!co_await is_cancelled()) co_await crew.group.changed();
   co_return Result<void>{};
 }
 
 asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
   co_await asio::this_coro::throw_if_cancelled(false);
   core::LaneBackoff backoff;
-  for (;;) {
+  while (!co_await is_cancelled()) {
     co_await crew.availability_wanted.wait();
     if (co_await is_cancelled()) co_return;
     if (availability_ && crew.wanted_until && *availability_ >= *crew.wanted_until) continue;
@@ -230,7 +231,9 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   builder.window(stream_.definition.window, job.window());
   Result<common::json::Value> answer = co_await fetch_document(request_for(std::move(builder), job));
   std::string id = answer ? text_at(*answer, job_.id) : std::string();
-  if (answer && id.empty()) answer = fail(ErrorCode::kMalformedResponse, "the answer to the job has no id at " + job_.id);
+  if (answer && (id.empty() || id.size() > kMaxJobIdBytes)) {
+    answer = fail(ErrorCode::kMalformedResponse, "the answer to the job has no id at " + job_.id + " that can be kept");
+  }
   if (!answer) {
     if (answer.error().code == ErrorCode::kCancelled) co_return fail(answer.error());
     step_failed(job, answer.error(), core::AtStart{});
@@ -255,7 +258,13 @@ Lane::Awaited SettleLane::poll_job(Job& job, common::Duration wait) {
     step_failed(job, answer.error(), job.policy.position());
     co_return Result<void>{};
   }
-  step(job, core::JobStatus{.state = text_at(*answer, job_.state), .error_message = text_at(*answer, job_.error_message)});
+  const auto shown = [](std::string text) {
+    constexpr std::size_t kShown = 400;
+    if (text.size() > kShown) text.resize(kShown);
+    return text;
+  };
+  step(job, core::JobStatus{.state = shown(text_at(*answer, job_.state)),
+                            .error_message = shown(text_at(*answer, job_.error_message))});
   co_return Result<void>{};
 }
 
@@ -269,12 +278,17 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   if (next && next->size() > core::Ledger::kMaxCursorBytes) {
     read = fail(ErrorCode::kMalformedResponse, "a cursor of " + std::to_string(next->size()) + " bytes is too long to keep");
   }
+  if (read && !next && read->sliced.rows() == 0 && !job_.availability_date.empty() && !scalars_->availability(read->sliced)) {
+    // `{}` is what a gateway answers, or a job that is not ready after all. The last page, too, names its date.
+    read = fail(ErrorCode::kMalformedResponse, "a results page has neither records nor a cursor nor an availability date");
+  }
   if (!read) {
     if (read.error().code == ErrorCode::kCancelled) co_return fail(read.error());
     step_failed(job, read.error(), at);
     co_return Result<void>{};
   }
-  step(job, core::JobPage{.next = std::move(next), .availability = scalars_->availability(read->sliced)});
+  step(job, core::JobPage{
+                .next = std::move(next), .availability = scalars_->availability(read->sliced), .distinct = job.rows.distinct()});
   const bool is_last = std::holds_alternative<core::CompleteJob>(job.action);
   // A page the policy does not accept is dropped whole: its window begins again.
   if (!is_last && !std::holds_alternative<core::ReadResults>(job.action)) co_return Result<void>{};

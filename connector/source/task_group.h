@@ -38,6 +38,7 @@ class TaskGroup {
   // Returns when a child has ended since the last call, or wake() was called, or the caller was cancelled.
   boost::asio::awaitable<void> changed() { return changed_.wait(); }
   void wake() { changed_.notify(); }
+  [[nodiscard]] bool has_thrown() const { return thrown_ != nullptr; }  // a child did: cancel_and_join() is due
   // Cancels every child (terminal) and waits for all of them, whatever happens to the caller. Rethrows what a child threw.
   boost::asio::awaitable<void> cancel_and_join();
 

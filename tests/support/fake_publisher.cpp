@@ -37,6 +37,7 @@ asio::awaitable<common::Result<void>> FakePublisher::submit(PageGroup group) {
     for (const auto& change : page.changes) {
       if (auto applied = ledger.apply(change); !applied) contradictions.push_back(applied.error().message);
     }
+    ledger.set_stamp({.incarnation = "fake", .number = transactions});
     for (const auto& record : page.records) {
       records.push_back({.key = std::string(record.key),
                          .value = std::string(record.value),
@@ -51,6 +52,9 @@ asio::awaitable<common::Result<void>> FakePublisher::submit(PageGroup group) {
 
 asio::awaitable<common::Result<void>> FakePublisher::flush(SourcePartition /*source*/) {
   ++flushes;
+  if (on_flush) {
+    if (auto stopped = on_flush()) co_return common::fail(std::move(*stopped));
+  }
   co_return common::Result<void>{};
 }
 

@@ -38,6 +38,7 @@ class FakePublisher final : public connector::core::Publisher {
 
   // Called before a group is taken; an error refuses it (and drops it).
   std::function<std::optional<common::Error>(const connector::core::PageGroup&)> on_submit;
+  std::function<std::optional<common::Error>()> on_flush;  // an error: the stream is stopped
   std::size_t drop = 0;  // as many groups are taken and never committed, as if their stream had been stopped and started again
   bool hang = false;     // submit() waits for memory that never comes
 

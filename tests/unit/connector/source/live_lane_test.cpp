@@ -191,6 +191,32 @@ TEST_F(LiveLane, FewerRowsThanPromisedAreReadAgainThenSplitThenSaid) {
   EXPECT_THAT(api.requests, SizeIs(3 * 2 + 2 * 3 * 2)) << "three passes of two requests: the whole window, then each half";
 }
 
+TEST_F(LiveLane, AnOverlapDoesNotKeepAShortWindowFromEnding) {
+  options.live.overlap = 30s;
+  options.live.min_window = 10s;
+  service = pages({{conversation("a")}}, 2);
+  run_live();
+  pass(10min);
+
+  EXPECT_GE(ledger().complete_until(), at("2026-05-04T10:08:00"));
+  EXPECT_THAT(ledger().complete().intervals(), SizeIs(1));
+}
+
+TEST_F(LiveLane, AnOverlapTooFullForMemoryIsReadPageByPage) {
+  memory_bytes = 20'000;
+  options.live.overlap = 30s;
+  options.live.min_window = 10s;
+  std::vector<std::pair<std::string, common::Instant>> conversations;
+  for (int i = 0; i < 600; ++i) conversations.emplace_back("c" + std::to_string(i), start + i * 100ms);
+  service = holding(conversations);
+  run_live();
+  pass(5min);
+
+  for (int i = 0; i < 600; ++i) ASSERT_GE(publisher.times("c" + std::to_string(i)), 1U) << i;
+  EXPECT_GE(ledger().complete_until(), at("2026-05-04T10:03:00"));
+  EXPECT_THAT(ledger().open(), IsEmpty());
+}
+
 TEST_F(LiveLane, StartDayReadsNewestFirstStopsBeforeTheWindowAndPublishesOnlyItsRows) {
   options.sync_match = SyncMatch::kStartDay;
   service = [](const core::ApiRequest& request) -> FakeAnswer {
@@ -329,6 +355,41 @@ TEST_F(LiveLane, AnUnusableTopicIsWaitedForAndWhatWasDroppedIsReadAgain) {
   EXPECT_GE(publisher.times("a"), 1U);
   EXPECT_THAT(ledger().complete().intervals(), SizeIs(1));
   EXPECT_EQ(ledger().complete().intervals()[0].start, start);
+}
+
+TEST_F(LiveLane, NothingIsAskedForWhileTheStreamIsStopped) {
+  bool first = true;
+  bool stopped = false;
+  const common::Error gone{.code = ErrorCode::kTopicUnusable, .message = "gone"};
+  publisher.on_submit = [&](const core::PageGroup&) {
+    stopped = stopped || std::exchange(first, false);
+    return stopped ? std::optional(gone) : std::nullopt;
+  };
+  publisher.on_flush = [&] { return stopped ? std::optional(gone) : std::nullopt; };
+  service = pages({{conversation("a")}}, 1);
+  run_live();
+  pass(1h);
+  EXPECT_THAT(api.requests, SizeIs(2));
+
+  stopped = false;
+  pass(6min);
+  EXPECT_GE(publisher.times("a"), 1U);
+  EXPECT_EQ(ledger().complete().intervals().at(0).start, start);
+}
+
+TEST_F(LiveLane, AStartThatWasTakenAndDroppedIsReadFromTheOneThatIsStored) {
+  options.settle.enabled = true;
+  publisher.drop = 1;
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.path == "/details/jobs/availability") return answer(R"({"dataAvailabilityDate":"2026-05-04T12:00:00Z"})");
+    return answer(R"({"totalHits":0})");
+  };
+  clock.set_utc(at("2026-05-04T12:00:00"));
+  run_live();
+  pass(5min);
+
+  EXPECT_EQ(ledger().start(), start);
+  EXPECT_GE(ledger().complete_until(), at("2026-05-04T12:03:00")) << "without a gap";
 }
 
 TEST_F(LiveLane, AWindowThatWasTakenAndDroppedIsReadAgain) {

@@ -106,9 +106,15 @@ class ReaderTest : public testing::Test {
   boost::asio::cancellation_signal cancel;
   std::optional<common::Result<void>> ended;
 
+  // Of a lane whose start is stored and that has read nothing yet.
+  [[nodiscard]] core::Ledger begun_ledger() const {
+    core::Ledger ledger({}, start);
+    ledger.set_stamp({.incarnation = "before", .number = 1});
+    return ledger;
+  }
   void make_reader() {
-    if (!publisher.ledgers.contains(live)) publisher.adopt(live, core::Ledger({}, start));
-    if (!publisher.ledgers.contains(settle)) publisher.adopt(settle, core::Ledger({}, start));
+    if (!publisher.ledgers.contains(live)) publisher.adopt(live, begun_ledger());
+    if (!publisher.ledgers.contains(settle)) publisher.adopt(settle, begun_ledger());
     common::Logger logger({.level = common::LogLevel::kDebug},
                           [this](common::LogLevel, std::string_view line) { log.emplace_back(line); });
     reader = std::make_unique<StreamReader>(definition, options, ResolvedStart{start}, api, publisher, clock, metrics, logger,

@@ -233,6 +233,87 @@ TEST_F(SettleLane, ResultsBehindTheirWindowAreNotPublished) {
   EXPECT_THAT(publisher.keys(), ElementsAre("2026-05-04-1", "2026-05-04-2", "2026-05-05-1", "2026-05-05-2"));
 }
 
+TEST_F(SettleLane, CursorsThatGoRoundAreNotFollowedForEver) {
+  int round = 1'000;
+  options.settle.max_jobs = 1;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.path.ends_with("/results") && query_value(request, "cursor") && round-- > 0) {
+      return answer(page_of({conversation("2026-05-04-1")},
+                            R"(,"dataAvailabilityDate":"2026-05-06T00:00:00Z","cursor":"c)" + std::to_string(round % 2) + "\""));
+    }
+    return lake(request);
+  };
+  run_settle();
+  pass(10s);
+  EXPECT_GE(metrics.count("window_restarted", "cursor_repeats"), 1U);
+  EXPECT_LE(api.requests.size(), 500U);
+
+  round = 0;
+  pass(10min);
+  EXPECT_THAT(publisher.keys(), testing::UnorderedElementsAreArray(everything));
+}
+
+TEST_F(SettleLane, AResultsAnswerThatSaysNothingIsNotTheLastPage) {
+  for (const bool first : {true, false}) {
+    SCOPED_TRACE(first ? "first page" : "second page");
+    publisher = {};
+    lake = {};
+    int nothing = 3;
+    service = [&](const core::ApiRequest& request) -> FakeAnswer {
+      if (request.path.ends_with("/results") && query_value(request, "cursor").has_value() != first && nothing-- > 0) {
+        return answer("{}", nothing == 0 ? 202 : 200);
+      }
+      return lake(request);
+    };
+    run_settle();
+    pass(10min);
+    restart_process();
+
+    EXPECT_THAT(publisher.keys(), testing::UnorderedElementsAreArray(everything));
+  }
+}
+
+TEST_F(SettleLane, AJobIdThatNoLedgerCouldHoldIsNotTaken) {
+  bool huge = true;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.path == "/details/jobs" && std::exchange(huge, false)) {
+      return answer(R"({"jobId":")" + std::string(100'000, 'x') + "\"}", 202);
+    }
+    return lake(request);
+  };
+  run_settle();
+  pass(10min);
+
+  EXPECT_THAT(publisher.keys(), testing::UnorderedElementsAreArray(everything));
+  EXPECT_EQ(metrics.count("window_restarted", "submit_failed"), 1U);
+}
+
+// Days may pass before the first job: a restart meanwhile must not move `start: now`.
+TEST_F(SettleLane, TheStartIsStoredBeforeAnythingIsRead) {
+  publisher.adopt(settle, core::Ledger({}, start));
+  lake.availability = "2026-05-01T00:00:00Z";
+  run_settle();
+  pass(1h);
+
+  EXPECT_EQ(publisher.transactions, 1U);
+  EXPECT_EQ(ledger().start(), start);
+  EXPECT_FALSE(ledger().stamp().incarnation.empty());
+}
+
+TEST_F(SettleLane, NothingIsAskedForWhileTheStreamIsStopped) {
+  bool stopped = true;
+  const common::Error gone{.code = ErrorCode::kTopicUnusable, .message = "gone"};
+  publisher.on_submit = [&](const core::PageGroup&) { return stopped ? std::optional(gone) : std::nullopt; };
+  publisher.on_flush = [&] { return stopped ? std::optional(gone) : std::nullopt; };
+  run_settle();
+  pass(1h);
+  EXPECT_LE(api.count("/details/jobs"), 6U) << "what was under way when it was stopped";
+
+  stopped = false;
+  pass(10min);
+  EXPECT_THAT(publisher.keys(), testing::UnorderedElementsAreArray(everything));
+}
+
 TEST_F(SettleLane, ADateThatGoesBackIsSaidAndNothingBeyondItIsSubmitted) {
   lake.availability = "2026-05-05T00:00:00Z";
   run_settle();
