@@ -347,7 +347,12 @@ Result<void> Ledger::apply(const LedgerChange& change) {
   if (size_estimate(*this, 0) + 2 * kMaxCursorBytes < kMaxBytes) return std::visit(Applier{*this}, change);
   Ledger changed = *this;
   if (auto applied = std::visit(Applier{changed}, change); !applied) return applied;
-  if (const std::size_t bytes = changed.serialize().size(); bytes > kMaxBytes) {
+  // The stamp is the publisher's and set after the changes, so its room is kept whatever it is now: who applies a change first to
+  // a copy without one gets the same answer.
+  constexpr std::size_t kStampReserve = 64;
+  Ledger unstamped = changed;
+  unstamped.set_stamp({});
+  if (const std::size_t bytes = unstamped.serialize().size() + kStampReserve; bytes > kMaxBytes) {
     return fail(ErrorCode::kOversize, "the ledger would take " + std::to_string(bytes) + " bytes, more than 64 KiB");
   }
   *this = std::move(changed);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <string>
 
 namespace connector::core {
@@ -292,7 +293,16 @@ TEST(Ledger, NeverGrowsBeyondItsBound) {
     }
     ASSERT_LT(i, 63) << "64 cursors of 4 KiB cannot fit";
   }
+  // To the last byte.
+  for (int i = 100; i < 104; ++i) {
+    for (std::size_t bytes = Ledger::kMaxCursorBytes; bytes > 0; --bytes) {
+      if (ledger.apply(WindowOpened{minutes(i, i + 1), AtCursor{std::string(bytes, 'x')}})) break;
+    }
+  }
+  // The stamp is set when the value is written: a ledger that was full by then could not be read again.
+  ledger.set_stamp({.incarnation = std::string(32, 'f'), .number = std::numeric_limits<std::uint64_t>::max()});
   EXPECT_LE(ledger.serialize().size(), Ledger::kMaxBytes);
+  EXPECT_TRUE(Ledger::parse(ledger.serialize()));
 }
 
 TEST(Ledger, KeepsTheNewestShortWindows) {
