@@ -52,6 +52,7 @@ constexpr int kStatePartitions = 1;
 constexpr std::size_t kRecordFraming = 100;        // lengths, offsets and the batch header around one record
 constexpr std::size_t kDeadLetterFraming = 4'096;  // headers and key of a dead letter
 constexpr std::size_t kMaxSpare = 8;
+constexpr std::size_t kSpareShare = 4;  // spare storage takes at most this part of kafka.memory beside what is held
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -161,6 +162,7 @@ class KafkaPublisher::Impl {
       co_await shut();
       co_return;
     }
+    if (!owner_.claimed) push();  // nothing was submitted yet that patience could save
     // run() or start() ends by itself or is pushed when the patience is over; both look at the flags at least twice a second.
     const auto deadline = clock_.steady_now() + patience;
     while (active_) {
@@ -277,6 +279,7 @@ class KafkaPublisher::Impl {
     if (spare_.empty()) return {};
     std::string storage = std::move(spare_.back());
     spare_.pop_back();
+    spare_bytes_ -= storage.capacity();
     return storage;
   }
 
@@ -407,6 +410,8 @@ class KafkaPublisher::Impl {
         continue;
       }
       if (auto known = co_await learn(streams_[i].stream, topic, made[i + 2]); !known) co_return known;
+      // An earlier attempt of this start may have found it unusable.
+      if (troubles_.erase(streams_[i].stream) != 0) metrics_.stream_stopped(streams_[i].stream, false);
     }
     co_return Result<void>{};
   }
@@ -478,6 +483,7 @@ class KafkaPublisher::Impl {
   awaitable<Result<void>> learn(StreamName stream, const TopicDescription& topic, bool made) {
     // A topic made just now has no leader for a moment, and nothing in it either.
     Result<bool> empty = true;
+    if (!admin_) co_return common::fail(ErrorCode::kCancelled, "the task stops");
     if (!made) empty = co_await run_blocking(worker_, [admin = admin_, &topic] { return admin->is_empty(topic, kAdminTimeout); });
     if (!empty) co_return common::fail(empty.error());
     smallest_max_message_ = std::min(smallest_max_message_, topic.max_message_bytes());
@@ -668,6 +674,8 @@ class KafkaPublisher::Impl {
     for (core::Page& page : in_hand_.batch.pages) {
       forget(page.source);
       if (!page.buffer || spare_.size() >= kMaxSpare) continue;
+      if (spare_bytes_ + page.buffer->capacity() > options_.memory_bytes / kSpareShare) continue;
+      spare_bytes_ += page.buffer->capacity();
       page.buffer->clear();
       spare_.push_back(std::move(*page.buffer));
     }
@@ -965,6 +973,7 @@ class KafkaPublisher::Impl {
   }
 
   awaitable<Result<std::vector<TopicDescription>>> describe(std::vector<std::string> topics) {
+    if (!admin_) co_return common::fail(ErrorCode::kCancelled, "the task stops");  // run() ended beside a reset_stream()
     co_return co_await run_blocking(
         worker_, [admin = admin_, topics = std::move(topics)] { return admin->describe(topics, kAdminTimeout); });
   }
@@ -1082,6 +1091,7 @@ class KafkaPublisher::Impl {
   std::uint64_t next_ticket_ = 0;
   std::size_t held_bytes_ = 0;
   std::vector<std::string> spare_;
+  std::size_t spare_bytes_ = 0;
   InHand in_hand_;
   std::uint64_t commit_number_ = 0;
   std::optional<ErrorCode> cause_;  // of the last trouble the machine spoke of

@@ -59,9 +59,10 @@ class Publisher {
   virtual ~Publisher() = default;
   // Takes the group over; returns when there is room for it (backpressure), not when it is committed. Groups of one source
   // partition are committed in the order given. kCancelled when the task stops, kTopicUnusable when this stream was stopped
-  // alone: the group is then dropped, its ledger unmoved.
+  // alone: the group is then dropped, its ledger unmoved. After pages of this source partition were dropped nothing is taken
+  // until flush() has said so, however soon the stream runs again: the lane begins again at `committed`.
   virtual boost::asio::awaitable<common::Result<void>> submit(PageGroup group) = 0;
-  // Returns when everything submitted before for this source partition is committed.
+  // Returns when everything submitted before for this source partition is committed, or dropped: kTopicUnusable, once.
   virtual boost::asio::awaitable<common::Result<void>> flush(SourcePartition source) = 0;
   // The committed ledger of a source partition (after restore, and after every commit).
   [[nodiscard]] virtual const Ledger& committed(const SourcePartition& source) const = 0;

@@ -148,6 +148,20 @@ TEST_F(Drop, RecordsAreJudgedWhenEveryReportIsIn) {
   expect_each_once(bootstrap, instance.topic(), 10);
 }
 
+TEST_F(Drop, SpareStorageIsBoundedByTheMemory) {
+  options.kafka.memory_bytes = 100'000;
+  Instance instance{loop, options};
+  instance.start_and_run();
+  ASSERT_TRUE(instance.submit(page(stream, 0, 0, 10)));
+  ASSERT_TRUE(instance.submit(page(stream, 1, 10, 10, 5'000)));
+  ASSERT_TRUE(instance.flush());
+
+  const std::string kept = instance.publisher->take_spare_storage();
+  EXPECT_GT(kept.capacity(), 2'000U) << "a small page's storage is of use again";
+  EXPECT_LT(kept.capacity(), 25'000U);
+  EXPECT_LT(instance.publisher->take_spare_storage().capacity(), 2'000U) << "a large page's storage is given back";
+}
+
 // The cancellation came before the wait for room: it must end that wait all the same, or a stop would hang for as long as the
 // brokers are away.
 TEST_F(Drop, ASubmitThatWasCancelledBeforeItWaitsEnds) {
