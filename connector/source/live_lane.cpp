@@ -170,11 +170,23 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
                            {"part", common::format_duration(split->part)}});
       co_return co_await give_up_open(planned.window);
     } else if (const auto* read = std::get_if<core::WindowRead>(&action)) {
+      if (auto passed = check_clock(planned.window); !passed) co_return passed;
       co_return co_await complete(reading, read->is_short);
     } else {
       co_return fail(std::get<core::FailRead>(action).error);
     }
   }
+}
+
+// The window was planned by what was known of the clocks before. If ours has jumped ahead since, the answers have told so: their
+// window had not passed for the service yet.
+Result<void> LiveLane::check_clock(const Interval& window) const {
+  constexpr common::Duration kResolutionOfDate{1'000};
+  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  if (window.end <= now + kResolutionOfDate) return {};
+  return fail(ErrorCode::kRetryable, "the service's clock says " + common::format_instant(now) +
+                                         ", before the window's end: the clock of this host has jumped ahead; check its "
+                                         "synchronisation");
 }
 
 asio::awaitable<core::PagingAction> LiveLane::read_page(Reading& reading, core::Position at) {

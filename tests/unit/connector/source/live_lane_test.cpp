@@ -135,6 +135,22 @@ TEST_F(LiveLane, TheEarlierClockCounts) {
   EXPECT_THAT(api.requests, SizeIs(1));
 }
 
+TEST_F(LiveLane, AClockThatJumpsAheadSkipsNothing) {
+  run_live();
+  clock.set_utc(start + 1h);
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    api.skew = -1h;  // only the answer's Date tells
+    return pages({}, 0)(request);
+  };
+  pass(90s);
+  ASSERT_FALSE(api.requests.empty());
+  EXPECT_EQ(ledger().complete_until(), start) << "the window reached into the service's future";
+  EXPECT_EQ(lines_with("has jumped ahead"), 1U);
+
+  pass(5min);
+  EXPECT_EQ(ledger().complete_until(), start + 6min);
+}
+
 TEST_F(LiveLane, AWindowTooFullForMemoryIsReadInPartsAndNothingIsMissed) {
   memory_bytes = 40'000;  // about 300 of these records
   std::vector<std::pair<std::string, common::Instant>> conversations;
@@ -170,6 +186,7 @@ TEST_F(LiveLane, APageByPageWindowStartsAgainAtPageOneAfterARestart) {
   ASSERT_TRUE(stored.apply(core::WindowOpened{window, core::AtPage{1}}));
   ASSERT_TRUE(stored.apply(core::PageRead{.window = window, .next = core::AtPage{3}, .records = 200, .page = 1}));
   publisher.adopt(live, stored);
+  clock.set_utc(window.end);
   service = pages({{conversation("a")}}, 1);
   run_live();
 
