@@ -3,6 +3,9 @@
 #include "common/http/client.h"
 #include "connector/observability/build_info.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
 #include <utility>
 #include <vector>
 
@@ -18,6 +21,13 @@ common::Result<void> take_proxy_from_environment(genesys::GenesysOptions& genesy
   if (!proxy) return common::fail(proxy.error());
   genesys.http.proxy = std::move(*proxy);
   return {};
+}
+
+// Memory holds secrets from here on, whatever the verb: no core file, and no other process of the same user may attach.
+void forbid_core_dumps() {
+  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
+  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0);
 }
 
 }  // namespace
@@ -40,6 +50,7 @@ std::optional<Configuration> read_configuration(const std::filesystem::path& fil
     return std::nullopt;
   }
 
+  if (!configuration.loaded.config.core_dumps) forbid_core_dumps();
   if (const auto taken = take_proxy_from_environment(configuration.loaded.config.genesys, surroundings.environment); !taken) {
     surroundings.err << "environment: " << taken.error().message << "\n";
     return std::nullopt;
