@@ -25,6 +25,7 @@ FROM debian:trixie-slim AS runtime
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ca-certificates \
+        libboost-container1.83.0 \
         libboost-json1.83.0 \
         libboost-url1.83.0 \
         libfmt10 \
@@ -33,6 +34,8 @@ RUN apt-get update \
         libsimdjson25 \
         libspdlog1.15 \
         libssl3t64 \
+        libstdc++6 \
+        libxxhash0 \
         libyaml-cpp0.8 \
         zlib1g \
     && rm -rf /var/lib/apt/lists/*
