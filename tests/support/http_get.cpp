@@ -10,11 +10,10 @@
 #include <utility>
 
 namespace tests::support {
-namespace {
 
-HttpAnswer exchange(common::http::Request request) {
+HttpAnswer http_exchange(common::http::Request request, const HttpTrust& trust) {
   boost::asio::io_context io;
-  auto client = common::http::make_client(io.get_executor(), {.user_agent = "tests"}, common::Logger());
+  auto client = common::http::make_client(io.get_executor(), {.tls = trust, .user_agent = "tests"}, common::Logger());
   if (!client) throw std::runtime_error(client.error().message);
   std::optional<common::Result<common::http::Response>> response;
   boost::asio::co_spawn(io, (*client)->send(std::move(request)),
@@ -28,15 +27,14 @@ HttpAnswer exchange(common::http::Request request) {
   return {.status = (*response)->status, .body = std::move((*response)->body)};
 }
 
-}  // namespace
-
-HttpAnswer http_get(const std::string& url) {
-  return exchange({.method = common::http::Method::kGet, .url = url});
+HttpAnswer http_get(const std::string& url, const HttpTrust& trust) {
+  return http_exchange({.method = common::http::Method::kGet, .url = url}, trust);
 }
 
-HttpAnswer http_post(const std::string& url, const std::string& json) {
-  return exchange(
-      {.method = common::http::Method::kPost, .url = url, .headers = {{"Content-Type", "application/json"}}, .body = json});
+HttpAnswer http_post(const std::string& url, const std::string& json, const HttpTrust& trust) {
+  return http_exchange(
+      {.method = common::http::Method::kPost, .url = url, .headers = {{"Content-Type", "application/json"}}, .body = json},
+      trust);
 }
 
 }  // namespace tests::support
