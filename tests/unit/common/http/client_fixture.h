@@ -42,7 +42,8 @@ class SilentPeer {
     }
     while (queue == Queue::kFull && fillers_.size() < 4) {
       fillers_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-      ::connect(fillers_.back(), reinterpret_cast<sockaddr*>(&address_), size);  // in progress, or in the queue: both fill it
+      // In progress, or in the queue: both fill it.
+      static_cast<void>(::connect(fillers_.back(), reinterpret_cast<sockaddr*>(&address_), size));
     }
   }
   ~SilentPeer() {
@@ -116,6 +117,7 @@ class ClientTest : public testing::Test {
   std::unique_ptr<Client> client_;
 };
 
+// Matchers are named as gmock's own are. NOLINTBEGIN(readability-identifier-naming)
 MATCHER_P2(FailsWith, code, text, "") {
   if (arg) {
     *result_listener << "which succeeded";
@@ -133,5 +135,6 @@ MATCHER_P2(Answers, status, body, "") {
   *result_listener << "which is " << arg->status << " with " << arg->body.size() << " bytes";
   return arg->status == status && arg->body == body;
 }
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace common::http
