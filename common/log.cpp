@@ -7,6 +7,8 @@
 #include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <utility>
 
 namespace common {
@@ -75,7 +77,13 @@ std::string to_utf8(std::string_view text) {
   return clean;
 }
 
-json::Value to_utf8(const json::Value& value) {
+// What a line shows of a field: text as UTF-8, whole numbers without an exponent (240, not 2.4E2).
+json::Value readable(const json::Value& value) {
+  if (const auto* number = value.if_double()) {
+    constexpr double kExactBelow = 9'007'199'254'740'992;  // 2^53
+    const bool whole = std::trunc(*number) == *number && std::abs(*number) < kExactBelow;
+    return whole ? json::Value(static_cast<std::int64_t>(*number)) : value;
+  }
   if (const auto* text = value.if_string()) {
     return json::Value(to_utf8(std::string_view(text->data(), text->size())));
   }
@@ -83,14 +91,14 @@ json::Value to_utf8(const json::Value& value) {
     json::Array clean;
     clean.reserve(array->size());
     for (const auto& element : *array) {
-      clean.push_back(to_utf8(element));
+      clean.push_back(readable(element));
     }
     return clean;
   }
   if (const auto* object = value.if_object()) {
     json::Object clean;
     for (const auto& [key, member] : *object) {
-      clean[to_utf8(std::string_view(key.data(), key.size()))] = to_utf8(member);
+      clean[to_utf8(std::string_view(key.data(), key.size()))] = readable(member);
     }
     return clean;
   }
@@ -109,7 +117,7 @@ std::string json_line(Instant now, LogLevel level, std::string_view logger, std:
     while (line.contains(key)) {
       key += '_';  // a field never hides the event's own members, nor is it lost
     }
-    line[key] = to_utf8(field.value.json());
+    line[key] = readable(field.value.json());
   }
   return boost::json::serialize(line);
 }
@@ -133,7 +141,7 @@ std::string text_line(Instant now, LogLevel level, std::string_view logger, std:
   }
   for (const auto& field : fields) {
     line.append(" ").append(field.key).append("=");
-    const auto value = to_utf8(field.value.json());
+    const auto value = readable(field.value.json());
     const auto* text = value.if_string();
     if (text != nullptr && reads_plainly(std::string_view(text->data(), text->size()))) {
       line.append(text->data(), text->size());

@@ -288,7 +288,8 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
   }
 
   // Half of what the publisher may hold: a live window is gathered while another page is on its way to Kafka.
-  const std::size_t lane_memory = options_.kafka.memory_bytes / 2;
+  // Half of it is for all live lanes together.
+  const std::size_t lane_memory = options_.kafka.memory_bytes / 2 / std::max<std::size_t>(live_lanes(options_, definitions_), 1);
   std::random_device entropy;
   auto& reader = readers_[stream.name];
   reader = std::make_unique<source::StreamReader>(definition, stream, source::ResolvedStart{start}, *api_, *publisher_, clock_,

@@ -1,5 +1,6 @@
 #include "connector/app/stream_topics.h"
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,11 @@ std::vector<core::SourcePartition> configured_sources(const AppOptions& options,
     for (const core::Lane lane : lanes_of(stream, definitions.at(stream.definition))) sources.push_back({stream.name, lane});
   }
   return sources;
+}
+
+std::size_t live_lanes(const AppOptions& options, const Definitions& definitions) {
+  const auto sources = configured_sources(options, definitions);
+  return static_cast<std::size_t>(std::ranges::count(sources, core::Lane::kLive, &core::SourcePartition::lane));
 }
 
 }  // namespace connector::app

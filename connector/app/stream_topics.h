@@ -7,6 +7,7 @@
 #include "connector/app/options.h"
 #include "connector/kafka/publisher.h"
 
+#include <cstddef>
 #include <vector>
 
 namespace connector::app {
@@ -16,5 +17,6 @@ std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options);
 
 std::vector<core::Lane> lanes_of(const source::StreamOptions& stream, const source::Definition& definition);
 std::vector<core::SourcePartition> configured_sources(const AppOptions& options, const Definitions& definitions);
+std::size_t live_lanes(const AppOptions& options, const Definitions& definitions);
 
 }  // namespace connector::app

@@ -35,6 +35,14 @@ TEST_F(LogTest, AnEventIsOneFlatJsonObject) {
   EXPECT_EQ(json::find_string(line, "stream"), "calls");
 }
 
+TEST_F(LogTest, WholeNumbersHaveNoExponentWhateverTheirType) {
+  logger().info("limits", {{.key = "per_minute", .value = 240.0}, {.key = "share", .value = 0.5}});
+
+  const auto line = only_line();
+  EXPECT_EQ(json::find_int(line, "per_minute"), 240);
+  EXPECT_EQ(json::find(line, "share")->to_number<double>(), 0.5);
+}
+
 TEST_F(LogTest, NothingInAValueBreaksTheLine) {
   const std::string nasty = "a\"b\\c\nd\x1b[31m\x01";
   logger().warn("refused", {{.key = "reason", .value = nasty}});

@@ -55,5 +55,15 @@ TEST(LanesOf, AreThoseTheDefinitionHasAndTheStreamLeavesOn) {
   EXPECT_THAT(lanes_of(stream, definition), ElementsAre(Lane::kSettle));
 }
 
+TEST(LiveLanes, CountsThoseThatShareTheMemory) {
+  source::Definition definition;
+  definition.query.emplace();
+  auto options = with_stream({});
+  options.streams.push_back(options.streams[0]);
+  options.streams[1].live.enabled = false;
+
+  EXPECT_EQ(live_lanes(options, {{"conversation-details", definition}}), 1U);
+}
+
 }  // namespace
 }  // namespace connector::app
