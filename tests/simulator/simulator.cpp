@@ -18,9 +18,9 @@ namespace {
 
 using Endpoint = Outcome<Answer> (*)(Service&, Call&);
 
-template <JobKind kKind, Outcome<Answer> (*kEndpoint)(Service&, Call&, JobKind)>
+template <JobKind Kind, Outcome<Answer> (*Endpoint)(Service&, Call&, JobKind)>
 Outcome<Answer> of_kind(Service& service, Call& call) {
-  return kEndpoint(service, call, kKind);
+  return Endpoint(service, call, Kind);
 }
 
 struct Route {

@@ -76,7 +76,7 @@ class Drop : public testing::Test {
 
   // Page `number` of one window that is published page by page; the first one opens it.
   static PageGroup page_of_window(std::uint32_t number) {
-    PageGroup group = page(stream, 0, (number - 1) * 10, 10);
+    PageGroup group = page(kStream, 0, (number - 1) * 10, 10);
     core::Page& made = group.front();
     made.changes.clear();
     if (number == 1) made.changes.emplace_back(core::WindowOpened{.window = made.window, .position = core::AtStart{}});
@@ -85,7 +85,7 @@ class Drop : public testing::Test {
     return group;
   }
 
-  static inline const StreamName stream{"conversations"};
+  static inline const StreamName kStream{"conversations"};
   Loop loop;
   InstanceOptions options = plain_options(shared_broker());
   const std::string bootstrap = shared_broker().bootstrap();
@@ -97,8 +97,8 @@ TEST_F(Drop, NothingIsTakenAfterADroppedPageUntilItsLaneKnows) {
   instance.start_and_run();
   told->refuse_topic = true;
   ASSERT_TRUE(instance.submit(page_of_window(1)));
-  ASSERT_TRUE(loop.until([&] { return instance.publisher->stream_trouble(stream).has_value(); }));
-  ASSERT_TRUE(loop.until([&] { return loop.wait(instance.publisher->reset_stream(stream)).has_value(); }));
+  ASSERT_TRUE(loop.until([&] { return instance.publisher->stream_trouble(kStream).has_value(); }));
+  ASSERT_TRUE(loop.until([&] { return loop.wait(instance.publisher->reset_stream(kStream)).has_value(); }));
 
   // The lane has two jobs under way and has not looked up: neither gets a page in.
   for (int attempt = 0; attempt < 2; ++attempt) {
@@ -126,7 +126,7 @@ TEST_F(Drop, AStreamWithNothingDroppedGoesOnAtOnce) {
   instance.start_and_run();
   told->refuse_topic = true;
   ASSERT_TRUE(instance.submit(page_of_window(1)));
-  ASSERT_TRUE(loop.until([&] { return instance.publisher->stream_trouble(stream).has_value(); }));
+  ASSERT_TRUE(loop.until([&] { return instance.publisher->stream_trouble(kStream).has_value(); }));
 
   ASSERT_TRUE(instance.submit(page(StreamName{"users"}, 0, 0, 10)));
   ASSERT_TRUE(instance.flush("users"));
@@ -140,7 +140,7 @@ TEST_F(Drop, RecordsAreJudgedWhenEveryReportIsIn) {
   instance.start_and_run();
   told->refuse_records = true;
 
-  ASSERT_TRUE(instance.submit(page(stream, 0, 0, 10)));
+  ASSERT_TRUE(instance.submit(page(kStream, 0, 0, 10)));
   ASSERT_TRUE(instance.flush());
 
   EXPECT_EQ(instance.metrics.total("dead_letters"), 0);
@@ -152,8 +152,8 @@ TEST_F(Drop, SpareStorageIsBoundedByTheMemory) {
   options.kafka.memory_bytes = 100'000;
   Instance instance{loop, options};
   instance.start_and_run();
-  ASSERT_TRUE(instance.submit(page(stream, 0, 0, 10)));
-  ASSERT_TRUE(instance.submit(page(stream, 1, 10, 10, 5'000)));
+  ASSERT_TRUE(instance.submit(page(kStream, 0, 0, 10)));
+  ASSERT_TRUE(instance.submit(page(kStream, 1, 10, 10, 5'000)));
   ASSERT_TRUE(instance.flush());
 
   const std::string kept = instance.publisher->take_spare_storage();
@@ -169,7 +169,7 @@ TEST_F(Drop, ASubmitThatWasCancelledBeforeItWaitsEnds) {
   Instance instance{loop, options};
   instance.start_and_run();
   told->never_commits = true;
-  ASSERT_TRUE(instance.submit(page(stream, 0, 0, 10)));
+  ASSERT_TRUE(instance.submit(page(kStream, 0, 0, 10)));
 
   boost::asio::cancellation_signal cancel;
   std::optional<Result<void>> ended;
@@ -178,7 +178,7 @@ TEST_F(Drop, ASubmitThatWasCancelledBeforeItWaitsEnds) {
       [](Instance& to, boost::asio::cancellation_signal& signal) -> boost::asio::awaitable<Result<void>> {
         co_await boost::asio::this_coro::throw_if_cancelled(false);
         signal.emit(boost::asio::cancellation_type::terminal);
-        co_return co_await to.publisher->submit(page(stream, 1, 10, 10));
+        co_return co_await to.publisher->submit(page(kStream, 1, 10, 10));
       }(instance, cancel),
       boost::asio::bind_cancellation_slot(cancel.slot(), [&](const std::exception_ptr& failure, Result<void> result) {
         if (failure) std::rethrow_exception(failure);

@@ -21,7 +21,7 @@ using std::chrono::milliseconds;
 // Tells a machine what came of each step, in words of the domain.
 class Story {
  public:
-  explicit Story(TransactionPolicy policy = {}) : machine(policy, random_) {}
+  explicit Story(TransactionPolicy policy = {}) : machine(policy, random) {}
 
   Story& owns_the_task() {
     machine.start();
@@ -66,7 +66,7 @@ class Story {
   }
   [[nodiscard]] const Decision& decision() const { return now_; }
 
-  std::mt19937_64 random_{7};
+  std::mt19937_64 random{7};
   TransactionMachine machine;
 
  private:
