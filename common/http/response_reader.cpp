@@ -244,7 +244,11 @@ class ResponseReader::Impl final : private BodySink {
 
   // From here the socket writes into the body itself; what came with the header is moved there.
   Result<bool> begin_direct(std::size_t length) {
-    response_.body.reserve(length + kBodyPadding);
+    if (response_.body.capacity() < length + kBodyPadding) {
+      // Anew and with a little room: growing it would copy nothing of use, and may double what a page takes.
+      response_.body = std::string();
+      response_.body.reserve(length + length / 16 + kBodyPadding);
+    }
     response_.body.resize_and_overwrite(length, [](char*, std::size_t size) { return size; });
     received_ = std::min(length, end_ - begin_);
     response_.wire_bytes = received_;
