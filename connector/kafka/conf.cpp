@@ -45,7 +45,8 @@ Result<void> set_defaults(rd_kafka_conf_t& conf, const KafkaOptions& options, co
   if (!is_producer(request.role)) return {};
   // Referenced, not copied: this bounds what the library may queue, which is what the publisher holds anyway.
   const std::size_t queue_kbytes = std::max(options.memory_bytes, 2 * kMaxRecordBytes) >> 10U;
-  if (auto done = set_all(conf, {{"linger.ms", "5"},
+  // A request that is not full waits for the flush that ends every transaction, which follows at once.
+  if (auto done = set_all(conf, {{"linger.ms", "500"},
                                  {"queue.buffering.max.messages", "0"},
                                  {"queue.buffering.max.kbytes", std::to_string(queue_kbytes)}});
       !done) {

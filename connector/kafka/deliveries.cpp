@@ -61,12 +61,39 @@ void Deliveries::begin() {
   failed_.store(false, std::memory_order_release);
 }
 
+void Deliveries::sent(std::size_t bytes) {
+  outstanding_.fetch_add(1, std::memory_order_relaxed);
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
+}
+
+void Deliveries::not_sent(std::size_t bytes) {
+  outstanding_.fetch_sub(1, std::memory_order_relaxed);
+  bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+}
+
+bool Deliveries::wait_until_left(std::size_t rest, std::chrono::milliseconds patience) {
+  const auto is_over = [this, rest] { return bytes_.load() <= rest || failed_.load(); };
+  if (is_over()) return true;
+  // Raised before the bytes are looked at, as a report changes them before it looks at this: one of the two sees the other.
+  rest_.store(rest);
+  awaited_.store(true);
+  std::unique_lock lock{mutex_};
+  const bool over = drained_.wait_for(lock, patience, is_over);
+  awaited_.store(false);
+  return over;
+}
+
 void Deliveries::delivered(const rd_kafka_message_t& message) noexcept {
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
     const auto bits = reinterpret_cast<std::uintptr_t>(message._private);
     note(static_cast<RecordKind>(bits >> kPlaceBits), bits & kPlaceMask, message.err);
   }
   outstanding_.fetch_sub(1, std::memory_order_acq_rel);
+  const std::size_t left = bytes_.fetch_sub(message.len) - message.len;
+  if (awaited_.load() && (left <= rest_.load() || message.err != RD_KAFKA_RESP_ERR_NO_ERROR)) {
+    const std::scoped_lock lock{mutex_};  // whoever looked in vain is waiting by now
+    drained_.notify_all();
+  }
 }
 
 void Deliveries::note(RecordKind kind, std::size_t place, rd_kafka_resp_err_t code) {

@@ -1,12 +1,14 @@
 #pragma once
 
 // What the delivery reports of one transaction said. Written by librdkafka's polling thread and by the thread that commits, read
-// between attempts: a counter, and a lock that only failures take.
+// between attempts: counters, and a lock that only failures and whoever waits take.
 
 #include "common/result.h"
 #include "connector/kafka/client.h"
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -23,12 +25,14 @@ class Deliveries final : public DeliverySink {
   static void* tag(RecordKind kind, std::size_t place);
 
   void begin();  // forgets the last transaction
-  void sent() { outstanding_.fetch_add(1, std::memory_order_relaxed); }
-  void not_sent() { outstanding_.fetch_sub(1, std::memory_order_relaxed); }
+  void sent(std::size_t bytes);
+  void not_sent(std::size_t bytes);
   void delivered(const rd_kafka_message_t& message) noexcept override;
   void note(RecordKind kind, std::size_t place, rd_kafka_resp_err_t code);
 
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.load(std::memory_order_acquire); }
+  // Until no more than `rest` bytes of values are outstanding, or something failed. False if `patience` was not enough.
+  bool wait_until_left(std::size_t rest, std::chrono::milliseconds patience);
   // What came of everything that was sent; nothing while a report is missing. Reports that come meanwhile cannot slip between
   // its two questions, as asking `outstanding` and `failure` by oneself lets them.
   [[nodiscard]] std::optional<common::Result<void>> outcome() const;
@@ -39,6 +43,10 @@ class Deliveries final : public DeliverySink {
 
  private:
   std::atomic<std::size_t> outstanding_ = 0;
+  std::atomic<std::size_t> bytes_ = 0;  // of the values outstanding
+  std::atomic<bool> awaited_ = false;   // somebody waits for there to be no more of them than rest_
+  std::atomic<std::size_t> rest_ = 0;
+  std::condition_variable drained_;
   std::atomic<bool> failed_ = false;
   mutable std::mutex mutex_;
   std::optional<common::Error> failure_;

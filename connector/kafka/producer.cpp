@@ -26,6 +26,7 @@ namespace {
 constexpr int kInitMs = 500;
 constexpr int kCallMs = 200;
 constexpr int kMetadataMs = 1'000;
+constexpr int kDrainSlices = 5;  // of kCallMs; then the brokers are slow or away, which the commit tells
 constexpr std::size_t kDeadLetterKeyBytes = 1024;
 
 class KafkaProducer final : public core::TransactionalProducer {
@@ -36,8 +37,9 @@ class KafkaProducer final : public core::TransactionalProducer {
         full_queue_slices_(setup.options.transaction_timeout / common::Duration{kCallMs}),
         logger_(setup.logger),
         deliveries_(std::move(deliveries)),
-        client_(std::move(client)) {
-    for (const auto& [stream, topic] : setup.topics) topics_[stream] = open(topic);
+        client_(std::move(client)),
+        batch_bytes_(batch_size(*client_)) {
+    for (const auto& [stream, topic] : setup.topics) topics_[stream].handle = open(topic);
     offsets_ = open(setup.offsets_topic);
     dead_letters_ = open(setup.dead_letter_topic);
   }
@@ -78,6 +80,18 @@ class KafkaProducer final : public core::TransactionalProducer {
   void request_stop() override { stop_.store(true, std::memory_order_relaxed); }
 
  private:
+  struct OpenTopic {
+    TopicHandle handle;
+    int partitions = 0;
+  };
+
+  static std::size_t batch_size(const Client& client) {
+    std::array<char, 32> text{};
+    std::size_t size = text.size();
+    if (rd_kafka_conf_get(rd_kafka_conf(client.get()), "batch.size", text.data(), &size) != RD_KAFKA_CONF_OK) return 0;
+    return static_cast<std::size_t>(std::strtoull(text.data(), nullptr, 10));
+  }
+
   TopicHandle open(const std::string& topic) { return TopicHandle{rd_kafka_topic_new(client_->get(), topic.c_str(), nullptr)}; }
 
   void drop() {
@@ -97,20 +111,24 @@ class KafkaProducer final : public core::TransactionalProducer {
     }
     // Each topic's metadata is asked for now: a transaction's first record to an unknown topic waits a second for it. What is
     // wrong with a topic shows when its stream publishes.
-    for (const auto& [stream, topic] : topics_) {
-      if (auto known = load_metadata(topic.get()); !known) return known;
+    for (auto& [stream, topic] : topics_) {
+      auto partitions = load_metadata(topic.handle.get());
+      if (!partitions) return common::fail(partitions.error());
+      topic.partitions = *partitions;
     }
-    if (auto known = load_metadata(offsets_.get()); !known) return known;
-    if (auto known = load_metadata(dead_letters_.get()); !known) return known;
+    for (rd_kafka_topic_t* topic : {offsets_.get(), dead_letters_.get()}) {
+      if (auto known = load_metadata(topic); !known) return common::fail(known.error());
+    }
     client_->recovered();
     return {};
   }
 
-  Result<void> load_metadata(rd_kafka_topic_t* topic) {
+  // The number of its partitions; 0 if there is something wrong with it.
+  Result<int> load_metadata(rd_kafka_topic_t* topic) {
     const struct rd_kafka_metadata* raw = nullptr;
     const auto code = rd_kafka_metadata(client_->get(), 0, topic, &raw, kMetadataMs);
     const MetadataHandle metadata{raw};
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return metadata->topic_cnt == 1 ? metadata->topics[0].partition_cnt : 0;
     return common::fail(ErrorCode::kRetryable, to_error(code, "asking for a topic's partitions").message);
   }
 
@@ -146,8 +164,8 @@ class KafkaProducer final : public core::TransactionalProducer {
         }
         if (suspect) ++in_chunk;
         const core::RecordSlice& record = page.records[index];
-        if (auto sent = send(topic->second.get(), RD_KAFKA_PARTITION_UA, record.key, record.value, timestamp, headers.get(),
-                             RecordKind::kRecord, place);
+        if (auto sent = send(topic->second.handle.get(), RD_KAFKA_PARTITION_UA, record.key, record.value, timestamp,
+                             headers.get(), RecordKind::kRecord, place);
             !sent) {
           return sent;
         }
@@ -157,6 +175,7 @@ class KafkaProducer final : public core::TransactionalProducer {
     if (in_chunk > 0) {
       if (auto quiet = settle(); !quiet) return quiet;
     }
+    if (topic != topics_.end()) drain(topic->second);
     if (auto sent = send_dead_letters(batch); !sent) return sent;
     if (!transactional_) {
       state_ = batch.state;
@@ -234,13 +253,13 @@ class KafkaProducer final : public core::TransactionalProducer {
       fields[count++].u.headers = copy.get();
     }
     for (std::int64_t full = 0;; ++full) {
-      deliveries_->sent();
+      deliveries_->sent(value.size());
       const ErrorHandle error{rd_kafka_produceva(client_->get(), fields.data(), count)};
       if (!error) {
         [[maybe_unused]] const rd_kafka_headers_t* taken = copy.release();  // the message owns them now
         return {};
       }
-      deliveries_->not_sent();
+      deliveries_->not_sent(value.size());
       if (rd_kafka_error_code(error.get()) != RD_KAFKA_RESP_ERR__QUEUE_FULL)
         return common::fail(why_not_sent(*error, kind, place));
       if (stopping()) return common::fail(ErrorCode::kCancelled, "stopped while producing");
@@ -249,6 +268,16 @@ class KafkaProducer final : public core::TransactionalProducer {
       }
       // Room comes with delivery reports, which this serves.
       rd_kafka_poll(client_->get(), kCallMs);
+    }
+  }
+
+  // Requests that are full go out by themselves. An idempotent producer has one a partition under way, and while it flushes and
+  // more waits behind that one its broker thread polls without a pause: a core that the broker could use. So the flush of the
+  // commit comes when what is left may be less than a request for every partition.
+  void drain(const OpenTopic& topic) {
+    const std::size_t rest = batch_bytes_ * static_cast<std::size_t>(topic.partitions);
+    for (int slice = 0; slice < kDrainSlices && !stopping(); ++slice) {
+      if (deliveries_->wait_until_left(rest, std::chrono::milliseconds{kCallMs})) return;
     }
   }
 
@@ -332,7 +361,8 @@ class KafkaProducer final : public core::TransactionalProducer {
   bool state_sent_ = false;
   std::unique_ptr<Deliveries> deliveries_;
   std::unique_ptr<Client> client_;
-  std::map<core::StreamName, TopicHandle> topics_;
+  std::size_t batch_bytes_;  // a produce request is full then
+  std::map<core::StreamName, OpenTopic> topics_;
   TopicHandle offsets_;
   TopicHandle dead_letters_;
   boost::asio::thread_pool pool_{1};

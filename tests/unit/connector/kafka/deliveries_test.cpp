@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
 #include <optional>
 #include <thread>
 
@@ -9,11 +11,12 @@ namespace connector::kafka {
 namespace {
 
 using common::ErrorCode;
+using namespace std::chrono_literals;
 
 class DeliveriesTest : public testing::Test {
  protected:
   void report(RecordKind kind, std::size_t place, rd_kafka_resp_err_t code) {
-    deliveries.sent();
+    deliveries.sent(0);
     rd_kafka_message_t message{};
     message.err = code;
     message._private = Deliveries::tag(kind, place);
@@ -24,8 +27,8 @@ class DeliveriesTest : public testing::Test {
 };
 
 TEST_F(DeliveriesTest, CountsWhatIsOutstanding) {
-  deliveries.sent();
-  deliveries.sent();
+  deliveries.sent(0);
+  deliveries.sent(0);
   EXPECT_EQ(deliveries.outstanding(), 2U);
 
   rd_kafka_message_t message{};
@@ -74,7 +77,7 @@ TEST_F(DeliveriesTest, StateThatCannotBeWrittenConcernsTheTask) {
 }
 
 TEST_F(DeliveriesTest, TheOutcomeIsKnownWhenEveryReportIsIn) {
-  deliveries.sent();
+  deliveries.sent(0);
   EXPECT_FALSE(deliveries.outcome());
 
   rd_kafka_message_t message{};
@@ -92,7 +95,7 @@ TEST_F(DeliveriesTest, AFailureReportedMeanwhileIsNeverASuccess) {
   constexpr int kRounds = 5'000;
   for (int round = 0; round < kRounds; ++round) {
     deliveries.begin();
-    deliveries.sent();
+    deliveries.sent(0);
     const std::jthread reporter{[this] {
       rd_kafka_message_t message{};
       message.err = RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
@@ -102,6 +105,38 @@ TEST_F(DeliveriesTest, AFailureReportedMeanwhileIsNeverASuccess) {
     while (!(outcome = deliveries.outcome())) std::this_thread::yield();
     ASSERT_FALSE(*outcome) << "in round " << round;
   }
+}
+
+TEST_F(DeliveriesTest, TellsWhetherMoreIsLeft) {
+  deliveries.sent(100);
+  deliveries.sent(1);
+  EXPECT_FALSE(deliveries.wait_until_left(100, 1ms));
+
+  deliveries.not_sent(1);
+  EXPECT_TRUE(deliveries.wait_until_left(100, 0ms));
+}
+
+// Never by the bound on the wait, which is longer than the test may take: each report is seen, whenever it comes.
+TEST_F(DeliveriesTest, TheReportThatLeavesLittleEnoughEndsTheWait) {
+  constexpr int kRounds = 2'000;
+  for (int round = 0; round < kRounds; ++round) {
+    for (int record = 0; record < 3; ++record) deliveries.sent(40);
+    const std::jthread reporter{[this] {
+      rd_kafka_message_t message{};
+      message.len = 40;
+      for (int record = 0; record < 3; ++record) deliveries.delivered(message);
+    }};
+    ASSERT_TRUE(deliveries.wait_until_left(50, 1h)) << "in round " << round;
+  }
+}
+
+TEST_F(DeliveriesTest, AFailureEndsTheWait) {
+  deliveries.sent(100);
+  auto waiter = std::async(std::launch::async, [this] { return deliveries.wait_until_left(50, 1h); });
+
+  report(RecordKind::kRecord, 0, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT);
+
+  EXPECT_TRUE(waiter.get());
 }
 
 TEST_F(DeliveriesTest, ANewTransactionForgetsTheLastOne) {
