@@ -52,7 +52,7 @@ constexpr int kStatePartitions = 1;
 constexpr std::size_t kRecordFraming = 100;        // lengths, offsets and the batch header around one record
 constexpr std::size_t kDeadLetterFraming = 4'096;  // headers and key of a dead letter
 constexpr std::size_t kMaxSpare = 8;
-constexpr std::size_t kSpareShare = 4;  // spare storage takes at most this part of kafka.memory beside what is held
+constexpr std::size_t kSpareShare = 3;  // spare storage takes at most this part of kafka.memory: a full page of a job by default
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -73,6 +73,12 @@ std::string random_id(std::mt19937_64& random) {
 std::size_t bytes_of(const core::PageGroup& group) {
   std::size_t bytes = 0;
   for (const core::Page& page : group) bytes += page.buffer ? page.buffer->capacity() : 0;
+  return bytes;
+}
+
+std::size_t largest_page(const core::PageGroup& group) {
+  std::size_t bytes = 0;
+  for (const core::Page& page : group) bytes = std::max(bytes, page.buffer ? page.buffer->capacity() : 0);
   return bytes;
 }
 
@@ -219,26 +225,28 @@ class KafkaPublisher::Impl {
     if (group.empty()) co_return Result<void>{};
     const StreamName stream = group.front().source.stream;
     const std::size_t bytes = bytes_of(group);
+    const std::size_t next_page = largest_page(group);
     // First come, first served: a large group is not starved by small ones.
     const std::uint64_t ticket = next_ticket_++;
     tickets_.push_back(ticket);
+    waiting_bytes_ += bytes;
     for (;;) {
       if (auto refused = refusal(group); !refused) {
-        leave(ticket);
+        leave(ticket, bytes);
         co_return refused;
       }
-      if (tickets_.front() == ticket && (held_bytes_ == 0 || held_bytes_ + bytes <= options_.memory_bytes)) break;
+      if (tickets_.front() == ticket && fits(next_page)) break;
       // Before the wait as well as after it: a cancellation that came earlier would not end it.
       if (!co_await cancelled()) {
         work_.notify();  // whoever waits for room makes the waiting transaction hurry
         co_await room_.wait();
       }
       if (co_await cancelled()) {
-        leave(ticket);
+        leave(ticket, bytes);
         co_return common::fail(ErrorCode::kCancelled, "cancelled while waiting for room");
       }
     }
-    leave(ticket);
+    leave(ticket, bytes);
     held_bytes_ += bytes;
     metrics_.bytes_in_flight(held_bytes_);
     for (const core::Page& page : group) ++pending_[page.source];
@@ -1032,8 +1040,14 @@ class KafkaPublisher::Impl {
     return common::fail(ErrorCode::kCancelled, "the task stops");
   }
 
-  void leave(std::uint64_t ticket) {
+  // What waits is in memory like what is held, and a lane that may go on reads a page more.
+  [[nodiscard]] bool fits(std::size_t next_page) const {
+    return held_bytes_ == 0 || held_bytes_ + waiting_bytes_ + next_page <= options_.memory_bytes;
+  }
+
+  void leave(std::uint64_t ticket, std::size_t bytes) {
     std::erase(tickets_, ticket);
+    waiting_bytes_ -= bytes;
     room_.notify();  // the next in line may be waiting for this one only
   }
 
@@ -1088,6 +1102,7 @@ class KafkaPublisher::Impl {
   std::set<SourcePartition> dropped_;               // sources whose lane has yet to learn that pages it handed over are gone
   std::map<StreamName, std::size_t> flushing_;
   std::deque<std::uint64_t> tickets_;  // submits waiting for room
+  std::size_t waiting_bytes_ = 0;
   std::uint64_t next_ticket_ = 0;
   std::size_t held_bytes_ = 0;
   std::vector<std::string> spare_;
