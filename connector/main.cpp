@@ -5,6 +5,7 @@
 #include "connector/cli/surroundings.h"
 #include "connector/cli/verbs.h"
 
+#include <malloc.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +44,16 @@ common::Result<std::string> read_file(const std::string& path) {
   return content;
 }
 
+// Pages come and go by the megabyte. glibc would learn from the first one freed to take the others from its heaps, where the gaps
+// between them stay with the process; and it would keep a heap for each of librdkafka's threads.
+void bound_heaps() {
+  constexpr int kMapFrom = 2 << 20;    // above a produce request (1 MB), which is freed and taken again all the time
+  constexpr int kKeepOnTop = 4 << 20;  // of them a few
+  mallopt(M_MMAP_THRESHOLD, kMapFrom);
+  mallopt(M_TRIM_THRESHOLD, kKeepOnTop);
+  mallopt(M_ARENA_MAX, 2);
+}
+
 int dispatch(const cli::Command& command, const cli::Surroundings& surroundings) {
   return std::visit(
       [&surroundings]<class Verb>(const Verb& verb) {
@@ -58,6 +69,7 @@ int dispatch(const cli::Command& command, const cli::Surroundings& surroundings)
 }  // namespace
 
 int main(int argc, char** argv) {
+  bound_heaps();
   std::signal(SIGPIPE, SIG_IGN);  // a closed pipe or socket is an error value, not an end
   try {
     const auto parsed = cli::parse({argv + 1, argv + argc});
