@@ -250,7 +250,8 @@ void put_foreign_records(const ConnectorScene& scene) {
   ConnectorScene other({.name = support::unique_name("foreign")});
   other.configuration.stream = {"topic: {name: " + scene.topic() + "}"};
   other.start_connector();
-  other.wait_until_committed();
+  other.wait_until_committed();  // of ledgers only, perhaps
+  other.connector().until("a record is there", [&] { return !scene.records(scene.topic()).empty(); });
   other.connector().process.terminate(30s);
 }
 
