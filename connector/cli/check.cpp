@@ -11,7 +11,7 @@
 namespace connector::cli {
 namespace {
 
-constexpr common::Duration kPatience = std::chrono::seconds(30);
+constexpr common::Duration kPatience = std::chrono::seconds(15);  // for each of service and Kafka: a person waits
 
 void print_text(const std::vector<app::Finding>& findings, std::ostream& out) {
   for (const auto& finding : findings) {
