@@ -305,8 +305,8 @@ void ConnectorScene::wait_until_complete(common::Instant instant, std::chrono::s
 void ConnectorScene::wait_until_committed(std::chrono::seconds bound) {
   connector_->wait_until_ready(bound);
   connector_->until(
-      "a transaction of this life is committed",
-      [this] { return connector_->metric("genesys_kafka_transactions_total", {R"(outcome="committed")"}) > 0; }, bound);
+      "records of this life are committed", [this] { return connector_->metric("genesys_kafka_records_published_total") > 0; },
+      bound);
 }
 
 std::vector<crash::Violation> ConnectorScene::violations() const {

@@ -151,7 +151,7 @@ class ConnectorScene final {
   // Until both lanes say that they are done with everything before `instant`.
   void wait_until_complete(common::Instant instant, std::chrono::seconds bound = kPatience);
   void wait_until_complete() { wait_until_complete(now()); }
-  // Until an instance has moved a ledger.
+  // Until the instance has committed records.
   void wait_until_committed(std::chrono::seconds bound = kPatience);
   [[nodiscard]] std::vector<crash::Violation> violations() const;
   [[nodiscard]] std::size_t delivered() const { return delivered_; }  // as of the last look at violations()
