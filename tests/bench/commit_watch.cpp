@@ -35,6 +35,7 @@ struct Release {
 };
 using Consumer = std::unique_ptr<rd_kafka_t, Release<rd_kafka_destroy>>;
 using Message = std::unique_ptr<rd_kafka_message_t, Release<rd_kafka_message_destroy>>;
+using Topic = std::unique_ptr<rd_kafka_topic_t, Release<rd_kafka_topic_destroy>>;
 using Partitions = std::unique_ptr<rd_kafka_topic_partition_list_t, Release<rd_kafka_topic_partition_list_destroy>>;
 
 Consumer make_consumer(const std::string& bootstrap) {
@@ -45,7 +46,7 @@ Consumer make_consumer(const std::string& bootstrap) {
                                     {"isolation.level", "read_committed"},
                                     {"enable.auto.commit", "false"},
                                     {"auto.offset.reset", "earliest"},
-                                    {"topic.metadata.refresh.fast.interval.ms", "50"},
+                                    {"fetch.wait.max.ms", "10"},  // a fetch that waits does not see a commit at once
                                     {"log_level", "0"}}) {
     if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error.data(), error.size()) != RD_KAFKA_CONF_OK) {
       rd_kafka_conf_destroy(conf);
@@ -61,14 +62,26 @@ Consumer make_consumer(const std::string& bootstrap) {
   return consumer;
 }
 
+bool exists(rd_kafka_t* consumer, const std::string& topic) {
+  const Topic handle(rd_kafka_topic_new(consumer, topic.c_str(), nullptr));
+  const struct rd_kafka_metadata* metadata = nullptr;
+  if (rd_kafka_metadata(consumer, 0, handle.get(), &metadata, 1'000) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
+  const bool found = metadata->topic_cnt == 1 && metadata->topics[0].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
+                     metadata->topics[0].partition_cnt > 0 && metadata->topics[0].partitions[0].leader >= 0;
+  rd_kafka_metadata_destroy(metadata);
+  return found;
+}
+
 int run(const std::string& bootstrap, const std::string& topic) {
   const Consumer consumer = make_consumer(bootstrap);
+  // Assigned before it exists, a topic would be looked for again only now and then.
+  while (stopped == 0 && !exists(consumer.get(), topic)) const Message served(rd_kafka_consumer_poll(consumer.get(), 10));
   const Partitions partitions(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(partitions.get(), topic.c_str(), 0)->offset = RD_KAFKA_OFFSET_BEGINNING;
   if (const auto error = rd_kafka_assign(consumer.get(), partitions.get())) throw std::runtime_error(rd_kafka_err2str(error));
   while (stopped == 0) {
     const Message message(rd_kafka_consumer_poll(consumer.get(), 50));
-    if (!message || message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;  // the topic may not exist yet
+    if (!message || message->err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     const auto now = std::chrono::steady_clock::now().time_since_epoch();
     const std::string_view key{static_cast<const char*>(message->key), message->key_len};
     const std::string_view value{static_cast<const char*>(message->payload), message->len};

@@ -3,7 +3,7 @@
 
 For the job (settle lane, pages of 1,000) and the query (live lane, pages of 100), each time in one run beside the floors: records a second,
 CPU, peak memory, transactions; then the same again with a SIGKILL in the middle: how soon something new is committed, and that nothing was
-lost or repeated. Exit codes: 0 measured and correct, 1 not, 6 measured, but records are lost or repeated.
+lost or repeated. At last the live lane beside a service that grows: how long after it may be read a window is committed. Exit codes: 0 measured and correct, 1 not, 6 measured, but records are lost or repeated.
 """
 
 import argparse
@@ -27,12 +27,17 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PARTITIONS = 3
 READY_SECONDS = 60
 RUN_SECONDS = 600
+LATENCY_WINDOWS = 20
+LATENCY_EVERY = 1.0
+LATENCY_DELAY = 0.5
 # The fixture starts a broker that is up soon; one that runs for long compiles what is hot.
 BROKER_JVM = "-XX:TieredStopAtLevel=4 -Xmx1g"
 
 SCENARIOS = {
-    "job": {"page_size": 1000, "window_seconds": 86400, "windows": 4, "title": "job pages of 1,000 records"},
-    "query": {"page_size": 100, "window_seconds": 60, "per_window": 500, "title": "query pages of 100 records"},
+    "job": {"page_size": 1000, "window_seconds": 86400, "windows": 4, "title": "job pages of 1,000 records",
+            "lanes": {"live": "off", "settle": "{poll_initial: 10ms}"}},
+    "query": {"page_size": 100, "window_seconds": 60, "per_window": 500, "title": "query pages of 100 records",
+              "lanes": {"live": "{every: 1m, delay: 30s}", "settle": "off"}},
 }
 
 
@@ -214,8 +219,7 @@ class Bench:
         return {"records_per_second": records / found["seconds"], "megabytes_per_second": size / found["seconds"] / 1e6,
                 "cpu_seconds_per_million": found["cpu_seconds"] / records * 1e6, "peak_mib": found["peak_kib"] / 1024, "seconds": found["seconds"]}
 
-    def write_configuration(self, name, scenario):
-        other = {"job": "live: off", "query": "settle: off"}[scenario]
+    def write_configuration(self, name, lanes):
         secret = self.folder / "secret"
         secret.write_text("simulator-secret")
         self.metrics_port = free_port()
@@ -237,8 +241,8 @@ kafka:
     definition: conversation-details
     start: {instant(self.data_start)}
     topic: {{partitions: {PARTITIONS}}}
-    {other}
-    {"settle: {poll_initial: 10ms}" if scenario == "job" else "live: {every: 1m, delay: 30s}"}
+    live: {lanes["live"]}
+    settle: {lanes["settle"]}
 metrics: {{listen: "127.0.0.1:{self.metrics_port}"}}
 """)
         return file
@@ -252,7 +256,7 @@ metrics: {{listen: "127.0.0.1:{self.metrics_port}"}}
         self.count += 1
         name = f"bench{self.count}"
         lane = {"job": "settle", "query": "live"}[scenario]
-        configuration = self.write_configuration(name, scenario)
+        configuration = self.write_configuration(name, SCENARIOS[scenario]["lanes"])
         watch = self.start(f"{name}-watch", [self.build / "tests/bench/commit_watch", "--bootstrap", self.bootstrap, f"{name}-offsets"])
         ledgers = Ledgers(watch, lane)
         command = [self.build / "connector/genesys-kafka", "run", "--config", configuration]
@@ -300,6 +304,29 @@ metrics: {{listen: "127.0.0.1:{self.metrics_port}"}}
             say(f"{topic}: {self.options.records} records were served, found are {counted}")
         return correct
 
+    def measure_latency(self):
+        """From the instant at which a live window may be read (its end and the delay) until a read_committed reader sees it complete."""
+        self.data_start = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+        self.simulator = self.start("simulator-latency", [self.build / "tests/simulator/genesys-simulator", "--start", instant(self.data_start),
+                                                          "--spacing", "20ms", "--duration", "500ms", "--rate", 0])
+        ready = wait_until(lambda: re.search(r'\{"listening".*\}', self.simulator.text()), self.simulator, READY_SECONDS, "the simulator's start")
+        self.service = json.loads(ready.group(0))["listening"]
+        live = f"{{every: {LATENCY_EVERY * 1000:.0f}ms, delay: {LATENCY_DELAY * 1000:.0f}ms}}"
+        configuration = self.write_configuration("latency", {"live": live, "settle": "off"})
+        watch = self.start("latency-watch", [self.build / "tests/bench/commit_watch", "--bootstrap", self.bootstrap, "latency-offsets"])
+        ledgers = Ledgers(watch, "live")
+        clock = time.time() - time.monotonic()
+        connector = self.start("latency-connector", [self.build / "connector/genesys-kafka", "run", "--config", configuration])
+        # The first windows are what the start has missed.
+        wait_until(lambda: len(ledgers.refresh()) >= LATENCY_WINDOWS + 5, connector, RUN_SECONDS, "the windows")
+        waits = []
+        for seen, ledger in ledgers.entries[5:]:
+            end = datetime.datetime.fromisoformat(ledger["complete"][-1].split("/")[1].replace("Z", "+00:00")).timestamp()
+            waits.append(seen + clock - end - LATENCY_DELAY)
+        for process in (connector, watch, self.simulator):
+            self.stop(process)
+        return {"windows": len(waits), "median_seconds": statistics.median(waits), "largest_seconds": max(waits), "load": os.getloadavg()[0]}
+
     def measure(self, scenario):
         self.start_simulator(scenario)
         self.download_floor(scenario)  # warms the simulator up
@@ -341,6 +368,10 @@ def report(results):
                      f"{median(rounds, 'connector', 'simulator_cpu_seconds_per_million'):.1f} CPU s/million")
         lines.append(f"  SIGKILL to the next commit: {statistics.median(back):.2f} s ({min(back):.2f} to {max(back):.2f}); "
                      f"{'nothing lost, nothing repeated' if correct else 'RECORDS LOST OR REPEATED'}")
+    if "latency" in results:
+        latency = results["latency"]
+        lines.append(f"\nlive windows of {LATENCY_EVERY:.0f} s, from the instant they may be read until they are committed and visible: median "
+                     f"{latency['median_seconds'] * 1000:.0f} ms, largest of {latency['windows']} {latency['largest_seconds'] * 1000:.0f} ms")
     return "\n".join(lines)
 
 
@@ -366,6 +397,8 @@ def main():
         bench.start_broker()
         for scenario in options.scenario or SCENARIOS:
             results["scenarios"][scenario] = bench.measure(scenario)
+        if not options.scenario:
+            results["latency"] = bench.measure_latency()
     except Failure as failure:
         say(str(failure))
         return 1
