@@ -47,7 +47,7 @@ common::Result<std::string> read_file(const std::string& path) {
 // Pages come and go by the megabyte. glibc would learn from the first one freed to take the others from its heaps, where the gaps
 // between them stay with the process; and it would keep a heap for each of librdkafka's threads.
 void bound_heaps() {
-  constexpr int kMapFrom = 2 << 20;    // above a produce request (1 MB), which is freed and taken again all the time
+  constexpr int kMapFrom = 1 << 20;    // above a produce request (1,000,000 bytes), which is freed and taken again all the time
   constexpr int kKeepOnTop = 4 << 20;  // of them a few
   mallopt(M_MMAP_THRESHOLD, kMapFrom);
   mallopt(M_TRIM_THRESHOLD, kKeepOnTop);
