@@ -14,6 +14,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,5 +34,7 @@ struct ProducerSetup {
 
 // kConfigInvalid if librdkafka refuses the configuration.
 common::Result<std::unique_ptr<core::TransactionalProducer>> make_producer(const ProducerSetup& setup);
+// Tests wrap `make_producer` in one of their own.
+using ProducerFactory = std::function<common::Result<std::unique_ptr<core::TransactionalProducer>>(const ProducerSetup&)>;
 
 }  // namespace connector::kafka

@@ -9,17 +9,16 @@
 #include "common/result.h"
 #include "connector/core/ports/metrics.h"
 #include "connector/core/ports/publisher.h"
-#include "connector/core/ports/transactional_producer.h"
 #include "connector/core/task/claim.h"
 #include "connector/core/task/task_state.h"
-#include "connector/core/topic_settings.h"
 #include "connector/kafka/options.h"
+#include "connector/kafka/producer.h"
+#include "connector/kafka/stream_topic.h"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -28,32 +27,12 @@
 
 namespace connector::kafka {
 
-struct StreamTopic {
-  core::StreamName stream;
-  std::string topic;
-  core::TopicSettings settings;  // for creating it; settings.name is not looked at
-};
-
-// What is known of a stream's topic after start.
-struct TopicFacts {
-  std::string name;
-  std::string id;        // base64, as Kafka's tools print it
-  bool created = false;  // by this start
-  bool empty = true;     // no record in any partition
-  int partitions = 0;
-  std::size_t max_message_bytes = 0;
-};
-
 struct RestoredState {
   std::map<core::SourcePartition, core::Ledger> ledgers;  // every one found, of streams no longer configured too
   std::optional<core::Claim> previous;                    // the owner before us
   std::string cluster_id;
   std::map<core::StreamName, TopicFacts> topics;  // of streams that can run
 };
-
-// What the publisher needs to make a producer; tests wrap `make_producer` in a factory of their own.
-struct ProducerSetup;
-using ProducerFactory = std::function<common::Result<std::unique_ptr<core::TransactionalProducer>>(const ProducerSetup&)>;
 
 // Waits that tests shorten.
 struct PublisherTuning {

@@ -1,8 +1,7 @@
 #pragma once
 
-// Reading the task's partition of the offsets topic: everything that is committed, and nothing later missed. The high watermark
-// is asked read-uncommitted first, then the partition is read committed-only up to it: somebody's open transaction hides even our
-// own newer ledgers until it ends (docs/adr, "Reading back"). Blocking; it writes nothing.
+// What the task's partition of the offsets topic holds: claim and ledgers, their keys and how they are read. Blocking; it writes
+// nothing.
 
 #include "common/instant.h"
 #include "common/log.h"
@@ -10,18 +9,14 @@
 #include "connector/core/names.h"
 #include "connector/core/transaction/read_back.h"
 #include "connector/kafka/options.h"
+#include "connector/kafka/partition_reader.h"
 
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace connector::kafka {
-
-struct StateLocation {
-  core::ConnectorName name;
-  std::string topic;
-  std::int32_t partition = 0;
-};
 
 // Keys as Kafka Connect writes them: ["<name>",{"stream":"…","lane":"…"}] and ["<name>",{"task":0}].
 std::string ledger_key(const core::ConnectorName& name, const core::SourcePartition& source);

@@ -16,9 +16,11 @@
 
 namespace connector::core {
 
+using Ledgers = std::map<SourcePartition, Ledger>;
+
 struct StoredState {
   std::optional<Claim> claim;  // the youngest
-  std::map<SourcePartition, Ledger> ledgers;
+  Ledgers ledgers;
 };
 
 // Who we are while we own the task.

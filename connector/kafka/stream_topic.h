@@ -1,0 +1,29 @@
+#pragma once
+
+// A stream's topic: as configured, and as found at start.
+
+#include "connector/core/names.h"
+#include "connector/core/topic_settings.h"
+
+#include <cstddef>
+#include <string>
+
+namespace connector::kafka {
+
+struct StreamTopic {
+  core::StreamName stream;
+  std::string topic;
+  core::TopicSettings settings;  // for creating it; settings.name is not looked at
+};
+
+// What is known of a stream's topic after start.
+struct TopicFacts {
+  std::string name;
+  std::string id;        // base64, as Kafka's tools print it
+  bool created = false;  // by this start
+  bool empty = true;     // no record in any partition
+  int partitions = 0;
+  std::size_t max_message_bytes = 0;
+};
+
+}  // namespace connector::kafka

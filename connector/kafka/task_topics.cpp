@@ -1,0 +1,289 @@
+#include "connector/kafka/task_topics.h"
+
+#include "connector/kafka/blocking.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace connector::kafka {
+
+using boost::asio::awaitable;
+using common::ErrorCode;
+using common::Result;
+using core::StreamName;
+
+namespace {
+
+constexpr common::Duration kAdminTimeout{5'000};
+constexpr common::Duration kFirstContact{500};  // one attempt to reach any broker
+constexpr int kStatePartitions = 1;
+
+// Places in the list of all topics; the streams' follow.
+constexpr std::size_t kOffsets = 0;
+constexpr std::size_t kDeadLetters = 1;
+constexpr std::size_t kStreams = 2;
+
+}  // namespace
+
+TaskTopics::TaskTopics(const KafkaOptions& options, core::ConnectorName name, std::vector<StreamTopic> streams,
+                       boost::asio::thread_pool& worker, common::Logger logger)
+    : options_(options),
+      name_(std::move(name)),
+      streams_(std::move(streams)),
+      worker_(worker),
+      logger_(std::move(logger)),
+      state_(state_topics(name_, options_.topics)) {}
+
+// --- the connection ----------------------------------------------------------------------------------------------------------
+
+Result<void> TaskTopics::open() {
+  auto admin = TopicAdmin::create(options_, name_, logger_.named("kafka"));
+  if (!admin) return common::fail(admin.error());
+  admin_ = std::move(*admin);
+  return {};
+}
+
+awaitable<Result<std::string>> TaskTopics::cluster_id() {
+  auto id = co_await run_blocking(worker_, [admin = admin_] { return admin->cluster_id(kFirstContact); });
+  if (id) admin_->recovered();
+  co_return id;
+}
+
+std::optional<std::string> TaskTopics::take_trouble() {
+  return admin_ ? admin_->take_trouble() : std::nullopt;
+}
+
+void TaskTopics::set_password(const common::Secret& password) {
+  if (!admin_) return;
+  if (auto set = admin_->set_password(password); !set) {
+    logger_.warn("The new Kafka password could not be set", {{"error", set.error().message}});
+  }
+}
+
+void TaskTopics::request_stop() {
+  stopped_ = true;
+  if (admin_) admin_->request_stop();
+}
+
+awaitable<void> TaskTopics::close() {
+  request_stop();
+  if (!admin_) co_return;
+  co_await run_blocking(worker_, [admin = std::exchange(admin_, nullptr)] {
+    admin->close();
+    return true;
+  });
+}
+
+awaitable<Result<TaskTopics::Descriptions>> TaskTopics::describe(std::vector<std::string> topics) {
+  if (!admin_) co_return common::fail(ErrorCode::kCancelled, "the task stops");  // closed beside a look_again()
+  co_return co_await run_blocking(
+      worker_, [admin = admin_, topics = std::move(topics)] { return admin->describe(topics, kAdminTimeout); });
+}
+
+// With a new handle, which cannot have seen the topics under other ids: a librdkafka before 2.10 keeps a dangling pointer once it
+// has seen a topic under two (its issue #4964), and crashes.
+awaitable<Result<TaskTopics::Descriptions>> TaskTopics::describe_afresh(std::vector<std::string> topics) {
+  if (stopped_) co_return common::fail(ErrorCode::kCancelled, "the task stops");
+  auto admin = TopicAdmin::create(options_, name_, logger_.named("kafka"));
+  if (!admin) co_return common::fail(admin.error());
+  auto old = std::exchange(admin_, std::shared_ptr<TopicAdmin>{std::move(*admin)});
+  co_await run_blocking(worker_, [old = std::move(old)]() mutable {
+    old->close();
+    return true;
+  });
+  co_return co_await describe(std::move(topics));
+}
+
+// --- the topics --------------------------------------------------------------------------------------------------------------
+
+awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::ensure() {
+  std::vector<std::string> names{state_.offsets, state_.dead_letters};
+  for (const StreamTopic& stream : streams_) names.push_back(stream.topic);
+  auto described = co_await describe(names);
+  if (!described) co_return common::fail(described.error());
+  const auto made = co_await make_missing(*described);
+  if (!made) co_return common::fail(made.error());
+  if (std::ranges::find(*made, true) != made->end()) {
+    described = co_await describe(names);
+    if (!described) co_return common::fail(described.error());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if ((*made)[i] && !(*described)[i].exists) {
+        co_return common::fail(ErrorCode::kRetryable, "topic " + names[i] + " was made but is not known everywhere yet");
+      }
+    }
+  }
+  const TopicDescription& offsets = (*described)[kOffsets];
+  const TopicDescription& dead_letters = (*described)[kDeadLetters];
+  if (auto usable = check_state(offsets, dead_letters); !usable) co_return common::fail(usable.error());
+  smallest_max_message_ = std::min(offsets.max_message_bytes(), dead_letters.max_message_bytes());
+  dead_letter_max_message_ = dead_letters.max_message_bytes();
+  std::vector<UnusableTopic> unusable;
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    const StreamName& stream = streams_[i].stream;
+    const TopicDescription& topic = (*described)[kStreams + i];
+    if (auto usable = judge(stream, topic, {}); !usable) {
+      unusable.push_back({.stream = stream, .error = usable.error()});
+      continue;
+    }
+    auto known = co_await learn(stream, topic, (*made)[kStreams + i]);
+    if (!known) co_return common::fail(known.error());
+  }
+  co_return unusable;
+}
+
+awaitable<Result<std::vector<bool>>> TaskTopics::make_missing(const Descriptions& described) {
+  std::vector<bool> made(described.size(), false);
+  for (std::size_t i = 0; i < described.size(); ++i) {
+    const TopicDescription& topic = described[i];
+    if (topic.exists || !topic.describable || !options_.topics.create) continue;
+    const core::TopicSettings settings = settings_of(i);
+    auto done = co_await run_blocking(
+        worker_, [admin = admin_, &topic, &settings] { return admin->make(topic.name, settings, kAdminTimeout); });
+    if (!done) {
+      // A stream's topic that cannot be made stops that stream; without the state topics there is no task.
+      if (i < kStreams || done.error().code == ErrorCode::kRetryable) co_return common::fail(done.error());
+      logger_.error("Topic could not be made", {{"topic", topic.name}, {"error", done.error().message}});
+      continue;
+    }
+    logger_.info("Topic made", {{"topic", topic.name}});
+    made[i] = true;
+  }
+  co_return made;
+}
+
+core::TopicSettings TaskTopics::settings_of(std::size_t index) const {
+  core::TopicSettings settings = index == kOffsets       ? options_.topics.offsets
+                                 : index == kDeadLetters ? options_.topics.dead_letters
+                                                         : streams_[index - kStreams].settings;
+  if (settings.replication_factor == -1) settings.replication_factor = options_.topics.replication_factor;
+  if (index == kOffsets) {
+    settings.partitions = kStatePartitions;
+    for (auto& [property, value] : offsets_topic_config()) settings.config.try_emplace(property, value);
+  }
+  return settings;
+}
+
+awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::look_again(std::vector<StreamName> streams,
+                                                                     const core::Ledgers& ledgers) {
+  std::vector<std::string> names;
+  for (const StreamName& stream : streams) names.push_back(topic_of(stream));
+  auto described = co_await describe_afresh(std::move(names));
+  if (!described) co_return common::fail(described.error());
+  std::vector<UnusableTopic> unusable;
+  for (std::size_t i = 0; i < streams.size(); ++i) {
+    const TopicDescription& topic = (*described)[i];
+    if (auto usable = judge(streams[i], topic, ledgers); !usable) {
+      unusable.push_back({.stream = streams[i], .error = usable.error()});
+    } else if (!facts_.contains(streams[i])) {
+      auto known = co_await learn(streams[i], topic, false);
+      if (!known) co_return common::fail(known.error());
+    }
+  }
+  co_return unusable;
+}
+
+awaitable<Result<void>> TaskTopics::look_again_at_state() {
+  auto described = co_await describe_afresh({state_.offsets, state_.dead_letters});
+  if (!described) co_return Result<void>{};  // not reachable just now: the next transaction will tell
+  co_return check_state((*described)[0], (*described)[1]);
+}
+
+std::vector<UnusableTopic> TaskTopics::made_again(const core::Ledgers& ledgers) const {
+  std::vector<UnusableTopic> unusable;
+  for (const auto& [stream, facts] : facts_) {
+    const TopicDescription now{.name = facts.name, .exists = true, .id = facts.id};
+    if (auto usable = judge(stream, now, ledgers); !usable) unusable.push_back({.stream = stream, .error = usable.error()});
+  }
+  return unusable;
+}
+
+Result<void> TaskTopics::check_state(const TopicDescription& offsets, const TopicDescription& dead_letters) const {
+  for (const TopicDescription* topic : {&offsets, &dead_letters}) {
+    if (!topic->describable) {
+      return common::fail(ErrorCode::kPermissionDenied, "topic " + topic->name + " may not be seen: allow Write" +
+                                                            (topic == &offsets ? " and Read" : "") +
+                                                            " on it to the connector's principal");
+    }
+    if (!topic->exists) {
+      return common::fail(ErrorCode::kConfigInvalid,
+                          "topic " + topic->name + " does not exist: make it, or set kafka.topics.create to true");
+    }
+    if (!topic->writable) {
+      return common::fail(ErrorCode::kPermissionDenied,
+                          "topic " + topic->name + " may not be written: allow Write on it to the connector's principal");
+    }
+  }
+  if (!offsets.readable) {
+    return common::fail(ErrorCode::kPermissionDenied,
+                        "topic " + offsets.name + " may not be read: allow Read on it to the connector's principal");
+  }
+  if (auto sound = check_offsets_topic(offsets, kStatePartitions); !sound) return sound;
+  if (offsets.config.empty()) {
+    logger_.warn("Settings of the offsets topic may not be read; compaction is not proven", {{"topic", offsets.name}});
+  }
+  for (const auto& difference : differences(offsets, offsets_topic_config())) {
+    logger_.warn("Offsets topic differs from the recommendation", {{"topic", offsets.name}, {"difference", difference}});
+  }
+  return {};
+}
+
+// Whether the stream can publish to its topic.
+Result<void> TaskTopics::judge(const StreamName& stream, const TopicDescription& topic, const core::Ledgers& ledgers) const {
+  const std::string what = "topic " + topic.name + " of stream " + stream.str();
+  if (!topic.describable) return common::fail(ErrorCode::kTopicUnusable, what + " may not be seen: allow Write on it");
+  if (!topic.exists) {
+    return common::fail(ErrorCode::kTopicUnusable, what + " does not exist: make it, or set kafka.topics.create to true");
+  }
+  if (!topic.writable) return common::fail(ErrorCode::kTopicUnusable, what + " may not be written: allow Write on it");
+  const auto known = facts_.find(stream);
+  std::string expected = known != facts_.end() ? known->second.id : std::string{};
+  for (const auto& [source, ledger] : ledgers) {
+    if (source.stream != stream || ledger.identity().topic_id.empty()) continue;
+    expected = ledger.identity().topic_id;
+    if (expected != topic.id) break;
+  }
+  if (!expected.empty() && topic.id != expected) {
+    return common::fail(ErrorCode::kTopicUnusable,
+                        what + " was deleted and made again (its id is " + topic.id + ", the ledger knows " + expected +
+                            "): what it held is gone. Give the stream another name to read everything again, or restore the "
+                            "topic");
+  }
+  return {};
+}
+
+awaitable<Result<void>> TaskTopics::learn(StreamName stream, const TopicDescription& topic, bool made) {
+  // A topic made just now has no leader for a moment, and nothing in it either.
+  Result<bool> empty = true;
+  if (!admin_) co_return common::fail(ErrorCode::kCancelled, "the task stops");
+  if (!made) empty = co_await run_blocking(worker_, [admin = admin_, &topic] { return admin->is_empty(topic, kAdminTimeout); });
+  if (!empty) co_return common::fail(empty.error());
+  smallest_max_message_ = std::min(smallest_max_message_, topic.max_message_bytes());
+  facts_[stream] = TopicFacts{.name = topic.name,
+                              .id = topic.id,
+                              .created = made,
+                              .empty = *empty,
+                              .partitions = topic.partitions,
+                              .max_message_bytes = topic.max_message_bytes()};
+  co_return Result<void>{};
+}
+
+// --- what is known -----------------------------------------------------------------------------------------------------------
+
+std::optional<TopicFacts> TaskTopics::facts_of(const StreamName& stream) const {
+  const auto found = facts_.find(stream);
+  if (found == facts_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::size_t TaskTopics::max_message(const StreamName& stream) const {
+  const auto found = facts_.find(stream);
+  return found != facts_.end() ? found->second.max_message_bytes : smallest_max_message_;
+}
+
+const std::string& TaskTopics::topic_of(const StreamName& stream) const {
+  static const std::string kNone;
+  const auto found = std::ranges::find(streams_, stream, &StreamTopic::stream);
+  return found != streams_.end() ? found->topic : kNone;
+}
+
+}  // namespace connector::kafka

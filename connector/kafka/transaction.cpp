@@ -1,0 +1,83 @@
+#include "connector/kafka/transaction.h"
+
+#include "connector/kafka/record_headers.h"
+#include "connector/kafka/state_store.h"
+
+#include <cassert>
+
+namespace connector::kafka {
+
+using common::Result;
+using core::SourcePartition;
+
+namespace {
+
+constexpr std::size_t kRecordFraming = 100;        // lengths, offsets and the batch header around one record
+constexpr std::size_t kDeadLetterFraming = 4'096;  // headers and key of a dead letter
+
+}  // namespace
+
+Transaction claim_transaction(const core::ConnectorName& name, std::int32_t task, const core::Claim& claim) {
+  Transaction transaction;
+  transaction.batch.state.push_back({.key = claim_key(name, task), .value = claim.serialize()});
+  return transaction;
+}
+
+Result<void> move_ledgers(Transaction& transaction, const core::ConnectorName& name, const core::Ledgers& committed,
+                          const std::string& incarnation) {
+  for (const core::Page& page : transaction.batch.pages) {
+    auto [ledger, fresh] = transaction.ledgers.try_emplace(page.source);
+    if (fresh) {
+      const auto known = committed.find(page.source);
+      assert(known != committed.end() && "restored or adopted before its first page");
+      if (known != committed.end()) ledger->second = known->second;
+    }
+    for (const core::LedgerChange& change : page.changes) {
+      if (auto applied = ledger->second.apply(change); !applied) {
+        return common::fail(common::with_context(applied.error(), "ledger of stream " + transaction.batch.stream.str()));
+      }
+    }
+  }
+  for (auto& [source, ledger] : transaction.ledgers) {
+    ledger.set_stamp({.incarnation = incarnation, .number = transaction.number});
+    transaction.batch.state.push_back({.key = ledger_key(name, source), .value = ledger.serialize()});
+  }
+  return {};
+}
+
+void measure(core::TransactionBatch& batch, const MessageLimits& limits) {
+  std::size_t records = 0;
+  for (const core::Page& page : batch.pages) records += page.records.size();
+  batch.fates.reserve(records);
+  for (const core::Page& page : batch.pages) {
+    const std::size_t around = header_bytes(page) + kRecordFraming;
+    for (const core::RecordSlice& record : page.records) {
+      const bool fits = record.key.size() + record.value.size() + around <= limits.record;
+      batch.fates.push_back(fits ? core::RecordFate::kPublish : core::RecordFate::kOversize);
+    }
+  }
+  batch.dead_letter_limit = limits.dead_letter > 2 * kDeadLetterFraming ? limits.dead_letter - kDeadLetterFraming : 0;
+}
+
+std::map<SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& batch) {
+  std::map<SourcePartition, PublishedSum> sums;
+  std::size_t place = 0;
+  for (const core::Page& page : batch.pages) {
+    PublishedSum& sum = sums[page.source];
+    for (const core::RecordSlice& record : page.records) {
+      const core::RecordFate fate = batch.fates[place++];
+      if (fate == core::RecordFate::kOversize) {
+        ++sum.dead_letters["oversize"];
+      } else if (fate == core::RecordFate::kRefused) {
+        ++sum.dead_letters["broker_refused"];
+      } else {
+        ++sum.records;
+        sum.bytes += record.value.size();
+      }
+    }
+    for (const core::DeadLetter& letter : page.dead_letters) ++sum.dead_letters[letter.reason];
+  }
+  return sums;
+}
+
+}  // namespace connector::kafka

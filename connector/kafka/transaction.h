@@ -1,0 +1,52 @@
+#pragma once
+
+// What one transaction carries: pages of one stream, the ledgers they move as they are once it is committed, and the fate of each
+// record; and what is told of it afterwards. Pure.
+
+#include "common/clock.h"
+#include "common/result.h"
+#include "connector/core/names.h"
+#include "connector/core/ports/transactional_producer.h"
+#include "connector/core/task/claim.h"
+#include "connector/core/transaction/read_back.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace connector::kafka {
+
+struct Transaction {
+  core::TransactionBatch batch;
+  core::Ledgers ledgers;     // as they are once it is committed
+  std::uint64_t number = 0;  // 0: the claim
+  common::SteadyTime began;
+};
+
+// The largest message of the stream's topic and of the dead letters' topic.
+struct MessageLimits {
+  std::size_t record = 0;
+  std::size_t dead_letter = 0;
+};
+
+// With this an incarnation begins.
+Transaction claim_transaction(const core::ConnectorName& name, std::int32_t task, const core::Claim& claim);
+
+// Applies the pages' changes to copies of the `committed` ledgers, which has one for each source partition, and adds them,
+// stamped, as the transaction's state. A change that its ledger refuses is returned: nothing of the transaction may be published
+// then.
+common::Result<void> move_ledgers(Transaction& transaction, const core::ConnectorName& name, const core::Ledgers& committed,
+                                  const std::string& incarnation);
+
+// Marks the records that are larger than `limits.record`, headers and framing included.
+void measure(core::TransactionBatch& batch, const MessageLimits& limits);
+
+struct PublishedSum {
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;
+  std::map<std::string, std::uint64_t> dead_letters;  // by reason
+};
+std::map<core::SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& batch);
+
+}  // namespace connector::kafka
