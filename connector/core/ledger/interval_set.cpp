@@ -1,6 +1,7 @@
 #include "connector/core/ledger/interval_set.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace connector::core {
 
@@ -44,6 +45,25 @@ std::optional<common::Interval> IntervalSet::first_gap(const common::Interval& w
   if (next != intervals_.end()) gap.end = std::min(gap.end, next->start);
   if (gap.empty()) return std::nullopt;
   return gap;
+}
+
+std::optional<common::Interval> IntervalSet::last_gap(const common::Interval& within) const {
+  common::Interval gap = within;
+  // The last interval that begins before our end: the only one that can cover it.
+  auto next = std::ranges::lower_bound(intervals_, within.end, {}, &common::Interval::start);
+  if (next != intervals_.begin() && std::prev(next)->end >= within.end) {
+    --next;
+    gap.end = next->start;
+  }
+  if (next != intervals_.begin()) gap.start = std::max(gap.start, std::prev(next)->end);
+  if (gap.empty()) return std::nullopt;
+  return gap;
+}
+
+bool IntervalSet::overlaps(const common::Interval& interval) const {
+  if (interval.empty()) return false;
+  const auto found = first_ending_after(intervals_, interval.start);
+  return found != intervals_.end() && found->start < interval.end;
 }
 
 common::Instant IntervalSet::prefix_end(common::Instant start) const {

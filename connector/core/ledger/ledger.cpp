@@ -8,8 +8,10 @@
 
 namespace connector::core {
 
+using common::Duration;
 using common::ErrorCode;
 using common::fail;
+using common::Instant;
 using common::Interval;
 using common::Result;
 using common::json::Array;
@@ -52,6 +54,16 @@ Object to_json(const OpenWindow& open) {
   }
   object["records"] = open.records;
   object["pages"] = open.pages;
+  if (open.pass.age != Duration{0}) object["age"] = common::format_duration(open.pass.age);
+  if (open.pass.is_owed) object["owed"] = true;
+  return object;
+}
+
+Object to_json(const OwedDay& owed) {
+  Object object;
+  object["window"] = common::format_interval(owed.window);
+  object["since"] = common::format_instant(owed.since);
+  object["after"] = common::format_instant(owed.after);
   return object;
 }
 
@@ -78,7 +90,7 @@ Result<std::uint64_t> count_member(const Value& value, std::string_view key, std
   return damaged("`" + std::string(key) + "` is missing or no count");
 }
 
-Result<common::Instant> instant_member(const Value& value, std::string_view key) {
+Result<Instant> instant_member(const Value& value, std::string_view key) {
   auto text = string_member(value, key);
   if (!text) return fail(text.error());
   auto instant = common::parse_instant(*text);
@@ -94,17 +106,67 @@ Result<Interval> to_interval(const Value& value) {
   return *interval;
 }
 
-Result<std::vector<Interval>> intervals_member(const Value& value, std::string_view key, std::size_t max) {
-  const Value* member = common::json::find(value, key);
-  if (member == nullptr || !member->is_array()) return damaged("`" + std::string(key) + "` is missing or no array");
-  if (member->get_array().size() > max) return damaged("`" + std::string(key) + "` has too many intervals");
+Result<std::vector<Interval>> to_intervals(const Value* value, std::string_view what, std::size_t max) {
+  if (value == nullptr || !value->is_array()) return damaged("`" + std::string(what) + "` is missing or no array");
+  if (value->get_array().size() > max) return damaged("`" + std::string(what) + "` has too many intervals");
   std::vector<Interval> intervals;
-  for (const Value& element : member->get_array()) {
+  for (const Value& element : value->get_array()) {
     auto interval = to_interval(element);
     if (!interval) return fail(interval.error());
     intervals.push_back(*interval);
   }
   return intervals;
+}
+
+Result<IntervalSet> to_interval_set(const Value* value, std::string_view what) {
+  auto intervals = to_intervals(value, what, Ledger::kMaxIntervals);
+  if (!intervals) return fail(intervals.error());
+  IntervalSet set;
+  for (std::size_t i = 0; i < intervals->size(); ++i) {
+    // Touching ones would have been joined, so anything but a gap between neighbours is damage.
+    if (i > 0 && (*intervals)[i].start <= (*intervals)[i - 1].end) {
+      return damaged("intervals of `" + std::string(what) + "` overlap or are out of order");
+    }
+    set.add((*intervals)[i]);
+  }
+  return set;
+}
+
+Result<Duration> to_age(std::string_view text) {
+  auto age = common::parse_duration(text);
+  // Another spelling of the same age would be another member.
+  if (!age || *age <= Duration{0} || common::format_duration(*age) != text) {
+    return damaged("`" + std::string(text) + "` is no age as we write it");
+  }
+  return *age;
+}
+
+Result<Pass> to_pass(const Value& value) {
+  Pass pass;
+  if (const Value* age = common::json::find(value, "age")) {
+    if (!age->is_string()) return damaged("`age` of an open window is not a string");
+    auto duration = to_age(std::string_view(age->get_string()));
+    if (!duration) return fail(duration.error());
+    pass.age = *duration;
+  }
+  if (const Value* owed = common::json::find(value, "owed")) {
+    if (!owed->is_bool()) return damaged("`owed` of an open window is neither true nor false");
+    pass.is_owed = owed->get_bool();
+  }
+  return pass;
+}
+
+Result<OwedDay> to_owed_day(const Value& value) {
+  const Value* window = common::json::find(value, "window");
+  if (window == nullptr) return damaged("an owed day has no `window`");
+  auto interval = to_interval(*window);
+  if (!interval) return fail(interval.error());
+  auto since = instant_member(value, "since");
+  if (!since) return fail(since.error());
+  auto after = instant_member(value, "after");
+  if (!after) return fail(after.error());
+  if (*after < *since) return damaged("an owed day has its instants in the wrong order");
+  return OwedDay{.window = *interval, .since = *since, .after = *after};
 }
 
 Result<Position> to_position(const Value& value) {
@@ -152,6 +214,109 @@ Result<OpenWindow> to_open_window(const Value& value) {
 
 }  // namespace
 
+struct Ledger::Parser {
+  const Value& value;
+  std::int64_t version = 0;
+  Ledger ledger;
+
+  Result<void> scalars() {
+    for (auto [key, target] :
+         {std::pair{"organization", &ledger.identity_.organization_id}, std::pair{"cluster", &ledger.identity_.cluster_id},
+          std::pair{"topic", &ledger.identity_.topic_id}, std::pair{"membership", &ledger.identity_.membership},
+          std::pair{"incarnation", &ledger.stamp_.incarnation}}) {
+      auto text = string_member(value, key);
+      if (!text) return fail(text.error());
+      *target = std::move(*text);
+    }
+    auto number = count_member(value, "commit", std::numeric_limits<std::uint64_t>::max());
+    if (!number) return fail(number.error());
+    ledger.stamp_.number = *number;
+    auto start = instant_member(value, "start");
+    if (!start) return fail(start.error());
+    ledger.start_ = *start;
+    if (common::json::find(value, "available") != nullptr) {
+      auto available = instant_member(value, "available");
+      if (!available) return fail(available.error());
+      ledger.availability_ = *available;
+    }
+    return {};
+  }
+
+  Result<void> done() {
+    auto complete = to_interval_set(common::json::find(value, "complete"), "complete");
+    if (!complete) return fail(complete.error());
+    ledger.complete_ = std::move(*complete);
+    auto short_windows = to_intervals(common::json::find(value, "short"), "short", kMaxShortWindows);
+    if (!short_windows) return fail(short_windows.error());
+    ledger.short_ = std::move(*short_windows);
+    if (version < 2) return {};
+    if (auto passes = ages(); !passes) return passes;
+    if (ledger.interval_count() > kMaxIntervals) return damaged("it has too many intervals");
+    if (common::json::find(value, "settled") != nullptr) {
+      auto settled = instant_member(value, "settled");
+      if (!settled) return fail(settled.error());
+      if (*settled > ledger.complete_until()) return damaged("`settled` lies beyond what is complete");
+      ledger.settled_ = *settled;
+    }
+    return owed();
+  }
+
+  Result<void> ages() {
+    const Value* passes = common::json::find(value, "passes");
+    if (passes == nullptr || !passes->is_object()) return damaged("`passes` is missing or no object");
+    if (passes->get_object().size() > kMaxAges) return damaged("`passes` has too many ages");
+    for (const auto& [key, intervals] : passes->get_object()) {
+      auto age = to_age(key);
+      if (!age) return fail(age.error());
+      auto set = to_interval_set(&intervals, key);
+      if (!set) return fail(set.error());
+      for (const Interval& interval : set->intervals()) {
+        if (!ledger.complete_.covers(interval)) return damaged("something is read again that was not read before");
+      }
+      ledger.passes_.emplace(*age, std::move(*set));
+    }
+    return {};
+  }
+
+  Result<void> owed() {
+    const Value* owed = common::json::find(value, "owed");
+    if (owed == nullptr || !owed->is_array()) return damaged("`owed` is missing or no array");
+    if (owed->get_array().size() > OwedDays::kMax) return damaged("`owed` has too many days");
+    Instant before = Instant::min();
+    for (const Value& element : owed->get_array()) {
+      auto day = to_owed_day(element);
+      if (!day) return fail(day.error());
+      if (day->window.start < before) return damaged("owed days overlap or are out of order");
+      before = day->window.end;
+      ledger.owed_.add(*day);
+    }
+    return {};
+  }
+
+  Result<void> open() {
+    const Value* open = common::json::find(value, "open");
+    if (open == nullptr || !open->is_array()) return damaged("`open` is missing or no array");
+    if (open->get_array().size() > kMaxOpenWindows) return damaged("`open` has too many windows");
+    for (const Value& element : open->get_array()) {
+      auto window = to_open_window(element);
+      if (!window) return fail(window.error());
+      if (version >= 2) {
+        auto pass = to_pass(element);
+        if (!pass) return fail(pass.error());
+        window->pass = *pass;
+      }
+      const bool overlaps =
+          std::ranges::any_of(ledger.open_, [&](const OpenWindow& other) { return other.window.overlaps(window->window); });
+      if (overlaps) return damaged("open windows overlap");
+      if (const char* contradiction = ledger.contradiction_of(window->window, window->pass)) {
+        return damaged("an open window contradicts the rest: " + std::string(contradiction));
+      }
+      ledger.open_.push_back(std::move(*window));
+    }
+    return {};
+  }
+};
+
 Result<Ledger> Ledger::parse(std::string_view stored) {
   if (stored.size() > kMaxBytes) return damaged("it is longer than 64 KiB");
   auto value = common::json::parse(stored);
@@ -164,52 +329,11 @@ Result<Ledger> Ledger::parse(std::string_view stored) {
                                               ", this release knows versions up to " + std::to_string(kFormatVersion) +
                                               ": start the release that wrote it, or a newer one (docs/state.md)");
   }
-
-  Ledger ledger;
-  for (auto [key, target] :
-       {std::pair{"organization", &ledger.identity_.organization_id}, std::pair{"cluster", &ledger.identity_.cluster_id},
-        std::pair{"topic", &ledger.identity_.topic_id}, std::pair{"membership", &ledger.identity_.membership},
-        std::pair{"incarnation", &ledger.stamp_.incarnation}}) {
-    auto text = string_member(*value, key);
-    if (!text) return fail(text.error());
-    *target = std::move(*text);
-  }
-  auto number = count_member(*value, "commit", std::numeric_limits<std::uint64_t>::max());
-  if (!number) return fail(number.error());
-  ledger.stamp_.number = *number;
-  auto start = instant_member(*value, "start");
-  if (!start) return fail(start.error());
-  ledger.start_ = *start;
-  if (common::json::find(*value, "available") != nullptr) {
-    auto available = instant_member(*value, "available");
-    if (!available) return fail(available.error());
-    ledger.availability_ = *available;
-  }
-
-  auto complete = intervals_member(*value, "complete", kMaxCompleteIntervals);
-  if (!complete) return fail(complete.error());
-  for (std::size_t i = 0; i < complete->size(); ++i) {
-    // Touching ones would have been joined, so anything but a gap between neighbours is damage.
-    if (i > 0 && (*complete)[i].start <= (*complete)[i - 1].end) return damaged("complete intervals overlap or are out of order");
-    ledger.complete_.add((*complete)[i]);
-  }
-  auto short_windows = intervals_member(*value, "short", kMaxShortWindows);
-  if (!short_windows) return fail(short_windows.error());
-  ledger.short_ = std::move(*short_windows);
-
-  const Value* open = common::json::find(*value, "open");
-  if (open == nullptr || !open->is_array()) return damaged("`open` is missing or no array");
-  if (open->get_array().size() > kMaxOpenWindows) return damaged("`open` has too many windows");
-  for (const Value& element : open->get_array()) {
-    auto window = to_open_window(element);
-    if (!window) return fail(window.error());
-    const bool overlaps =
-        std::ranges::any_of(ledger.open_, [&](const OpenWindow& other) { return other.window.overlaps(window->window); });
-    if (overlaps) return damaged("open windows overlap");
-    if (ledger.complete_.covers(window->window)) return damaged("a window is both open and complete");
-    ledger.open_.push_back(std::move(*window));
-  }
-  return ledger;
+  Parser parser{.value = *value, .version = *version};
+  if (auto parsed = parser.scalars(); !parsed) return fail(parsed.error());
+  if (auto parsed = parser.done(); !parsed) return fail(parsed.error());
+  if (auto parsed = parser.open(); !parsed) return fail(parsed.error());
+  return std::move(parser.ledger);
 }
 
 std::string Ledger::serialize() const {
@@ -221,10 +345,17 @@ std::string Ledger::serialize() const {
   object["membership"] = identity_.membership;
   object["start"] = common::format_instant(start_);
   object["complete"] = to_json(complete_.intervals());
+  Object passes;
+  for (const auto& [age, set] : passes_) passes[common::format_duration(age)] = to_json(set.intervals());
+  object["passes"] = std::move(passes);
   Array open;
   for (const OpenWindow& window : open_) open.emplace_back(to_json(window));
   object["open"] = std::move(open);
   object["short"] = to_json(short_);
+  Array owed;
+  for (const OwedDay& day : owed_.days()) owed.emplace_back(to_json(day));
+  object["owed"] = std::move(owed);
+  if (settled_) object["settled"] = common::format_instant(*settled_);
   if (availability_) object["available"] = common::format_instant(*availability_);
   object["incarnation"] = stamp_.incarnation;
   object["commit"] = stamp_.number;
@@ -260,20 +391,44 @@ struct Ledger::Applier {
     return {};
   }
 
+  Result<void> operator()(const AgeStarted& change) {
+    const Interval read{.start = ledger.start_, .end = change.from};
+    if (change.age <= Duration{0} || ledger.passes_.contains(change.age) || ledger.passes_.size() >= kMaxAges) {
+      return fail(ErrorCode::kInternal, "the age " + common::format_duration(change.age) + " cannot begin");
+    }
+    if (!ledger.complete_.covers(read)) return contradiction("an age begins behind what is not complete:", read);
+    if (ledger.interval_count() >= kMaxIntervals) return contradiction("too many gaps to begin an age after", read);
+    const Instant settled = ledger.settled_until();
+    ledger.passes_[change.age].add(read);
+    if (ledger.settled_until() < settled) ledger.settled_ = settled;
+    return {};
+  }
+
+  Result<void> operator()(const AgeEnded& change) {
+    for (const OpenWindow& open : ledger.open_) {
+      if (open.pass.age == change.age) return contradiction("ending the age of the open window", open.window);
+    }
+    if (ledger.passes_.erase(change.age) == 0) {
+      return fail(ErrorCode::kInternal, "the age " + common::format_duration(change.age) + " that ends has not begun");
+    }
+    return {};
+  }
+
   Result<void> operator()(const WindowOpened& change) {
     if (change.window.empty()) return contradiction("opening the empty window", change.window);
     if (auto bounded = check_cursor(change.position); !bounded) return bounded;
     if (const auto open = find(change.window); open != ledger.open_.end()) {
+      if (open->pass != change.pass) return contradiction("opening in another pass the open window", change.window);
       if (!std::holds_alternative<AtStart>(open->position)) return contradiction("opening the open window", change.window);
       open->position = change.position;
       return {};
     }
-    if (ledger.complete_.covers(change.window)) return contradiction("opening the complete window", change.window);
+    if (const char* what = ledger.contradiction_of(change.window, change.pass)) return contradiction(what, change.window);
     for (const OpenWindow& open : ledger.open_) {
       if (open.window.overlaps(change.window)) return contradiction("opening a window over the open one", open.window);
     }
     if (ledger.open_.size() >= kMaxOpenWindows) return contradiction("too many open windows to open", change.window);
-    ledger.open_.push_back({.window = change.window, .position = change.position});
+    ledger.open_.push_back({.window = change.window, .position = change.position, .pass = change.pass});
     std::ranges::sort(ledger.open_, {}, &OpenWindow::window);
     return {};
   }
@@ -291,23 +446,64 @@ struct Ledger::Applier {
 
   Result<void> operator()(const WindowCompleted& change) {
     if (change.window.empty()) return contradiction("completing the empty window", change.window);
-    if (ledger.complete_.covers(change.window)) return contradiction("completing the complete window", change.window);
     const auto open = find(change.window);
     if (open != ledger.open_.end()) {
       if (auto follows = check_page(*open, change.page); !follows) return follows;
     } else if (change.page != 0) {
       return contradiction("the last page of a window that is not open:", change.window);
     }
-    IntervalSet complete = ledger.complete_;
-    complete.add(change.window);
-    if (complete.intervals().size() > kMaxCompleteIntervals) return contradiction("too many gaps to complete", change.window);
-    ledger.complete_ = std::move(complete);
+    const Pass pass = open != ledger.open_.end() ? open->pass : change.pass;
+    if (const char* what = ledger.contradiction_of(change.window, pass)) return contradiction(what, change.window);
+    if (pass.is_owed && !change.availability) return contradiction("without an availability date, completing", change.window);
+
+    if (auto added = pass.is_first() ? add_complete(change.window) : add_passes(change.window, pass.age); !added) return added;
     if (open != ledger.open_.end()) ledger.open_.erase(open);
-    if (change.is_short) {
-      if (ledger.short_.size() == kMaxShortWindows) ledger.short_.erase(ledger.short_.begin());
-      ledger.short_.push_back(change.window);
-    }
+    if (change.availability) ledger.owed_.pay(change.window, *change.availability);
+    note_short(change);
     return {};
+  }
+
+  Result<void> add_complete(const Interval& window) {
+    IntervalSet complete = ledger.complete_;
+    complete.add(window);
+    std::swap(complete, ledger.complete_);
+    if (ledger.interval_count() <= kMaxIntervals) return {};
+    ledger.complete_ = std::move(complete);
+    return contradiction("too many gaps to complete", window);
+  }
+
+  // At this age and the younger ones.
+  Result<void> add_passes(const Interval& window, Duration oldest) {
+    auto passes = ledger.passes_;
+    for (auto& [age, set] : passes) {
+      if (age <= oldest) set.add(window);
+    }
+    std::swap(passes, ledger.passes_);
+    if (ledger.interval_count() <= kMaxIntervals) return {};
+    ledger.passes_ = std::move(passes);
+    return contradiction("too many gaps to complete", window);
+  }
+
+  void note_short(const WindowCompleted& change) {
+    // What was short once and is read again may be whole now.
+    std::erase_if(ledger.short_,
+                  [&](const Interval& window) { return change.window.start <= window.start && window.end <= change.window.end; });
+    if (!change.is_short) return;
+    if (ledger.short_.size() == kMaxShortWindows) ledger.short_.erase(ledger.short_.begin());
+    ledger.short_.push_back(change.window);
+  }
+
+  Result<void> operator()(const PassCompleted& change) {
+    const auto pass = ledger.passes_.find(change.age);
+    if (pass == ledger.passes_.end()) return contradiction("an age that has not begun is complete for", change.window);
+    if (!ledger.complete_.covers(change.window))
+      return contradiction("an age is complete before its first pass for", change.window);
+    IntervalSet set = pass->second;
+    set.add(change.window);
+    std::swap(set, pass->second);
+    if (ledger.interval_count() <= kMaxIntervals) return {};
+    pass->second = std::move(set);
+    return contradiction("too many gaps to complete an age of", change.window);
   }
 
   Result<void> operator()(const WindowRestarted& change) {
@@ -329,22 +525,53 @@ struct Ledger::Applier {
     if (!ledger.availability_ || *ledger.availability_ < change.date) ledger.availability_ = change.date;
     return {};
   }
+
+  // No pass will ever read what lies before the lane's start.
+  Result<void> operator()(const OwedAdded& change) {
+    ledger.owed_.add({.window = {.start = std::max(change.window.start, ledger.start_), .end = change.window.end},
+                      .since = change.after,
+                      .after = change.after});
+    return {};
+  }
 };
 
-namespace {
+const char* Ledger::contradiction_of(const Interval& window, const Pass& pass) const {
+  if (pass.is_first()) return complete_.covers(window) ? "a first pass of the complete window" : nullptr;
+  if (!complete_.covers(window)) return "a further pass of a window that is not complete:";
+  if (pass.is_owed) return pass.age == Duration{0} ? nullptr : "an owed pass at an age of window";
+  const auto found = passes_.find(pass.age);
+  if (found == passes_.end()) return "a pass at an age that has not begun, of window";
+  return found->second.covers(window) ? "a pass at an age that is complete for window" : nullptr;
+}
 
-// An upper estimate of the stored size, without rendering: `"<interval>",` is 53 bytes; an open window 240 without its cursor,
-// which escaping may double; identity, start and stamp fit 1 KiB.
-std::size_t size_estimate(const Ledger& ledger, std::size_t cursor_reserve) {
-  std::size_t bytes = 1024 + 53 * (ledger.complete().intervals().size() + ledger.open().size() + ledger.short_windows().size());
-  for (const OpenWindow& open : ledger.open()) bytes += 240 + std::max(cursor_bytes(open.position) * 2, cursor_reserve);
+std::size_t Ledger::interval_count() const {
+  std::size_t count = complete_.intervals().size();
+  for (const auto& [age, set] : passes_) count += set.intervals().size();
+  return count;
+}
+
+// An upper estimate of the stored size, without rendering: `"<interval>",` is 53 bytes; an open window 280 without its cursor,
+// which escaping may double; an owed day 140, an age 32; identity, start and stamp fit 1 KiB.
+std::size_t Ledger::size_estimate(std::size_t cursor_reserve) const {
+  std::size_t bytes =
+      1024 + 53 * (interval_count() + open_.size() + short_.size()) + 140 * owed_.days().size() + 32 * passes_.size();
+  for (const OpenWindow& open : open_) bytes += 280 + std::max(cursor_bytes(open.position) * 2, cursor_reserve);
   return bytes;
 }
 
-}  // namespace
+Instant Ledger::settled_until() const {
+  Instant until = complete_until();
+  for (const auto& [age, set] : passes_) until = std::min(until, set.prefix_end(start_));
+  return settled_ ? std::max(until, *settled_) : until;
+}
+
+bool Ledger::has_same_progress(const Ledger& other) const {
+  return start_ == other.start_ && complete_ == other.complete_ && passes_ == other.passes_ && open_ == other.open_ &&
+         owed_ == other.owed_;
+}
 
 Result<void> Ledger::apply(const LedgerChange& change) {
-  if (size_estimate(*this, 0) + 2 * kMaxCursorBytes < kMaxBytes) return std::visit(Applier{*this}, change);
+  if (size_estimate(0) + 2 * kMaxCursorBytes < kMaxBytes) return std::visit(Applier{*this}, change);
   Ledger changed = *this;
   if (auto applied = std::visit(Applier{changed}, change); !applied) return applied;
   // The stamp is the publisher's and set after the changes, so its room is kept whatever it is now: who applies a change first to
@@ -360,10 +587,11 @@ Result<void> Ledger::apply(const LedgerChange& change) {
 }
 
 bool Ledger::has_room_to_open() const {
-  // A window may complete as an interval of its own, and its cursor has yet to come: 512 bytes are kept for each.
+  // A window may complete as an interval of its own, at every age, and its cursor has yet to come: 512 bytes are kept for each.
   constexpr std::size_t kCursorReserve = 512;
-  return open_.size() < kMaxOpenWindows && complete_.intervals().size() + open_.size() < kMaxCompleteIntervals &&
-         size_estimate(*this, kCursorReserve) + 53 + 240 + kCursorReserve <= kMaxBytes;
+  const std::size_t intervals_each = 1 + passes_.size();
+  return open_.size() < kMaxOpenWindows && interval_count() + (open_.size() + 1) * intervals_each <= kMaxIntervals &&
+         size_estimate(kCursorReserve) + 53 * intervals_each + 53 + 280 + kCursorReserve <= kMaxBytes;
 }
 
 const OpenWindow* Ledger::find_open(const Interval& window) const {

@@ -7,43 +7,26 @@
 #include "common/instant.h"
 #include "common/result.h"
 #include "connector/core/ledger/interval_set.h"
-#include "connector/core/names.h"
+#include "connector/core/ledger/ledger_change.h"
+#include "connector/core/ledger/owed_days.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
+#include <utility>
 #include <vector>
 
 namespace connector::core {
-
-// Where the next page of a window starts.
-struct AtStart {
-  friend bool operator==(const AtStart&, const AtStart&) = default;
-};
-struct AtPage {
-  std::int64_t number = 1;  // of the next page
-  friend bool operator==(const AtPage&, const AtPage&) = default;
-};
-struct AtCursor {
-  std::string cursor;  // opaque, or the absolute next URI
-  friend bool operator==(const AtCursor&, const AtCursor&) = default;
-};
-struct AtJob {
-  JobId job;
-  std::optional<std::string> cursor;  // absent: the first results page
-  common::Instant submitted;
-  friend bool operator==(const AtJob&, const AtJob&) = default;
-};
-using Position = std::variant<AtStart, AtPage, AtCursor, AtJob>;
 
 struct OpenWindow {
   common::Interval window;
   Position position;
   std::uint64_t records = 0;  // published so far from this window, by whichever incarnation
   std::uint32_t pages = 0;
+  Pass pass = {};
   friend bool operator==(const OpenWindow&, const OpenWindow&) = default;
 };
 
@@ -62,46 +45,11 @@ struct CommitStamp {
   friend bool operator==(const CommitStamp&, const CommitStamp&) = default;
 };
 
-// Where the lane begins; only while it has neither read nor opened anything.
-struct LaneStarted {
-  common::Instant start;
-};
-// A new window, or a new job for a window that is open at AtStart.
-struct WindowOpened {
-  common::Interval window;
-  Position position;
-};
-// `page` is the number of this page within the window, from 1, and guards against a page that was dropped on the way: one that
-// does not follow the last page applied is a contradiction. 0: not checked.
-struct PageRead {
-  common::Interval window;
-  Position next;
-  std::uint64_t records = 0;
-  std::uint32_t page = 0;
-};
-// The last page of an open window (`page` as above), or a whole window that was never open.
-struct WindowCompleted {
-  common::Interval window;
-  std::uint64_t records = 0;
-  bool is_short = false;
-  std::uint32_t page = 0;
-};
-struct WindowRestarted {
-  common::Interval window;
-};  // position refused, job expired or failed: back to AtStart
-struct WindowAbandoned {
-  common::Interval window;
-};  // replaced by others (split): no longer open, not complete
-struct AvailabilitySeen {
-  common::Instant date;
-};  // dataAvailabilityDate; never moves the stored one back
-using LedgerChange =
-    std::variant<LaneStarted, WindowOpened, PageRead, WindowCompleted, WindowRestarted, WindowAbandoned, AvailabilitySeen>;
-
 class Ledger {
  public:
-  static constexpr int kFormatVersion = 1;
-  static constexpr std::size_t kMaxCompleteIntervals = 256;
+  static constexpr int kFormatVersion = 2;
+  static constexpr std::size_t kMaxIntervals = 256;  // complete, at all ages together
+  static constexpr std::size_t kMaxAges = 16;
   static constexpr std::size_t kMaxOpenWindows = 64;
   static constexpr std::size_t kMaxShortWindows = 64;
   static constexpr std::size_t kMaxBytes = 64UL << 10U;
@@ -110,8 +58,8 @@ class Ledger {
   Ledger() = default;
   Ledger(LedgerIdentity identity, common::Instant start) : identity_(std::move(identity)), start_(start) {}
 
-  // The stored value. kStateRefused: newer format version (upgrade), not JSON, wrong shape, intervals that overlap; the message
-  // carries the remedy.
+  // The stored value of this version or an older one. kStateRefused: newer format version (upgrade), not JSON, wrong shape,
+  // intervals that overlap; the message carries the remedy.
   static common::Result<Ledger> parse(std::string_view stored);
   [[nodiscard]] std::string serialize() const;
 
@@ -123,31 +71,46 @@ class Ledger {
   [[nodiscard]] const OpenWindow* find_open(const common::Interval& window) const;
   // Nothing complete and nothing open: the lane has not begun.
   [[nodiscard]] bool is_untouched() const { return complete_.intervals().empty() && open_.empty(); }
+  // Equal but for what it belongs to, who wrote it and the date that was seen.
+  [[nodiscard]] bool has_same_progress(const Ledger& other) const;
 
   [[nodiscard]] const LedgerIdentity& identity() const { return identity_; }
   void set_identity(LedgerIdentity identity) { identity_ = std::move(identity); }
-  [[nodiscard]] common::Instant start() const {
-    return start_;
-  }  // where the lane begins: the configured start when it was first run
-  [[nodiscard]] const IntervalSet& complete() const { return complete_; }
+  // Where the lane begins: the configured start when it was first run.
+  [[nodiscard]] common::Instant start() const { return start_; }
+  [[nodiscard]] const IntervalSet& complete() const { return complete_; }  // read for the first time
+  // Read again, by age; every one lies within `complete`. An age is here, if only empty, from its AgeStarted on.
+  [[nodiscard]] const std::map<common::Duration, IntervalSet>& passes() const { return passes_; }
   [[nodiscard]] const std::vector<OpenWindow>& open() const { return open_; }
-  [[nodiscard]] const std::vector<common::Interval>& short_windows() const {
-    return short_;
-  }  // complete, but fewer rows than the total promised
+  // Complete, but fewer rows than the total promised.
+  [[nodiscard]] const std::vector<common::Interval>& short_windows() const { return short_; }
+  [[nodiscard]] const std::vector<OwedDay>& owed() const { return owed_.days(); }
   [[nodiscard]] std::optional<common::Instant> availability() const { return availability_; }
+  // End of the gap-free prefix that has been read at least once.
   [[nodiscard]] common::Instant complete_until() const { return complete_.prefix_end(start_); }
+  // End of the gap-free prefix that has been read at every age. Does not go back when another age is begun.
+  [[nodiscard]] common::Instant settled_until() const;
   [[nodiscard]] const CommitStamp& stamp() const { return stamp_; }
   void set_stamp(CommitStamp stamp) { stamp_ = std::move(stamp); }
   friend bool operator==(const Ledger&, const Ledger&) = default;
 
  private:
   struct Applier;
+  struct Parser;
+
+  [[nodiscard]] std::size_t interval_count() const;
+  [[nodiscard]] std::size_t size_estimate(std::size_t cursor_reserve) const;
+  // What stands in the way of reading this window in this pass; nothing: it may be opened, or completed without.
+  [[nodiscard]] const char* contradiction_of(const common::Interval& window, const Pass& pass) const;
 
   LedgerIdentity identity_;
   common::Instant start_;
   IntervalSet complete_;
+  std::map<common::Duration, IntervalSet> passes_;
   std::vector<OpenWindow> open_;
   std::vector<common::Interval> short_;  // the newest 64
+  OwedDays owed_;
+  std::optional<common::Instant> settled_;  // how far settled_until() had come when an age was begun
   std::optional<common::Instant> availability_;
   CommitStamp stamp_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ranges>
 
 namespace connector::core {
 
@@ -13,13 +14,48 @@ namespace {
 
 constexpr Duration kDay = std::chrono::days{1};
 
+Interval day_of(Instant instant) {
+  const Instant day = common::start_of_day(instant);
+  return {.start = day, .end = day + kDay};
+}
+
 }  // namespace
 
-LivePlan LivePlanner::next(const Ledger& ledger, Instant now) const {
-  if (!ledger.open().empty()) return ReadWindow{.window = ledger.open().front().window, .is_open = true};
+struct LivePlanner::Due {
+  Interval window;
+  Instant at;  // when it is (or became) due
+};
 
+LivePlan LivePlanner::next(const Ledger& ledger, Instant now, std::span<const Interval> running) const {
+  IntervalSet blocked;
+  for (const Interval& window : running) blocked.add(day_of(window.start));
+  for (const OpenWindow& open : ledger.open()) {
+    if (!blocked.overlaps(open.window)) return ReadWindow{.window = open.window, .is_open = true, .pass = open.pass};
+  }
+
+  const Due fresh = first_pass(ledger, now);
+  const bool is_blocked = blocked.overlaps(fresh.window);
+  if (fresh.at <= now && !is_blocked) return ReadWindow{.window = fresh.window};
+  Instant wait = fresh.at <= now ? Instant::max() : fresh.at;
+
+  // The oldest age first: one read at it is one at the younger ages, too.
+  for (const auto& [age, pass] : ledger.passes() | std::views::reverse) {
+    const std::optional<Due> due = reread(ledger, now, age, blocked);
+    if (due && due->at <= now) return ReadWindow{.window = due->window, .pass = {.age = age}};
+    if (due) wait = std::min(wait, due->at);
+  }
+  if (!running.empty()) return WaitForReads{wait};
+  return WaitUntil{wait};
+}
+
+Duration LivePlanner::bounded(Duration width) const {
+  if (width_ > Duration{0}) width = std::min(width, width_);
+  return std::clamp<Duration>(width, Duration{1}, kDay);
+}
+
+LivePlanner::Due LivePlanner::first_pass(const Ledger& ledger, Instant now) const {
   const Instant begin = ledger.complete_until();
-  const Instant midnight = common::start_of_day(begin) + kDay;
+  const Instant midnight = day_of(begin).end;
   Instant bound = midnight;
   // A complete part ahead (a gap was left by a failure) ends the window, so that nothing is read twice.
   if (const auto gap = ledger.complete().first_gap({.start = begin, .end = midnight})) bound = gap->end;
@@ -33,16 +69,51 @@ LivePlan LivePlanner::next(const Ledger& ledger, Instant now) const {
     // Whole multiples, so that the lane falls back into its rhythm when it has caught up.
     width = backlog - backlog % options_.every;
   }
-  width = std::min(width, kDay);
   if (options_.max_window > Duration{0}) width = std::min(width, options_.max_window - options_.overlap);
-  if (width_ > Duration{0}) width = std::min(width, width_);
-  width = std::max(width, Duration{1});
 
-  const Instant end = std::min(begin + width, bound);
-  if (end > horizon) return WaitUntil{end + options_.delay};
+  const Instant end = std::min(begin + bounded(width), bound);
   // The overlap reaches back, but not over midnight (the rows of another start day) nor to before the lane's start.
   const Instant start = std::max({begin - options_.overlap, common::start_of_day(begin), ledger.start()});
-  return ReadWindow{.window = {.start = start, .end = end}};
+  return {.window = {.start = start, .end = end}, .at = end + options_.delay};
+}
+
+Duration LivePlanner::step_at(Duration age) const {
+  constexpr Duration kHour = std::chrono::hours{1};
+  const Duration quarter = age / 4 - age / 4 % options_.every;
+  const Duration step =
+      options_.reread_width > Duration{0} ? options_.reread_width : std::max(std::min(quarter, kHour), options_.every);
+  return std::min(step, widest());
+}
+
+Duration LivePlanner::widest() const {
+  return bounded(options_.max_window > Duration{0} ? options_.max_window : kDay);
+}
+
+// The first window of this age, due or not, on a day that is free.
+std::optional<LivePlanner::Due> LivePlanner::reread(const Ledger& ledger, Instant now, Duration age,
+                                                    const IntervalSet& blocked) const {
+  const Duration step = step_at(age);
+  const Instant seen = ledger.complete_until();
+  const Instant horizon = now - age;
+  Interval rest{.start = ledger.start(), .end = seen};
+  while (const auto gap = ledger.passes().at(age).first_gap(rest)) {
+    const Instant begin = gap->start;
+    const Instant midnight = day_of(begin).end;
+    const Instant bound = std::min(gap->end, midnight);
+    if (blocked.overlaps({.start = begin, .end = bound})) {
+      rest.start = bound;
+      continue;
+    }
+    const bool goes_on = bound == seen && bound != midnight;  // more of this day will follow
+    const Instant first = goes_on ? begin + step : std::min(begin + step, bound);
+    if (first > seen) return std::nullopt;  // waits for its neighbours to be seen
+    if (first > horizon) return Due{.window = {.start = begin, .end = first}, .at = first + age};
+    Instant end = std::min(bound, horizon);
+    if (end != bound || goes_on) end -= (end - begin) % step;  // whole steps
+    end = std::min(end, begin + widest());
+    return Due{.window = {.start = begin, .end = end}, .at = first + age};
+  }
+  return std::nullopt;
 }
 
 void LivePlanner::narrow(const Interval& window, Duration part) {

@@ -1,11 +1,14 @@
 #pragma once
 
 // Which window a live lane reads next. Windows lie side by side, never cross a UTC midnight and never leave a gap; a lane that is
-// behind (downtime, a start in the past) reads wider ones instead of queueing more. A decision: no I/O, time is an argument.
+// behind (downtime, a start in the past) reads wider ones instead of queueing more. When nothing new is old enough, windows that
+// have come of age (the ledger's ages) are read again, many at once. A decision: no I/O, time is an argument.
 
 #include "common/instant.h"
 #include "connector/core/ledger/ledger.h"
 
+#include <optional>
+#include <span>
 #include <variant>
 
 namespace connector::core {
@@ -16,23 +19,32 @@ struct LivePlanOptions {
   common::Duration overlap{0};
   common::Duration min_window{1'000};
   common::Duration max_window{0};  // of the definition; 0: none known (a day bounds it anyway)
+  // What is read again waits for its neighbours, so that it costs a request for so much and not for each window; 0: a quarter of
+  // its age, from `every` to an hour.
+  common::Duration reread_width{0};
 };
 
 struct ReadWindow {
   common::Interval window;
   bool is_open = false;  // in the ledger, from an earlier page-by-page attempt: restart it at its first page
+  Pass pass = {};
 };
 struct WaitUntil {
   common::Instant instant;  // on the clock that `now` came from
 };
-using LivePlan = std::variant<ReadWindow, WaitUntil>;
+// What is due lies on days that are being read: when one of the reads ends, or at the instant.
+struct WaitForReads {
+  common::Instant instant;
+};
+using LivePlan = std::variant<ReadWindow, WaitUntil, WaitForReads>;
 
 class LivePlanner {
  public:
   explicit LivePlanner(LivePlanOptions options) : options_(options) {}
 
-  // `now` is the earlier of host and service clock.
-  [[nodiscard]] LivePlan next(const Ledger& ledger, common::Instant now) const;
+  // `now` is the earlier of host and service clock. `running`: what is being read now; nothing else of those start days is begun,
+  // for it could return the same records.
+  [[nodiscard]] LivePlan next(const Ledger& ledger, common::Instant now, std::span<const common::Interval> running = {}) const;
 
   // The window held more than fits: plan parts of this length (not below min_window) up to its end …
   void narrow(const common::Interval& window, common::Duration part);
@@ -41,6 +53,15 @@ class LivePlanner {
   [[nodiscard]] bool can_split(const common::Interval& window) const { return window.length() > options_.min_window; }
 
  private:
+  struct Due;
+
+  [[nodiscard]] Due first_pass(const Ledger& ledger, common::Instant now) const;
+  [[nodiscard]] std::optional<Due> reread(const Ledger& ledger, common::Instant now, common::Duration age,
+                                          const IntervalSet& blocked) const;
+  [[nodiscard]] common::Duration step_at(common::Duration age) const;
+  [[nodiscard]] common::Duration widest() const;
+  [[nodiscard]] common::Duration bounded(common::Duration width) const;
+
   LivePlanOptions options_;
   common::Duration width_{0};  // bound learnt from windows that were too full; 0: none
   common::Instant cut_end_{};  // where the window ended that was cut last: its parts do not reach beyond

@@ -1,7 +1,7 @@
 #pragma once
 
-// Which windows a settle lane gives to jobs: inside one UTC start day, oldest first, only behind the date up to which the service
-// guarantees its data. Pure.
+// Which windows a settle lane gives to jobs: inside one UTC start day, only behind the date up to which the service guarantees
+// its data; first what has never been read, then days that are owed, then windows that have come of age. Pure.
 
 #include "common/instant.h"
 #include "connector/core/ledger/ledger.h"
@@ -10,12 +10,19 @@
 #include <optional>
 #include <span>
 #include <variant>
+#include <vector>
 
 namespace connector::core {
 
 struct SettlePlanOptions {
   common::Duration window{86'400'000};  // at most a day; a grid from 00:00 UTC
   std::uint32_t max_jobs = 2;
+  bool newest_first = false;  // of windows never read
+  // A day that more is owed of again and again is settled anew this long after the first of it; else when all of it can be paid.
+  common::Duration owed_gather{21'600'000};
+  // Jobs of one day can return the same conversation. False: windows shorter than a day are read beside each other even so, as
+  // long as none is read a second time.
+  bool sequential_days = true;
 };
 
 // Take up a window that is open in the ledger, at its position.
@@ -24,6 +31,7 @@ struct ResumeWindow {
 };
 struct SubmitWindow {
   common::Interval window;
+  Pass pass = {};
 };
 // Nothing to begin: jobs enough are running, or the ledger is full until one of them ends.
 struct WaitForJobs {};
@@ -33,10 +41,18 @@ struct AskAvailability {
 };
 using SettlePlan = std::variant<ResumeWindow, SubmitWindow, WaitForJobs, AskAvailability>;
 
-// `running`: windows being read now, in the ledger or not yet. `availability`: the newest date seen in this life; a date that
-// went back submits nothing beyond it.
-SettlePlan plan_settle(const SettlePlanOptions& options, const Ledger& ledger, std::optional<common::Instant> availability,
+// The service's newest answer, and the earlier of host and service clock.
+struct SettleTime {
+  std::optional<common::Instant> availability;
+  common::Instant now;
+};
+
+// `running`: windows being read now, in the ledger or not yet. A date that went back submits nothing beyond it.
+SettlePlan plan_settle(const SettlePlanOptions& options, const Ledger& ledger, const SettleTime& time,
                        std::span<const common::Interval> running);
+
+// The service's date is `availability` and was later before: complete windows beyond it are owed.
+std::vector<LedgerChange> availability_lost(const SettlePlanOptions& options, const Ledger& ledger, common::Instant availability);
 
 // The window of the grid that begins at `begin` (which need not lie on the grid: the first window is partial).
 common::Interval settle_window_at(common::Instant begin, common::Duration length);

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <algorithm>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -73,6 +75,20 @@ TEST(IntervalSet, FirstGapIsCutByWhatIsCovered) {
   EXPECT_EQ(set.first_gap(span(12, 12)), std::nullopt);
 }
 
+TEST(IntervalSet, LastGapIsCutByWhatIsCovered) {
+  IntervalSet set;
+  set.add(span(10, 20));
+  set.add(span(30, 40));
+
+  EXPECT_EQ(set.last_gap(span(0, 50)), span(40, 50));
+  EXPECT_EQ(set.last_gap(span(0, 40)), span(20, 30));
+  EXPECT_EQ(set.last_gap(span(0, 35)), span(20, 30));
+  EXPECT_EQ(set.last_gap(span(25, 28)), span(25, 28));
+  EXPECT_EQ(set.last_gap(span(0, 20)), span(0, 10));
+  EXPECT_EQ(set.last_gap(span(12, 18)), std::nullopt);
+  EXPECT_EQ(set.last_gap(span(12, 12)), std::nullopt);
+}
+
 // The set against the plainest model: one truth value a millisecond.
 TEST(IntervalSet, AgreesWithABitmapWhateverIsAdded) {
   std::mt19937 random(1);
@@ -91,6 +107,14 @@ TEST(IntervalSet, AgreesWithABitmapWhateverIsAdded) {
       int end = j;
       while (end < kLength && model[static_cast<std::size_t>(end)]) ++end;
       ASSERT_EQ(set.prefix_end(at(j)), at(end));
+      const int till = std::uniform_int_distribution(j, kLength)(random);
+      const auto begin = model.begin() + j;
+      ASSERT_EQ(set.overlaps(span(j, till)), std::find(begin, model.begin() + till, true) != model.begin() + till);
+      int last = till;
+      while (last > j && model[static_cast<std::size_t>(last - 1)]) --last;
+      int first = last;
+      while (first > j && !model[static_cast<std::size_t>(first - 1)]) --first;
+      ASSERT_EQ(set.last_gap(span(j, till)), first == last ? std::nullopt : std::optional(span(first, last)));
     }
     for (std::size_t i = 1; i < set.intervals().size(); ++i) {
       ASSERT_LT(set.intervals()[i - 1].end, set.intervals()[i].start) << "neighbours must have a gap between them";

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <string>
@@ -13,6 +14,8 @@
 namespace connector::core {
 namespace {
 
+using namespace std::chrono_literals;
+using common::Duration;
 using common::ErrorCode;
 using common::Instant;
 using common::Interval;
@@ -28,6 +31,10 @@ Instant minute(int minutes) {
 }
 Interval minutes(int start, int end) {
   return {.start = minute(start), .end = minute(end)};
+}
+
+Interval days(int start, int end) {
+  return {.start = kStart + start * 24h, .end = kStart + end * 24h};
 }
 
 Ledger example() {
@@ -49,6 +56,26 @@ Ledger example() {
   return ledger;
 }
 
+// Ages, owed days, windows open in every pass, and a watermark that an age begun later does not take back.
+Ledger example_with_ages() {
+  Ledger ledger({.organization_id = "org-1", .cluster_id = "cluster-1", .topic_id = "topic-1", .membership = "1:abc"}, kStart);
+  const auto apply = [&](const LedgerChange& change) { ASSERT_TRUE(ledger.apply(change)); };
+  apply(AgeStarted{.age = 72h, .from = kStart});
+  for (int day = 0; day < 6; ++day) apply(WindowCompleted{.window = days(day, day + 1)});
+  apply(WindowCompleted{.window = days(0, 1), .pass = {.age = 72h}});
+  apply(WindowCompleted{.window = days(1, 2), .pass = {.age = 72h}});
+  apply(AgeStarted{.age = 7 * 24h, .from = kStart + 24h});
+  apply(WindowOpened{days(1, 2), AtJob{.job = JobId("job-7"), .submitted = minute(1)}, {.age = 7 * 24h}});
+  apply(WindowOpened{days(2, 3), AtJob{.job = JobId("job-8"), .submitted = minute(2)}, {.age = 72h}});
+  apply(OwedAdded{.window = days(4, 5), .after = kStart + 125h});
+  apply(OwedAdded{.window = days(4, 5), .after = kStart + 130h});
+  apply(OwedAdded{.window = days(6, 7), .after = kStart + 150h});
+  apply(WindowOpened{days(4, 5), AtJob{.job = JobId("job-9"), .cursor = "c", .submitted = minute(3)}, {.is_owed = true}});
+  apply(AvailabilitySeen{kStart + 140h});
+  ledger.set_stamp({.incarnation = "incarnation-1", .number = 8});
+  return ledger;
+}
+
 std::string read_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   EXPECT_TRUE(in) << path;
@@ -64,21 +91,54 @@ TEST(Ledger, ComesBackFromItsStoredValue) {
   EXPECT_EQ(*after, before);
 }
 
-// G12: these files are what version 1 wrote; they are never edited.
-TEST(Ledger, ReadsEveryFixtureOfVersion1) {
-  const std::filesystem::path folder = std::filesystem::path(GK_STATE_FIXTURES) / "v1";
+std::size_t fixtures_read_back(const std::filesystem::path& folder,
+                               const std::function<void(const Ledger&, std::string)>& check) {
   std::size_t read = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (!entry.path().filename().string().starts_with("ledger-")) continue;
+    SCOPED_TRACE(entry.path());
     const std::string stored = read_file(entry.path());
     const auto ledger = Ledger::parse(stored);
-    ASSERT_TRUE(ledger) << entry.path() << ": " << ledger.error().message;
-    EXPECT_EQ(ledger->serialize() + "\n", stored) << entry.path() << ": this release would write something else as version 1";
+    EXPECT_TRUE(ledger) << ledger.error().message;
+    if (ledger) check(*ledger, stored);
     ++read;
   }
+  return read;
+}
+
+// G12: these files are what version 1 wrote; they are never edited.
+TEST(Ledger, ReadsEveryFixtureOfVersion1) {
+  const std::filesystem::path folder = std::filesystem::path(GK_STATE_FIXTURES) / "v1";
+  const std::size_t read = fixtures_read_back(folder, [](const Ledger& ledger, const std::string&) {
+    EXPECT_THAT(ledger.passes(), IsEmpty());
+    EXPECT_THAT(ledger.owed(), IsEmpty());
+    EXPECT_EQ(ledger.settled_until(), ledger.complete_until());
+    EXPECT_THAT(ledger.serialize(), HasSubstr(R"("v":2)"));
+    EXPECT_EQ(Ledger::parse(ledger.serialize()), ledger) << "as version 2";
+  });
   EXPECT_EQ(read, 4U);
-  const auto settle = Ledger::parse(read_file(folder / "ledger-settle.json"));
-  EXPECT_EQ(*settle, example());
+  EXPECT_EQ(*Ledger::parse(read_file(folder / "ledger-settle.json")), example());
+}
+
+// What version 1 did not know was none of its members, whatever it is called.
+TEST(Ledger, ReadsNoMemberOfVersion2FromVersion1) {
+  std::string stored = read_file(std::filesystem::path(GK_STATE_FIXTURES) / "v1" / "ledger-live.json");
+  stored.insert(1, R"("passes":7,"owed":"x","settled":[],)");
+
+  const auto ledger = Ledger::parse(stored);
+
+  ASSERT_TRUE(ledger) << ledger.error().message;
+  EXPECT_THAT(ledger->passes(), IsEmpty());
+}
+
+// G12: these files are what version 2 wrote; they are never edited.
+TEST(Ledger, ReadsAndWritesEveryFixtureOfVersion2) {
+  const std::filesystem::path folder = std::filesystem::path(GK_STATE_FIXTURES) / "v2";
+  const std::size_t read = fixtures_read_back(folder, [](const Ledger& ledger, const std::string& stored) {
+    EXPECT_EQ(ledger.serialize() + "\n", stored) << "this release would write something else as version 2";
+  });
+  EXPECT_EQ(read, 3U);
+  EXPECT_EQ(*Ledger::parse(read_file(folder / "ledger-settle.json")), example_with_ages());
 }
 
 TEST(Claim, ReadsItsFixtureOfVersion1) {
@@ -94,11 +154,11 @@ TEST(Claim, ReadsItsFixtureOfVersion1) {
 }
 
 TEST(Ledger, RefusesANewerFormatAndSaysWhatToDo) {
-  const auto ledger = Ledger::parse(R"({"v":2,"anything":true})");
+  const auto ledger = Ledger::parse(R"({"v":3,"anything":true})");
 
   ASSERT_FALSE(ledger);
   EXPECT_EQ(ledger.error().code, ErrorCode::kStateRefused);
-  EXPECT_THAT(ledger.error().message, HasSubstr("format version 2"));
+  EXPECT_THAT(ledger.error().message, HasSubstr("format version 3"));
   EXPECT_THAT(ledger.error().message, HasSubstr("start the release that wrote it"));
 }
 
@@ -116,6 +176,7 @@ struct DamagedCase {
   std::string name;
   std::string from;  // text of the example's stored value …
   std::string to;    // … that is replaced by this
+  Ledger (*ledger)() = example;
 };
 void PrintTo(const DamagedCase& damaged, std::ostream* out) {
   *out << damaged.name;
@@ -124,7 +185,7 @@ void PrintTo(const DamagedCase& damaged, std::ostream* out) {
 class DamagedLedger : public testing::TestWithParam<DamagedCase> {};
 
 TEST_P(DamagedLedger, IsRefusedWithTheRemedy) {
-  std::string stored = example().serialize();
+  std::string stored = GetParam().ledger().serialize();
   const auto at = stored.find(GetParam().from);
   ASSERT_NE(at, std::string::npos) << stored;
   stored.replace(at, GetParam().from.size(), GetParam().to);
@@ -136,10 +197,16 @@ TEST_P(DamagedLedger, IsRefusedWithTheRemedy) {
   EXPECT_THAT(ledger.error().message, HasSubstr("docs/state.md"));
 }
 
+std::string damaged_name(const testing::TestParamInfo<DamagedCase>& info) {
+  std::string name = info.param.name;
+  std::ranges::replace(name, ' ', '_');
+  return name;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Members, DamagedLedger,
-    testing::Values(DamagedCase{"cut short", "}", ""}, DamagedCase{"no version", R"("v":1)", R"("w":1)"},
-                    DamagedCase{"version is text", R"("v":1)", R"("v":"1")"}, DamagedCase{"version 0", R"("v":1)", R"("v":0)"},
+    testing::Values(DamagedCase{"cut short", "}", ""}, DamagedCase{"no version", R"("v":2)", R"("w":2)"},
+                    DamagedCase{"version is text", R"("v":2)", R"("v":"2")"}, DamagedCase{"version 0", R"("v":2)", R"("v":0)"},
                     DamagedCase{"no organization", R"("organization")", R"("organisation")"},
                     DamagedCase{"identity is a number", R"("org-1")", "1"},
                     DamagedCase{"start is no instant", R"("start":"2026-05-04T00:00:00.000Z")", R"("start":"yesterday")"},
@@ -153,11 +220,30 @@ INSTANTIATE_TEST_SUITE_P(
                     DamagedCase{"two positions", R"("page":1)", R"("page":1,"cursor":"c")"},
                     DamagedCase{"job without its time", R"("submitted")", R"("sent")"},
                     DamagedCase{"commit is text", R"("commit":7)", R"("commit":"7")"}),
-    [](const auto& info) {
-      std::string name = info.param.name;
-      std::ranges::replace(name, ' ', '_');
-      return name;
-    });
+    damaged_name);
+
+INSTANTIATE_TEST_SUITE_P(
+    Ages, DamagedLedger,
+    testing::Values(
+        DamagedCase{"no passes", R"("passes")", R"("phases")", example_with_ages},
+        DamagedCase{"an age is no duration", R"("3d":[)", R"("soon":[)", example_with_ages},
+        DamagedCase{"an age in another spelling", R"("3d":[)", R"("72h":[)", example_with_ages},
+        DamagedCase{"the first pass among the ages", R"("3d":[)", R"("0s":[)", example_with_ages},
+        DamagedCase{"an age has no intervals", R"("3d":[)", R"("3d":1,"x":[)", example_with_ages},
+        DamagedCase{"read again but not before", R"("2026-05-04T00:00:00.000Z/2026-05-06T00:00:00.000Z")",
+                    R"("2026-05-04T00:00:00.000Z/2026-06-06T00:00:00.000Z")", example_with_ages},
+        DamagedCase{"open at an unknown age", R"("age":"3d")", R"("age":"4d")", example_with_ages},
+        DamagedCase{"open at an age that is complete", R"("age":"7d")", R"("age":"3d")", example_with_ages},
+        DamagedCase{"open age is a number", R"("age":"3d")", R"("age":3)", example_with_ages},
+        DamagedCase{"open for the first time though complete", R"("age":"3d")", R"("agio":"3d")", example_with_ages},
+        DamagedCase{"open is owed perhaps", R"("owed":true)", R"("owed":"yes")", example_with_ages},
+        DamagedCase{"no owed days", R"("owed":[)", R"("owned":[)", example_with_ages},
+        DamagedCase{"owed since when", R"("since")", R"("until")", example_with_ages},
+        DamagedCase{"owed the wrong way round", R"("since":"2026-05-09T05)", R"("since":"2026-05-19T05)", example_with_ages},
+        DamagedCase{"owed days overlap", R"("window":"2026-05-10T00:00:00.000Z/)", R"("window":"2026-05-08T12:00:00.000Z/)",
+                    example_with_ages},
+        DamagedCase{"settled beyond complete", R"("settled":"2026-05-06)", R"("settled":"2027-05-06)", example_with_ages}),
+    damaged_name);
 
 TEST(Ledger, RefusesWhatIsNoJsonObject) {
   for (const std::string stored : {"", "null", "[]", "1", "{", "{}", "\xff"}) {
@@ -274,7 +360,7 @@ TEST(Ledger, FullOfOpenWindowsHasNoRoom) {
 
 TEST(Ledger, FullOfGapsRefusesTheNextButTakesWhatClosesOne) {
   Ledger ledger({}, kStart);
-  for (int i = 0; i < static_cast<int>(Ledger::kMaxCompleteIntervals); ++i) {
+  for (int i = 0; i < static_cast<int>(Ledger::kMaxIntervals); ++i) {
     ASSERT_TRUE(ledger.apply(WindowCompleted{.window = minutes(2 * i, 2 * i + 1)}));
   }
   EXPECT_FALSE(ledger.has_room_to_open());

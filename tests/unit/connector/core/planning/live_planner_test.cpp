@@ -30,6 +30,7 @@ Ledger ledger_complete_until(Instant start, Instant end) {
 
 std::string show(const LivePlan& plan) {
   if (const auto* wait = std::get_if<WaitUntil>(&plan)) return "wait until " + common::format_instant(wait->instant, false);
+  if (std::holds_alternative<WaitForReads>(plan)) return "wait for reads";
   const auto& read = std::get<ReadWindow>(plan);
   return common::format_instant(read.window.start, false) + "/" + common::format_instant(read.window.end, false) +
          (read.is_open ? " again" : "");

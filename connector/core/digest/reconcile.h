@@ -1,0 +1,84 @@
+#pragma once
+
+// Whether a row that was read is published, and what is then remembered of its key: two forms of a record, read by lanes that do
+// not know of each other, become one sequence without repeats or steps back (docs/records.md). A pure function.
+//
+// A key is provisional first: published from the query form, whenever that changes. The first job row that is closed and whose
+// data is complete beyond the read that last published the key seals it; from then on only job rows are published. A row that is
+// set aside leaves its key owed: a later job row is needed, and the key's home day is to be settled again.
+
+#include "common/instant.h"
+#include "connector/core/digest/content.h"
+#include "connector/core/digest/entry.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace connector::core {
+
+// By id: the query form, too, but asked for because the rows of others left a doubt.
+enum class SightingForm : std::uint8_t { kQuery, kById, kJob };
+enum class Publishable : std::uint8_t { kYes, kNo };   // no: too large, or refused by the broker before
+enum class Requested : std::uint8_t { kNo, kRepair };  // repair: published though its content is known
+
+// One row as it was read.
+struct Sighting {
+  SightingForm form = SightingForm::kQuery;
+  bool open = false;
+  ContentDigests digests;
+  common::Instant read_at;                      // the answer's `Date`
+  std::optional<common::Instant> availability;  // of a job: the date its data is complete to
+  HomeDay home_day;
+  // No settle pass is to come for the home day by itself: what is published from the query form is owed at once.
+  bool home_day_settled = false;
+  Publishable publishable = Publishable::kYes;
+  Requested requested = Requested::kNo;
+};
+
+// How the stream is read, by the lanes that are on.
+struct StreamRules {
+  bool has_query = true;  // `live`
+  bool has_job = true;    // `settle`
+  bool has_by_id = true;  // `follow`
+};
+
+enum class DigestOutcome : std::uint8_t { kNothing, kPublish, kDeadLetter };
+
+// Why, as a metric's label.
+enum class DigestReason : std::uint8_t {
+  kNew,                 // unknown key, or one known by name only
+  kChanged,             // another content
+  kSealed,              // the job form of what was provisional
+  kReturned,            // was gone
+  kRepaired,            // on request
+  kUnchanged,           // the content is known
+  kSealedUnchanged,     // sealed; what is published is the job form already
+  kSupersededBySealed,  // a query form of a sealed key, of a content that the job form stands for
+  kAwaitsJob,           // a query form of a sealed key, of another content: owed
+  kInDoubt,             // open where a closed one is published: to be read by id
+  kOpenInJob,           // a job row that is still open
+  kTooOldToSeal,        // a job row that may know less than what is published
+  kOlderJob,            // a job row from before the one that is published
+};
+inline constexpr std::size_t kDigestReasons = 13;
+std::string_view to_string(DigestReason reason);
+
+struct RowDecision {
+  DigestOutcome outcome = DigestOutcome::kNothing;
+  std::optional<DigestEntry> entry;  // replaces the key's entry; none: it stays as it is
+  bool owed = false;                 // the key's home day is to be settled again
+  bool follow_by_id = false;         // the key is to be read by id: wanted, or in doubt
+  DigestReason reason = DigestReason::kUnchanged;
+};
+
+// `entry`: of the key, with every earlier row taken into account. Rows of one key are given in the order in which they arrived:
+// nothing here compares times, but a job's availability with the service's own dates.
+RowDecision reconcile(const std::optional<DigestEntry>& entry, const Sighting& sighting, const StreamRules& rules);
+
+// The entry of a key that the service was asked for and no longer has. Whatever comes back is published.
+DigestEntry gone_entry(const DigestEntry& entry, common::Instant read_at);
+
+}  // namespace connector::core

@@ -1,0 +1,161 @@
+#include "connector/core/digest/stream_digests.h"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <map>
+
+namespace connector::core {
+
+using common::Instant;
+using common::Result;
+
+namespace {
+
+bool is_quiet(const DigestEntry& entry, const ExpiryRules& rules, Instant now) {
+  const common::Duration unchanged = now - Instant(entry.changed_at);
+  const bool is_done = !entry.is_followed() && unchanged >= rules.quiet;
+  return is_done || unchanged >= rules.give_up;
+}
+
+// (An open record is not waited for by any pass: give_up is the end of it.)
+bool is_owed_still(const DigestEntry& entry, const DayStanding& day) {
+  return entry.owed_at && !entry.is_followed() && (!day.last_availability || Instant(*entry.owed_at) >= *day.last_availability);
+}
+
+}  // namespace
+
+DigestCounters& DigestCounters::operator+=(const DigestCounters& other) {
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] += other.rows[i];
+  published += other.published;
+  dead_letters += other.dead_letters;
+  expired += other.expired;
+  return *this;
+}
+
+StreamDigests::StreamDigests(StreamName stream, StreamRules rules)
+    : stream_(std::move(stream)), rules_(rules), index_(rules.has_by_id ? Following::kById : Following::kNobody) {}
+
+Result<void> StreamDigests::restore(std::string_view record_key, std::optional<std::string_view> value) {
+  if (!value) {
+    index_.erase(record_key);
+    return {};
+  }
+  const auto entry = DigestEntry::parse(*value);
+  if (!entry) return common::fail(common::with_context(entry.error(), digest_key(stream_, record_key)));
+  index_.put(record_key, *entry);
+  return {};
+}
+
+std::optional<DigestEntry> StreamDigests::find(std::string_view key) const {
+  if (!overlay_.empty()) {
+    if (const auto found = overlay_.find(key); found != overlay_.end()) return found->second.entry;
+  }
+  return index_.find(key);
+}
+
+void StreamDigests::overlay(std::string_view key, BatchNumber number, const std::optional<DigestEntry>& entry) {
+  const Overlaid overlaid{.number = number, .entry = entry};
+  if (const auto found = overlay_.find(key); found != overlay_.end()) {
+    found->second = overlaid;
+  } else {
+    overlay_.emplace(key, overlaid);
+  }
+}
+
+// `keys` may name a key more than once: what counts is how the overlay left it.
+DigestBatch StreamDigests::close(Pending pending, std::vector<std::string_view> keys, std::vector<RowDecision> decisions) {
+  std::ranges::sort(keys);
+  const auto repeated = std::ranges::unique(keys);
+  keys.erase(repeated.begin(), repeated.end());
+  DigestBatch batch{.number = pending.number, .decisions = std::move(decisions), .records = {}};
+  batch.records.reserve(keys.size());
+  pending.changes.reserve(keys.size());
+  for (const std::string_view key : keys) {
+    const std::optional<DigestEntry>& entry = overlay_.find(key)->second.entry;
+    batch.records.push_back({.key = digest_key(stream_, key), .value = entry ? std::optional(entry->serialize()) : std::nullopt});
+    pending.changes.emplace_back(key, entry);
+  }
+  pending_.push_back(std::move(pending));
+  return batch;
+}
+
+DigestBatch StreamDigests::decide(std::span<const KeyedSighting> rows) {
+  Pending pending{.number = next_number_++, .counters = {}, .changes = {}};
+  std::vector<RowDecision> decisions;
+  std::vector<std::string_view> changed;
+  decisions.reserve(rows.size());
+  for (const KeyedSighting& row : rows) {
+    const RowDecision& decision = decisions.emplace_back(reconcile(find(row.key), row.sighting, rules_));
+    ++pending.counters.rows[static_cast<std::size_t>(decision.reason)];
+    if (decision.outcome == DigestOutcome::kPublish) ++pending.counters.published;
+    if (decision.outcome == DigestOutcome::kDeadLetter) ++pending.counters.dead_letters;
+    if (!decision.entry) continue;
+    overlay(row.key, pending.number, decision.entry);
+    changed.push_back(row.key);
+  }
+  return close(std::move(pending), std::move(changed), std::move(decisions));
+}
+
+DigestBatch StreamDigests::change(std::span<const std::pair<std::string, std::optional<DigestEntry>>> entries) {
+  Pending pending{.number = next_number_++, .counters = {}, .changes = {}};
+  std::vector<std::string_view> changed;
+  for (const auto& [key, entry] : entries) {
+    overlay(key, pending.number, entry);
+    changed.push_back(key);
+  }
+  return close(std::move(pending), std::move(changed), {});
+}
+
+std::optional<DigestBatch> StreamDigests::expire(DigestIndex::Cursor& cursor, std::size_t most, const ExpiryRules& rules,
+                                                 Instant now, const std::function<DayStanding(HomeDay)>& standing) {
+  std::map<HomeDay, DayStanding> days;
+  std::vector<std::pair<std::string, std::optional<DigestEntry>>> expired;
+  index_.visit(cursor, most, [&](std::string_view key, const DigestEntry& entry) {
+    if (!is_quiet(entry, rules, now)) return;
+    auto day = days.find(entry.home_day);
+    if (day == days.end()) day = days.emplace(entry.home_day, standing(entry.home_day)).first;
+    // A transaction under way may make another entry of it.
+    if (!day->second.is_settled || is_owed_still(entry, day->second) || overlay_.contains(key)) return;
+    expired.emplace_back(key, std::nullopt);
+  });
+  if (expired.empty()) return std::nullopt;
+  DigestBatch batch = change(expired);
+  pending_.back().counters.expired = expired.size();
+  return batch;
+}
+
+void StreamDigests::apply(BatchNumber number) {
+  assert(!pending_.empty() && pending_.front().number == number && "transactions commit in the order of their batches");
+  for (const auto& [key, entry] : pending_.front().changes) {
+    if (entry) {
+      index_.put(key, *entry);
+    } else {
+      index_.erase(key);
+    }
+    if (const auto found = overlay_.find(key); found != overlay_.end() && found->second.number == number) overlay_.erase(found);
+  }
+  counters_ += pending_.front().counters;
+  pending_.pop_front();
+}
+
+void StreamDigests::discard(BatchNumber number) {
+  std::erase_if(pending_, [&](const Pending& batch) { return batch.number >= number; });
+  overlay_.clear();
+  for (const Pending& batch : pending_) {
+    for (const auto& [key, entry] : batch.changes) overlay(key, batch.number, entry);
+  }
+}
+
+std::uint64_t StreamDigests::due(HomeDay day, std::optional<Instant> last_availability, Instant availability) const {
+  const auto found = index_.owed().find(day);
+  if (found == index_.owed().end()) return 0;
+  std::uint64_t count = 0;
+  for (const auto& [owed_at, keys] : found->second.due) {
+    const bool was_looked_for = last_availability && Instant(owed_at) < *last_availability;
+    if (Instant(owed_at) < availability && !was_looked_for) count += keys;
+  }
+  return count;
+}
+
+}  // namespace connector::core

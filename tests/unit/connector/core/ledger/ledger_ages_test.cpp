@@ -1,0 +1,245 @@
+// Windows that are read again: ages, owed days, and the watermarks that rest on them.
+
+#include "connector/core/ledger/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <limits>
+#include <string>
+
+namespace connector::core {
+namespace {
+
+using namespace std::chrono_literals;
+using common::ErrorCode;
+using common::Instant;
+using common::Interval;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const Instant kStart = common::parse_instant("2026-05-04T00:00:00Z").value();
+
+Instant day(int number) {
+  return kStart + number * 24h;
+}
+Interval days(int start, int end) {
+  return {.start = day(start), .end = day(end)};
+}
+
+// The days before `complete` have been read once.
+Ledger begun(int complete, std::initializer_list<common::Duration> ages = {72h}) {
+  Ledger ledger({}, kStart);
+  for (const common::Duration age : ages) EXPECT_TRUE(ledger.apply(AgeStarted{.age = age, .from = kStart}));
+  if (complete > 0) EXPECT_TRUE(ledger.apply(WindowCompleted{.window = days(0, complete)}));
+  return ledger;
+}
+
+TEST(LedgerAges, AWindowIsReadAgainAtItsAge) {
+  Ledger ledger = begun(2);
+  ASSERT_TRUE(ledger.apply(WindowOpened{days(0, 1), AtCursor{"a"}, {.age = 72h}}));
+  ASSERT_TRUE(ledger.apply(PageRead{.window = days(0, 1), .next = AtCursor{"b"}, .page = 1}));
+  EXPECT_EQ(ledger.open().front().pass, Pass{.age = 72h});
+  EXPECT_EQ(ledger.settled_until(), kStart);
+
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 1), .page = 2}));
+
+  EXPECT_THAT(ledger.passes().at(72h).intervals(), ElementsAre(days(0, 1)));
+  EXPECT_THAT(ledger.complete().intervals(), ElementsAre(days(0, 2)));
+  EXPECT_EQ(ledger.complete_until(), day(2));
+  EXPECT_EQ(ledger.settled_until(), day(1));
+}
+
+TEST(LedgerAges, APassAtAnAgeIsOneAtTheYoungerAgesToo) {
+  Ledger ledger = begun(2, {1h, 72h, 7 * 24h});
+
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 1), .pass = {.age = 72h}}));
+
+  EXPECT_TRUE(ledger.passes().at(1h).covers(days(0, 1)));
+  EXPECT_TRUE(ledger.passes().at(72h).covers(days(0, 1)));
+  EXPECT_FALSE(ledger.passes().at(7 * 24h).covers(days(0, 1)));
+}
+
+TEST(LedgerAges, WhatWasReadLateNeedNotBeReadAgain) {
+  Ledger ledger = begun(0, {1h, 72h});
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 1)}));
+
+  ASSERT_TRUE(ledger.apply(PassCompleted{.window = days(0, 1), .age = 1h}));
+  ASSERT_TRUE(ledger.apply(PassCompleted{.window = days(0, 1), .age = 1h})) << "said twice is no contradiction";
+
+  EXPECT_TRUE(ledger.passes().at(1h).covers(days(0, 1)));
+  EXPECT_THAT(ledger.passes().at(72h).intervals(), IsEmpty());
+}
+
+TEST(LedgerAges, ContradictionsAreRefusedAndLeaveNoTrace) {
+  Ledger ledger = begun(2);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 1), .pass = {.age = 72h}}));
+  ASSERT_TRUE(ledger.apply(WindowOpened{days(1, 2), AtStart{}, {.age = 72h}}));
+  const Ledger before = ledger;
+  const std::vector<LedgerChange> contradictions{
+      WindowOpened{days(0, 1), AtStart{}, {.age = 72h}},                   // complete at that age
+      WindowOpened{days(2, 3), AtStart{}, {.age = 72h}},                   // not read for the first time yet
+      WindowOpened{days(0, 1), AtStart{}, {.age = 1h}},                    // an age that has not begun
+      WindowOpened{days(0, 1), AtStart{}, {}},                             // first pass, complete
+      WindowOpened{days(1, 2), AtStart{}, {}},                             // open in another pass
+      WindowOpened{days(1, 2), AtStart{}, {.is_owed = true}},              // likewise
+      WindowOpened{days(0, 1), AtStart{}, {.age = 72h, .is_owed = true}},  // which is it?
+      WindowOpened{days(2, 3), AtStart{}, {.is_owed = true}},              // not read for the first time yet
+      WindowCompleted{.window = days(2, 3), .pass = {.age = 72h}},
+      WindowCompleted{.window = days(0, 1), .pass = {.is_owed = true}},  // without an availability date nothing is paid
+      PassCompleted{.window = days(2, 3), .age = 72h},
+      PassCompleted{.window = days(0, 1), .age = 1h},
+      AgeStarted{.age = 72h, .from = kStart},
+      AgeStarted{.age = 0h, .from = kStart},
+      AgeStarted{.age = 1h, .from = day(3)},
+      AgeEnded{1h},
+      AgeEnded{72h},  // a window is open at it
+  };
+  for (std::size_t i = 0; i < contradictions.size(); ++i) {
+    const auto applied = ledger.apply(contradictions[i]);
+    ASSERT_FALSE(applied) << "case " << i;
+    EXPECT_EQ(applied.error().code, ErrorCode::kInternal) << "case " << i;
+    EXPECT_EQ(ledger, before) << "case " << i;
+  }
+}
+
+TEST(LedgerAges, AnAgeBegunLaterCountsWhatLiesBehindItAsRead) {
+  Ledger ledger = begun(9);
+
+  ASSERT_TRUE(ledger.apply(AgeStarted{.age = 7 * 24h, .from = day(5)}));
+
+  EXPECT_THAT(ledger.passes().at(7 * 24h).intervals(), ElementsAre(days(0, 5)));
+}
+
+TEST(LedgerAges, NoWatermarkGoesBackWhenAnAgeIsBegun) {
+  Ledger ledger = begun(9, {});
+  EXPECT_EQ(ledger.settled_until(), day(9));
+
+  ASSERT_TRUE(ledger.apply(AgeStarted{.age = 72h, .from = day(5)}));
+  EXPECT_EQ(ledger.settled_until(), day(9));
+  EXPECT_EQ(Ledger::parse(ledger.serialize())->settled_until(), day(9));
+
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(9, 11)}));
+  EXPECT_EQ(ledger.settled_until(), day(9));
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(5, 10), .pass = {.age = 72h}}));
+  EXPECT_EQ(ledger.settled_until(), day(10));
+
+  ASSERT_TRUE(ledger.apply(AgeEnded{72h}));
+  EXPECT_EQ(ledger.settled_until(), day(11));
+}
+
+TEST(LedgerAges, AnAgeThatEndedBeginsAnew) {
+  Ledger ledger = begun(9);
+  ASSERT_TRUE(ledger.apply(AgeEnded{72h}));
+  EXPECT_THAT(ledger.passes(), IsEmpty());
+
+  ASSERT_TRUE(ledger.apply(AgeStarted{.age = 72h, .from = day(6)}));
+  EXPECT_THAT(ledger.passes().at(72h).intervals(), ElementsAre(days(0, 6)));
+}
+
+TEST(LedgerAges, AnOwedDayIsPaidByAPassBehindTheReadOnly) {
+  Ledger ledger = begun(2);
+  ASSERT_TRUE(ledger.apply(OwedAdded{.window = days(1, 2), .after = day(3)}));
+
+  const auto pass = [&](Instant availability) {
+    ASSERT_TRUE(ledger.apply(WindowOpened{days(1, 2), AtStart{}, {.is_owed = true}}));
+    ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(1, 2), .page = 1, .availability = availability}));
+  };
+  pass(day(3));
+  EXPECT_THAT(ledger.owed(), ElementsAre(OwedDay{.window = days(1, 2), .since = day(3), .after = day(3)}));
+
+  pass(day(3) + 1ms);
+  EXPECT_THAT(ledger.owed(), IsEmpty());
+}
+
+TEST(LedgerAges, EveryPassPaysWhatItsDateCovers) {
+  Ledger ledger = begun(1);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(ledger.apply(OwedAdded{.window = days(i, i + 1), .after = day(4)}));
+
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 1), .pass = {.age = 72h}, .availability = day(5)}));
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(1, 2), .availability = day(5)}));
+
+  EXPECT_THAT(ledger.owed(), ElementsAre(OwedDay{.window = days(2, 3), .since = day(4), .after = day(4)}));
+}
+
+// No pass reads what lies before the lane's start: it would be owed for ever.
+TEST(LedgerAges, NothingIsOwedBeforeTheLanesStart) {
+  Ledger ledger = begun(1);
+  ASSERT_TRUE(ledger.apply(OwedAdded{.window = days(-2, -1), .after = day(1)}));
+  ASSERT_TRUE(ledger.apply(OwedAdded{.window = days(-1, 1), .after = day(1)}));
+
+  EXPECT_THAT(ledger.owed(), ElementsAre(OwedDay{.window = days(0, 1), .since = day(1), .after = day(1)}));
+}
+
+TEST(LedgerAges, AShortWindowThatIsReadWholeLaterIsShortNoMore) {
+  Ledger ledger = begun(0);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 1), .is_short = true}));
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 1), .is_short = true, .pass = {.age = 72h}}));
+  EXPECT_THAT(ledger.short_windows(), ElementsAre(days(0, 1)));
+
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 1), .pass = {.is_owed = true}, .availability = day(9)}));
+  EXPECT_THAT(ledger.short_windows(), IsEmpty());
+}
+
+TEST(LedgerAges, TheBoundHoldsOverAllAgesTogether) {
+  Ledger ledger = begun(0, {24h, 48h, 72h});
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 2000)}));
+  std::size_t room = 0;
+  for (int i = 0; ledger.has_room_to_open(); ++i, ++room) {
+    // Alternating days at the oldest age: a gap each, in three ages.
+    ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(2 * i, 2 * i + 1), .pass = {.age = 72h}}));
+  }
+  EXPECT_EQ(room, 84U) << "1 + 3 * 84 + 4 > 256";
+  EXPECT_FALSE(ledger.apply(WindowCompleted{.window = days(1000, 1001), .pass = {.age = 72h}}).has_value() &&
+               ledger.apply(WindowCompleted{.window = days(1002, 1003), .pass = {.age = 72h}}).has_value());
+  const Ledger full = ledger;
+  EXPECT_FALSE(ledger.apply(WindowCompleted{.window = days(1004, 1005), .pass = {.age = 72h}}));
+  EXPECT_FALSE(ledger.apply(PassCompleted{.window = days(1004, 1005), .age = 24h}) &&
+               ledger.apply(PassCompleted{.window = days(1006, 1007), .age = 24h}));
+  EXPECT_LE(full.serialize().size(), Ledger::kMaxBytes);
+  EXPECT_EQ(Ledger::parse(full.serialize()), full);
+}
+
+TEST(LedgerAges, WhatIsOpenKeepsRoomToCompleteAtEveryAge) {
+  Ledger ledger = begun(0, {1h, 2h, 3h, 4h, 5h, 6h, 7h, 8h});
+  int opened = 0;
+  while (ledger.has_room_to_open()) {
+    ASSERT_TRUE(ledger.apply(WindowOpened{days(2 * opened, 2 * opened + 1), AtStart{}}));
+    ++opened;
+  }
+  EXPECT_EQ(opened, 28) << "256 / 9";
+  for (int i = 0; i < opened; ++i) {
+    ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(2 * i, 2 * i + 1)}));
+    for (int age = 1; age <= 8; ++age) {
+      ASSERT_TRUE(ledger.apply(PassCompleted{.window = days(2 * i, 2 * i + 1), .age = age * 1h}));
+    }
+  }
+}
+
+TEST(LedgerAges, FullOfEverythingItFitsItsBound) {
+  Ledger ledger({.organization_id = std::string(36, 'o'),
+                 .cluster_id = std::string(22, 'c'),
+                 .topic_id = std::string(22, 't'),
+                 .membership = std::string(18, 'm')},
+                kStart);
+  for (int i = 1; i <= static_cast<int>(Ledger::kMaxAges); ++i)
+    ASSERT_TRUE(ledger.apply(AgeStarted{.age = i * 1001ms, .from = kStart}));
+  EXPECT_FALSE(ledger.apply(AgeStarted{.age = 24h, .from = kStart}));
+  for (int i = 0; i < 64; ++i) ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(2 * i, 2 * i + 1), .is_short = true}));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(ledger.apply(OwedAdded{.window = days(2 * i, 2 * i + 1), .after = day(i)}));
+  for (int i = 0; i < 11; ++i) {
+    ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(2 * i, 2 * i + 1), .pass = {.age = 16 * 1001ms}}));
+  }
+  for (int i = 0; i < 64; ++i) {
+    const AtJob job{.job = JobId(std::string(36, 'j')), .cursor = std::string(200, 'c'), .submitted = day(i)};
+    const auto opened = ledger.apply(WindowOpened{days(2 * i + 1, 2 * i + 2), job});
+    if (!opened) EXPECT_EQ(opened.error().code, ErrorCode::kOversize);
+  }
+  ledger.set_stamp({.incarnation = std::string(32, 'f'), .number = std::numeric_limits<std::uint64_t>::max()});
+  EXPECT_EQ(ledger.owed().size(), OwedDays::kMax);
+  EXPECT_LE(ledger.serialize().size(), Ledger::kMaxBytes);
+  EXPECT_EQ(Ledger::parse(ledger.serialize()), ledger);
+}
+
+}  // namespace
+}  // namespace connector::core
