@@ -301,6 +301,8 @@ void read_definition(Section root, Definition& definition) {
   read_pointer(root, "end", definition.end_pointer);
   root.text_list("job_only", definition.job_only,
                  {.check = [](const std::string& pointer) { return check_pointer(pointer, Wildcards::kAllowed); }});
+  root.text_list("digest_ignore", definition.digest_ignore,
+                 {.check = [](const std::string& pointer) { return check_pointer(pointer, Wildcards::kAllowed); }});
   root.text_list("permissions", definition.permissions);
 
   std::vector<std::pair<std::string, Scalar>> refused;
@@ -333,7 +335,7 @@ void read_definition(Section root, Definition& definition) {
     method = definition.job->submit.method;
   }
   read_window(root.section("window", Need::kRequired), method, definition);
-  root.finish({{.key = "by_id"}, {.key = "digest_ignore"}});
+  root.finish({{.key = "by_id"}});
 }
 
 }  // namespace

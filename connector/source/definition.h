@@ -101,7 +101,8 @@ struct Definition {
   std::optional<std::string> open_while_absent;  // pointer: the record is open while this is absent
   std::optional<std::string> start_pointer;      // pointer to the record's start time (window checks, start_day)
   std::optional<std::string> end_pointer;
-  std::vector<std::string> job_only;
+  std::vector<std::string> job_only;                   // pointers, `*` for every element: what only the job's form has
+  std::vector<std::string> digest_ignore;              // pointers, `*` for every element: what may differ without being a change
   std::vector<std::string> permissions;                // any of
   std::map<std::string, std::string> refused_members;  // top-level members a stream's `query` must not have → why
   WindowPlaces window = IntervalPlace{InBody{"/interval"}};

@@ -137,8 +137,7 @@ Lane::Awaited Lane::flush() {
     // Everything is decided now. A group that was taken and dropped after all (its stream was stopped alone, and runs again)
     // would leave a gap that only the committed ledger knows of.
     const core::Ledger& committed = stream_.publisher.committed(source_);
-    if (committed.complete() != working_.complete() || committed.open() != working_.open() ||
-        committed.start() != working_.start()) {
+    if (!committed.has_same_progress(working_)) {
       stream_.logger.warn("pages that were handed over have not been committed and are read again",
                           {{"stream", source_.stream.str()}, {"lane", core::to_string(source_.lane)}});
       resynchronise();

@@ -114,9 +114,9 @@ Lane::Awaited LiveLane::advance() {
     window_ = {};
     position_ = core::AtStart{};
     stream_.metrics.windows_open(source_, working_.open().size());
-    const core::IntervalSet planned_from = working_.complete();
+    const core::Ledger planned_from = working_;
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
-    if (working_.complete() != planned_from) co_return Result<void>{};  // something was dropped: plan again
+    if (!working_.has_same_progress(planned_from)) co_return Result<void>{};  // something was dropped: plan again
     report_recovery();
     // At least a moment: the clocks may disagree by less than a millisecond.
     co_return co_await sleep(std::max(wait->instant - now, common::Duration{1}));

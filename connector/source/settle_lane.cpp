@@ -1,5 +1,6 @@
 #include "connector/source/settle_lane.h"
 
+#include "connector/core/planning/clocks.h"
 #include "connector/source/json_pointer.h"
 
 #include <algorithm>
@@ -106,8 +107,12 @@ Lane::Awaited SettleLane::run_crew() {
 
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
-  const core::SettlePlanOptions options{.window = stream_.options.settle.window, .max_jobs = stream_.options.settle.max_jobs};
-  core::SettlePlan plan = core::plan_settle(options, working_, availability_, crew.running);
+  const core::SettlePlanOptions options{.window = stream_.options.settle.window,
+                                        .max_jobs = stream_.options.settle.max_jobs,
+                                        .sequential_days = false};  // rows of two windows are not compared yet
+  const core::SettleTime time{.availability = availability_,
+                              .now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew())};
+  core::SettlePlan plan = core::plan_settle(options, working_, time, crew.running);
   stream_.metrics.windows_open(source_, std::max(working_.open().size(), crew.running.size()));
   if (auto* resume = std::get_if<core::ResumeWindow>(&plan)) {
     crew.running.push_back(resume->open.window);
@@ -126,9 +131,7 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
   if (crew.running.empty()) {
     const core::Ledger planned_from = working_;
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
-    if (working_.complete() != planned_from.complete() || working_.open() != planned_from.open()) {
-      co_return Result<void>{};  // something was dropped: plan again
-    }
+    if (!working_.has_same_progress(planned_from)) co_return Result<void>{};  // something was dropped: plan again
   }
   // A cancellation that came while something else ended would not end this wait.
   if (!co_await is_cancelled()) co_await crew.group.changed();

@@ -134,6 +134,15 @@ TEST_P(WrongDefinition, IsRefusedPrecisely) {
 }
 
 const std::string kNone = "{kind: none}";
+
+TEST(Definition, SaysWhatIsIgnoredWhenContentsAreCompared) {
+  const auto loaded = load_definition(
+      definition_with(kInterval, query_with(kNone), "digest_ignore: [/exportedAt, /participants/*/seen]\n"), "d.yaml");
+
+  EXPECT_EQ(problems_text(loaded.problems), "");
+  EXPECT_THAT(loaded.definition.digest_ignore, ElementsAre("/exportedAt", "/participants/*/seen"));
+}
+
 const std::string kJob = "{request: {method: POST, path: /jobs}, records: /r, pages: {kind: none}}";
 
 INSTANTIATE_TEST_SUITE_P(
@@ -218,6 +227,8 @@ INSTANTIATE_TEST_SUITE_P(
               "query.pages: a map is expected"},
         Wrong{"JobOnlyWithoutJob", definition_with(kInterval, query_with(kNone), "job_only: [/a]\n"),
               "job_only: has no meaning without a job"},
+        Wrong{"DigestIgnorePointer", definition_with(kInterval, query_with(kNone), "digest_ignore: [a/b]\n"),
+              "digest_ignore[0]: a/b: is not a JSON pointer"},
         Wrong{"ById", definition_with(kInterval, query_with(kNone), "by_id: {path: /x}\n"), "by_id: is not in this version"},
         Wrong{"UnknownKey", definition_with(kInterval, query_with(kNone), "jobb: {}\n"), "jobb: unknown key; did you mean job?"}),
     [](const auto& info) { return info.param.name; });
