@@ -25,7 +25,8 @@ void require(bool holds) {
 std::string padded(std::string_view text) {
   std::string copy;
   copy.reserve(text.size() + ContentDigester::padding());
-  return copy.append(text);
+  copy.append(text);
+  return copy;  // not what append() returns: a copy of that has no room behind it
 }
 
 // The one record of a page that is nothing but it; nothing if the slicer refuses.

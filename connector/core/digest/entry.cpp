@@ -215,7 +215,8 @@ Result<DigestEntry> DigestEntry::parse(std::string_view stored) {
 std::string digest_key(const StreamName& stream, std::string_view record_key) {
   std::string key;
   key.reserve(stream.str().size() + 1 + record_key.size());
-  return key.append(stream.str()).append("/").append(record_key);
+  key.append(stream.str()).append("/").append(record_key);
+  return key;
 }
 
 Result<DigestKey> parse_digest_key(std::string_view stored) {
