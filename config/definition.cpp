@@ -288,6 +288,15 @@ void read_job(Section job, source::JobSource& out) {
   job.finish();
 }
 
+void read_by_id(Section by_id, source::ByIdSource& out) {
+  read_request(by_id.section("request", Need::kRequired), out.request, by_id.given("request") ? Need::kRequired : Need::kOptional,
+               {});
+  out.ids = read_place(by_id, "ids", Need::kRequired, Direction::kRequest, out.request.method).value_or(source::InQuery{"id"});
+  by_id.integer("max_ids", out.max_ids, {.min = 1, .max = 1'000});
+  read_records(by_id, out.records);
+  by_id.finish();
+}
+
 void read_definition(Section root, Definition& definition) {
   constexpr int kNewestVersion = 1;
   root.integer("version", definition.version, {.min = 1, .max = kNewestVersion});
@@ -318,10 +327,17 @@ void read_definition(Section root, Definition& definition) {
   if (root.given("job")) {
     read_job(root.section("job"), definition.job.emplace());
   }
+  if (root.given("by_id")) {
+    read_by_id(root.section("by_id"), definition.by_id.emplace());
+  }
   root.node("query");
   root.node("job");
+  root.node("by_id");
   if (!definition.query && !definition.job) {
     root.problem("query", "is missing (allowed: query, job or both)");
+  }
+  if (definition.by_id && (!definition.open_while_absent || !definition.start_pointer)) {
+    root.problem("by_id", "needs to know which records are open and when they began (allowed: with open_while_absent and start)");
   }
   if (!definition.job && !definition.job_only.empty()) {
     root.problem("job_only", "has no meaning without a job (allowed: leave it out)");
@@ -335,7 +351,7 @@ void read_definition(Section root, Definition& definition) {
     method = definition.job->submit.method;
   }
   read_window(root.section("window", Need::kRequired), method, definition);
-  root.finish({{.key = "by_id"}});
+  root.finish();
 }
 
 }  // namespace

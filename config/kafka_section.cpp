@@ -133,7 +133,7 @@ void read_property(Section& kafka, const std::string& name, const Scalar& value,
   }
 }
 
-void check_offsets_topic(const Section& offsets, const connector::core::TopicSettings& settings) {
+void check_state_topic(const Section& offsets, const connector::core::TopicSettings& settings) {
   if (settings.partitions > 1) {
     offsets.problem("partitions", "more than one task is not in this version (allowed: 1)");
   }
@@ -168,9 +168,12 @@ void read_topics(Section topics, const connector::core::ConnectorName& name, con
 
   Section offsets = topics.section("offsets");
   read_topic_settings(offsets, "<name>-offsets", options.offsets);
-  check_offsets_topic(offsets, options.offsets);
+  check_state_topic(offsets, options.offsets);
+  Section digests = topics.section("digests");
+  read_topic_settings(digests, "<name>-digests", options.digests);
+  check_state_topic(digests, options.digests);
   read_topic_settings(topics.section("dead_letters"), "<name>-dead-letters", options.dead_letters);
-  topics.finish({{.key = "digests"}, {.key = "control"}, {.key = "progress"}});
+  topics.finish({{.key = "control"}, {.key = "progress"}});
 }
 
 }  // namespace

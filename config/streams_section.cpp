@@ -53,28 +53,52 @@ void read_topic(Section& stream, StreamOptions& options) {
   options.topic_settings.name = options.topic;
 }
 
-// `ages: [0h]` and nothing else until later passes exist; `none` for live.
+// Durations in ascending order; the first pass of `settle` is at 0, that of `live` is no age.
 void read_ages(Section& lane, std::vector<common::Duration>& ages, bool settle) {
-  const std::string allowed = settle ? "(allowed: [0h]; passes at other ages are not in this version)"
-                                     : "(allowed: []; reading a window again is not in this version)";
+  constexpr std::size_t kMost = 8;
+  constexpr common::Duration kOldest = std::chrono::days{366};
+  const std::string allowed =
+      settle ? "(allowed: a list that begins with 0h and ascends, such as [0h, 72h, 7d]; up to 8, up to 366d)"
+             : "(allowed: a list that ascends, such as [10m, 1h, 6h], or []; up to 8, up to 366d)";
+  const auto shown = [](const std::vector<common::Duration>& list) {
+    std::string text;
+    for (const common::Duration age : list) {
+      text += (text.empty() ? "" : ", ") + common::format_duration(age);
+    }
+    return "[" + text + "]";
+  };
   const Node* value = lane.node("ages");
   if (value == nullptr) {
-    lane.set_default("ages", settle ? "[0s]" : "[]");
+    lane.set_default("ages", shown(ages));
     return;
   }
-  const bool list = value->kind == Node::Kind::kList;
-  bool good = list && value->items.size() == (settle ? 1U : 0U);
-  if (good && settle) {
-    const Node& item = *value->items.front();
+  if (value->kind != Node::Kind::kList) {
+    lane.problem("ages", "is not a list " + allowed);
+    return;
+  }
+  std::vector<common::Duration> read;
+  for (std::size_t i = 0; i < value->items.size(); ++i) {
+    const Node& item = *value->items[i];
+    const std::string path = lane.path("ages") + "[" + std::to_string(i) + "]";
     const auto age = common::parse_duration(item.text);
-    good = item.kind == Node::Kind::kScalar && age && *age == common::Duration{0};
+    const bool first = i == 0;
+    if (item.kind != Node::Kind::kScalar || !age || *age > kOldest) {
+      lane.scope().problem(item.mark, path, item.text, "is not an age " + allowed);
+      return;
+    }
+    const bool fits = first ? (*age == common::Duration{0}) == settle : *age > read.back();
+    if (!fits) {
+      lane.scope().problem(item.mark, path, item.text, "is out of order " + allowed);
+      return;
+    }
+    read.push_back(*age);
   }
-  if (!good) {
-    lane.scope().problem(lane.mark("ages"), lane.path("ages"), "", "cannot be given like this " + allowed);
+  if (read.size() > kMost || (settle && read.empty())) {
+    lane.problem("ages", (read.empty() ? "is empty " : "has too many ages ") + allowed);
     return;
   }
-  lane.scope().setting(lane.path("ages"), settle ? "[0s]" : "[]", lane.scope().origin(value->mark));
-  ages = settle ? std::vector{common::Duration{0}} : std::vector<common::Duration>{};
+  ages = std::move(read);
+  lane.scope().setting(lane.path("ages"), shown(ages), lane.scope().origin(value->mark));
 }
 
 // False if the lane is off. What a definition cannot do must not be asked for.
@@ -143,6 +167,24 @@ void read_settle(Section settle, connector::source::SettleOptions& options) {
                        common::format_duration(options.job_deadline) + ") (allowed: poll_max ≤ job_deadline)");
   }
   settle.finish({{.key = "on_delete"}});
+}
+
+void read_follow(Section follow, connector::source::FollowOptions& options) {
+  follow.duration("every", options.every, {.min = 100ms, .max = kDay});
+  follow.duration("max", options.max, {.min = 100ms, .max = 30 * kDay});
+  follow.duration("quiet", options.quiet, {.min = 0ms, .max = 30 * kDay});
+  follow.duration("give_up", options.give_up, {.min = 1s, .max = 366 * kDay});
+  if (options.every > options.max) {
+    follow.problem(follow.given("every") ? "every" : "max", "every (" + common::format_duration(options.every) +
+                                                                ") is above max (" + common::format_duration(options.max) +
+                                                                ") (allowed: every ≤ max)");
+  }
+  if (options.quiet > options.give_up) {
+    follow.problem(follow.given("quiet") ? "quiet" : "give_up",
+                   "quiet (" + common::format_duration(options.quiet) + ") is above give_up (" +
+                       common::format_duration(options.give_up) + ") (allowed: quiet ≤ give_up)");
+  }
+  follow.finish();
 }
 
 std::vector<std::string> pointer_tokens(std::string_view pointer) {
@@ -312,6 +354,18 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   if (options.live.enabled) {
     read_live(stream.section("live"), definition, options.live);
   }
+  options.follow.enabled = lane_enabled(stream, "follow", definition == nullptr || definition->by_id.has_value(), "by_id");
+  if (options.follow.enabled && !options.live.enabled) {
+    if (stream.given("follow")) {
+      stream.problem("follow", "reads again what live has published, and live is off (allowed: off, or leave it out)");
+    } else {
+      stream.set_default("follow", "off");
+    }
+    options.follow.enabled = false;
+  }
+  if (options.follow.enabled) {
+    read_follow(stream.section("follow"), options.follow);
+  }
   options.settle.enabled = lane_enabled(stream, "settle", has_job, "job");
   if (options.settle.enabled) {
     read_settle(stream.section("settle"), options.settle);
@@ -320,12 +374,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     stream.scope().problem(stream.mark(), stream.path(), "",
                            "reads nothing: live and settle are both off (allowed: at least one of them on)");
   }
-  stream.finish({{.key = "follow"},
-                 {.key = "backfill"},
-                 {.key = "snapshot"},
-                 {.key = "transform"},
-                 {.key = "projection"},
-                 {.key = "redaction"}});
+  stream.finish({{.key = "backfill"}, {.key = "snapshot"}, {.key = "transform"}, {.key = "projection"}, {.key = "redaction"}});
 }
 
 void check_topics(const Section& streams, const Config& config) {
@@ -334,6 +383,11 @@ void check_topics(const Section& streams, const Config& config) {
   };
   std::map<std::string, std::string> owners;  // topic → what uses it
   owners.emplace(state_topic(config.kafka.topics.offsets, "-offsets"), "kafka.topics.offsets");
+  const std::string digests = state_topic(config.kafka.topics.digests, "-digests");
+  if (const auto [found, added] = owners.emplace(digests, "kafka.topics.digests"); !added) {
+    streams.scope().problem(streams.mark(), "kafka.topics.digests.name", digests,
+                            "is the topic of " + found->second + " too (allowed: one topic for each)");
+  }
   const std::string dead_letters = state_topic(config.kafka.topics.dead_letters, "-dead-letters");
   if (const auto [found, added] = owners.emplace(dead_letters, "kafka.topics.dead_letters"); !added) {
     streams.scope().problem(streams.mark(), "kafka.topics.dead_letters.name", dead_letters,

@@ -171,8 +171,8 @@ Result<void> App::Impl::wire() {
   std::random_device entropy;
   const auto seed = [&entropy] { return (std::uint64_t{entropy()} << 32U) | entropy(); };
   api_.emplace(options_.genesys, *http_, clock_, *metrics_, root_logger_, seed());
-  publisher_.emplace(executor.get_executor(), options_.name, options_.kafka, stream_topics(options_), clock_, *metrics_,
-                     root_logger_.named("kafka"), seed(), factory_);
+  publisher_.emplace(executor.get_executor(), options_.name, options_.kafka, stream_topics(options_, definitions_), clock_,
+                     *metrics_, root_logger_.named("kafka"), seed(), factory_);
   lanes_.emplace(executor.get_executor(), [this](const core::SourcePartition& source, const common::Error& error) {
     logger_.error("a lane ended by itself; this is a bug: please report it", {{"stream", source.stream.str()},
                                                                               {"lane", core::to_string(source.lane)},
@@ -295,6 +295,7 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
   reader = std::make_unique<source::StreamReader>(definition, stream, source::ResolvedStart{start}, *api_, *publisher_, clock_,
                                                   *metrics_, root_logger_.named("source"), lane_memory, entropy());
   if (reader->has_live()) lanes_->start({stream.name, core::Lane::kLive}, reader->run_live());
+  if (reader->has_follow()) lanes_->start({stream.name, core::Lane::kFollow}, reader->run_follow());
   if (reader->has_settle()) lanes_->start({stream.name, core::Lane::kSettle}, reader->run_settle());
   logger_.info("stream started", {{"stream", stream.name.str()},
                                   {"topic", findings.topic},

@@ -93,8 +93,8 @@ ClusterAnswer find_cluster(kafka::TopicAdmin& admin, common::Duration patience) 
   }
 }
 
-void check_kafka(const AppOptions& options, const common::Logger& logger, common::Duration patience,
-                 std::vector<Finding>& findings) {
+void check_kafka(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,
+                 common::Duration patience, std::vector<Finding>& findings) {
   auto admin = kafka::TopicAdmin::create(options.kafka, options.name, logger.named("kafka"));
   if (!admin) {
     findings.push_back(failed("Kafka settings", admin.error(), "correct kafka.librdkafka"));
@@ -112,29 +112,30 @@ void check_kafka(const AppOptions& options, const common::Logger& logger, common
   findings.push_back({.verdict = Verdict::kOk, .subject = "Kafka", .detail = "cluster " + *cluster, .remedy = {}});
 
   const auto names = kafka::state_topics(options.name, options.kafka.topics);
-  std::vector<std::string> topics{names.offsets, names.dead_letters};
-  for (const auto& topic : stream_topics(options)) topics.push_back(topic.topic);
+  std::vector<std::string> topics{names.offsets, names.digests, names.dead_letters};
+  for (const auto& topic : stream_topics(options, definitions)) topics.push_back(topic.topic);
   auto described = (*admin)->describe(topics, patience);
   if (!described) {
     findings.push_back(failed("topics", described.error(), "grant Describe on the topics"));
     return;
   }
-  const std::vector<kafka::TopicDescription> data(described->begin() + 2, described->end());
-  const int wanted = options.kafka.topics.offsets.partitions == 0 ? 1 : options.kafka.topics.offsets.partitions;
-  if ((*described)[0].exists) {
-    if (auto usable = kafka::check_offsets_topic((*described)[0], wanted); !usable) {
-      findings.push_back(failed("topic " + topics[0], usable.error(),
-                                "recreate it compacted, or name another one in kafka.topics.offsets.name"));
+  const std::vector<kafka::TopicDescription> data(described->begin() + 3, described->end());
+  const std::vector<kafka::TopicDescription> state(described->begin(), described->begin() + 2);
+  for (const auto& topic : state) {
+    if (!topic.exists) continue;
+    if (auto usable = kafka::check_state_topic(topic, 1); !usable) {
+      findings.push_back(
+          failed("topic " + topic.name, usable.error(), "recreate it compacted, or name another one in kafka.topics"));
     }
-    for (const auto& difference : kafka::differences((*described)[0], kafka::offsets_topic_config())) {
+    for (const auto& difference : kafka::differences(topic, kafka::state_topic_config())) {
       findings.push_back({.verdict = Verdict::kWarning,
-                          .subject = "topic " + topics[0],
+                          .subject = "topic " + topic.name,
                           .detail = difference,
                           .remedy = "alter the topic's configuration; a start reads more than it need until then"});
     }
   }
   const auto id = kafka::transactional_id(options.kafka, options.name, 0);
-  for (const auto& finding : kafka::assess_access((*described)[0], (*described)[1], data, options.kafka.topics.create, id)) {
+  for (const auto& finding : kafka::assess_access(state, (*described)[2], data, options.kafka.topics.create, id)) {
     using From = kafka::AccessFinding::Verdict;
     const auto verdict = finding.verdict == From::kFine    ? Verdict::kOk
                          : finding.verdict == From::kWrong ? Verdict::kFailed
@@ -167,7 +168,7 @@ std::vector<Finding> check(const AppOptions& options, const Definitions& definit
                            common::Duration patience) {
   std::vector<Finding> findings;
   check_service(options, definitions, logger, patience, findings);
-  check_kafka(options, logger, patience, findings);
+  check_kafka(options, definitions, logger, patience, findings);
   return findings;
 }
 

@@ -15,7 +15,7 @@ std::string replace_all(std::string text, std::string_view what, std::string_vie
 
 }  // namespace
 
-std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options) {
+std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options, const Definitions& definitions) {
   std::vector<kafka::StreamTopic> topics;
   for (const auto& stream : options.streams) {
     kafka::StreamTopic topic{.stream = stream.name, .topic = stream.topic, .settings = stream.topic_settings};
@@ -24,6 +24,16 @@ std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options) {
                                 stream.name.str());
     }
     if (topic.settings.replication_factor == -1) topic.settings.replication_factor = options.kafka.topics.replication_factor;
+    const auto lanes = lanes_of(stream, definitions.at(stream.definition));
+    const auto has = [&](core::Lane lane) { return std::ranges::find(lanes, lane) != lanes.end(); };
+    topic.rules = {
+        .has_query = has(core::Lane::kLive), .has_job = has(core::Lane::kSettle), .has_by_id = has(core::Lane::kFollow)};
+    topic.expiry.give_up = stream.follow.give_up;
+    // No shorter than until the last reading of its window, which would take it for new.
+    topic.expiry.quiet = stream.follow.quiet;
+    if (has(core::Lane::kLive) && !stream.live.ages.empty()) {
+      topic.expiry.quiet = std::max(topic.expiry.quiet, stream.live.ages.back() + std::chrono::hours{1});
+    }
     topics.push_back(std::move(topic));
   }
   return topics;
@@ -32,6 +42,7 @@ std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options) {
 std::vector<core::Lane> lanes_of(const source::StreamOptions& stream, const source::Definition& definition) {
   std::vector<core::Lane> lanes;
   if (definition.query && stream.live.enabled) lanes.push_back(core::Lane::kLive);
+  if (definition.query && stream.live.enabled && definition.by_id && stream.follow.enabled) lanes.push_back(core::Lane::kFollow);
   if (definition.job && stream.settle.enabled) lanes.push_back(core::Lane::kSettle);
   return lanes;
 }

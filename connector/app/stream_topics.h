@@ -13,7 +13,7 @@
 namespace connector::app {
 
 // In the order of the configuration; replication falls back to kafka.topics.replication_factor.
-std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options);
+std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options, const Definitions& definitions);
 
 std::vector<core::Lane> lanes_of(const source::StreamOptions& stream, const source::Definition& definition);
 std::vector<core::SourcePartition> configured_sources(const AppOptions& options, const Definitions& definitions);

@@ -23,6 +23,7 @@ struct TopicsOptions {
   bool create = true;                // false: never create, only check
   int replication_factor = -1;       // for every topic that does not say its own
   core::TopicSettings offsets;       // "<name>-offsets", compacted
+  core::TopicSettings digests;       // "<name>-digests", compacted
   core::TopicSettings dead_letters;  // "<name>-dead-letters"
   std::string stream_pattern = "{name}.{stream}";
 };

@@ -41,6 +41,7 @@ class KafkaProducer final : public core::TransactionalProducer {
         batch_bytes_(batch_size(*client_)) {
     for (const auto& [stream, topic] : setup.topics) topics_[stream].handle = open(topic);
     offsets_ = open(setup.offsets_topic);
+    digests_ = open(setup.digests_topic);
     dead_letters_ = open(setup.dead_letter_topic);
   }
   ~KafkaProducer() override {
@@ -97,6 +98,7 @@ class KafkaProducer final : public core::TransactionalProducer {
   void drop() {
     topics_.clear();
     offsets_.reset();
+    digests_.reset();
     dead_letters_.reset();
     client_->close();
   }
@@ -116,7 +118,7 @@ class KafkaProducer final : public core::TransactionalProducer {
       if (!partitions) return common::fail(partitions.error());
       topic.partitions = *partitions;
     }
-    for (rd_kafka_topic_t* topic : {offsets_.get(), dead_letters_.get()}) {
+    for (rd_kafka_topic_t* topic : {offsets_.get(), digests_.get(), dead_letters_.get()}) {
       if (auto known = load_metadata(topic); !known) return common::fail(known.error());
     }
     client_->recovered();
@@ -134,8 +136,8 @@ class KafkaProducer final : public core::TransactionalProducer {
 
   Result<void> begin_now() {
     deliveries_->begin();
-    state_.clear();
-    state_sent_ = false;
+    batch_ = nullptr;
+    unsent_ = Unsent::kDigests;
     if (!transactional_) return {};
     if (const ErrorHandle error{rd_kafka_begin_transaction(client_->get())}) {
       return common::fail(to_error(*error, "beginning a transaction"));
@@ -155,7 +157,7 @@ class KafkaProducer final : public core::TransactionalProducer {
       const std::int64_t timestamp = page.read_at.time_since_epoch().count();
       for (std::size_t index = 0; index < page.records.size(); ++index, ++place) {
         const RecordFate fate = batch.fates[place];
-        if (fate == RecordFate::kOversize || fate == RecordFate::kRefused) continue;
+        if (fate != RecordFate::kPublish && fate != RecordFate::kSuspect) continue;
         const bool suspect = fate == RecordFate::kSuspect;
         if (suspect ? in_chunk == batch.suspect_chunk || in_chunk == 0 : in_chunk > 0) {
           // A request of its own: everything before must be answered first.
@@ -178,9 +180,10 @@ class KafkaProducer final : public core::TransactionalProducer {
     if (topic != topics_.end()) drain(topic->second);
     if (auto sent = send_dead_letters(batch); !sent) return sent;
     if (!transactional_) {
-      state_ = batch.state;
+      batch_ = &batch;
       return {};
     }
+    if (auto sent = send_digests(batch.digests); !sent) return sent;
     return send_state(batch.state);
   }
 
@@ -211,6 +214,16 @@ class KafkaProducer final : public core::TransactionalProducer {
             !sent) {
           return sent;
         }
+      }
+    }
+    return {};
+  }
+
+  Result<void> send_digests(const std::vector<core::DigestRecord>& digests) {
+    for (std::size_t i = 0; i < digests.size(); ++i) {
+      const std::string_view value = digests[i].value ? std::string_view{*digests[i].value} : std::string_view{};
+      if (auto sent = send(digests_.get(), partition_, digests[i].key, value, 0, nullptr, RecordKind::kDigest, i); !sent) {
+        return sent;
       }
     }
     return {};
@@ -327,12 +340,17 @@ class KafkaProducer final : public core::TransactionalProducer {
     return common::fail(std::move(reason));
   }
 
-  // at_least_once: records first, then the ledger, each acknowledged.
+  // at_least_once: records first, then digests, then the ledger, each acknowledged.
   Result<void> acknowledge_now() {
-    if (!state_sent_) {
+    if (unsent_ == Unsent::kDigests) {
       if (auto records = acknowledged("the records are not acknowledged yet"); !records) return records;
-      state_sent_ = true;
-      if (auto sent = send_state(state_); !sent) return sent;
+      unsent_ = Unsent::kState;
+      if (auto sent = batch_ != nullptr ? send_digests(batch_->digests) : Result<void>{}; !sent) return sent;
+    }
+    if (unsent_ == Unsent::kState) {
+      if (auto digests = acknowledged("the digests are not acknowledged yet"); !digests) return digests;
+      unsent_ = Unsent::kNothing;
+      if (auto sent = batch_ != nullptr ? send_state(batch_->state) : Result<void>{}; !sent) return sent;
     }
     return acknowledged("the ledger is not acknowledged yet");
   }
@@ -357,13 +375,16 @@ class KafkaProducer final : public core::TransactionalProducer {
   std::int64_t full_queue_slices_;
   common::Logger logger_;
   std::atomic<bool> stop_ = false;
-  std::vector<core::StateRecord> state_;  // at_least_once: to be written when the records are acknowledged
-  bool state_sent_ = false;
+  // at_least_once: what is written when the records are acknowledged, and how far that is.
+  enum class Unsent : std::uint8_t { kDigests, kState, kNothing };
+  const core::TransactionBatch* batch_ = nullptr;
+  Unsent unsent_ = Unsent::kDigests;
   std::unique_ptr<Deliveries> deliveries_;
   std::unique_ptr<Client> client_;
   std::size_t batch_bytes_;  // a produce request is full then
   std::map<core::StreamName, OpenTopic> topics_;
   TopicHandle offsets_;
+  TopicHandle digests_;
   TopicHandle dead_letters_;
   boost::asio::thread_pool pool_{1};
 };

@@ -1,9 +1,9 @@
 #pragma once
 
 // The producer on librdkafka: transactional, or only idempotent for at_least_once, where `commit` first waits for the records'
-// acknowledgement and then writes and awaits the ledgers. One handle for its whole life; blocking calls on its own thread, a
-// polling thread always beside it. Payloads are not copied: the batch stays put until commit or abort succeeded or close
-// returned.
+// acknowledgement and then writes and awaits the digests, and then the ledgers. One handle for its whole life; blocking calls on
+// its own thread, a polling thread always beside it. Payloads are not copied: the batch stays put until commit or abort succeeded
+// or close returned.
 
 #include "common/log.h"
 #include "common/result.h"
@@ -27,6 +27,7 @@ struct ProducerSetup {
   std::int32_t partition = 0;  // the task's
   std::map<core::StreamName, std::string> topics;
   std::string offsets_topic;
+  std::string digests_topic;
   std::string dead_letter_topic;
   std::size_t smallest_max_message_bytes = 0;
   common::Logger logger;

@@ -12,6 +12,7 @@
 #include "connector/kafka/password_file.h"
 #include "connector/kafka/signal.h"
 #include "connector/kafka/state_store.h"
+#include "connector/kafka/task_digests.h"
 #include "connector/kafka/task_topics.h"
 #include "connector/kafka/transaction.h"
 
@@ -38,6 +39,7 @@ using core::TaskEvent;
 namespace {
 
 constexpr common::Duration kReadBackPatience{10'000};  // of silence, then it is asked again
+constexpr common::Duration kSweepEvery{5'000};         // a step of the search for digests that are not needed any more
 constexpr std::int32_t kTask = 0;                      // one task, owner of partition 0
 
 }  // namespace
@@ -138,6 +140,9 @@ class KafkaPublisher::Impl {
   [[nodiscard]] const std::string& cluster_id() const { return cluster_id_; }
   [[nodiscard]] const std::string& incarnation() const { return owner_.incarnation; }
   [[nodiscard]] const TaskTopics& topics() const { return topics_; }
+  [[nodiscard]] const core::StreamDigests* digests(const StreamName& stream) const {
+    return digests_ ? digests_->of(stream) : nullptr;
+  }
   Handover& handover() { return handover_; }
 
  private:
@@ -166,6 +171,12 @@ class KafkaPublisher::Impl {
     in_hand_ = {};
     owner_.claimed = true;
     owner_.inherited = core::incarnations_in(found_);
+    // Not before the claim: until then another instance may have been owner once more and have added to them.
+    for (;;) {
+      auto restored = co_await restore_digests();
+      if (restored) break;
+      if (auto goes_on = co_await retry_start(restored.error()); !goes_on) co_return common::fail(goes_on.error());
+    }
     handover_.set_ledgers(found_.ledgers);
     contact_.tell(TaskEvent::kOwned);
     logger_.info("Task owned", {{"incarnation", owner_.incarnation},
@@ -201,6 +212,32 @@ class KafkaPublisher::Impl {
     co_return Result<void>{};
   }
 
+  awaitable<Result<void>> restore_digests() {
+    const auto began = clock_.steady_now();
+    const StateLocation location{.name = name_, .topic = topics_.state().digests, .partition = kTask};
+    auto digests = std::make_unique<TaskDigests>(topics_.streams());
+    auto read = co_await run_blocking(worker_, [this, options = options_, location, &digests] {
+      return read_partition(options, location, logger_.named("kafka"), kReadBackPatience, read_stop_,
+                            [&](std::string_view key, const std::string_view* value) { return digests->restore(key, value); });
+    });
+    if (!read) co_return read;
+    digests_ = std::move(digests);
+    std::uint64_t keys = 0;
+    for (const StreamTopic& stream : topics_.streams()) keys += digests_->of(stream.stream)->committed().size();
+    const auto took = std::chrono::duration_cast<common::Duration>(clock_.steady_now() - began);
+    logger_.info("Digests restored", {{"keys", keys}, {"milliseconds", static_cast<std::int64_t>(took.count())}});
+    tell_digests();
+    co_return Result<void>{};
+  }
+
+  void tell_digests() {
+    for (const StreamTopic& stream : topics_.streams()) {
+      const core::DigestIndex& index = digests_->of(stream.stream)->committed();
+      metrics_.digests(stream.stream,
+                       {.keys = index.size(), .bytes = index.bytes(), .followed = index.followed(), .owed = index.owed_count()});
+    }
+  }
+
   std::map<StreamName, TopicFacts> running_topics() const {
     std::map<StreamName, TopicFacts> running = topics_.facts();
     std::erase_if(running, [this](const auto& topic) { return handover_.is_stopped(topic.first); });
@@ -227,11 +264,19 @@ class KafkaPublisher::Impl {
         next_check_ = clock_.steady_now() + tuning_.topic_check_every;
         continue;
       }
-      if (!next || next->begin_at > now) {
-        co_await work_.wait_until(next ? std::min(next->begin_at, next_check_) : next_check_);
-        continue;
+      const bool sweeps = now >= next_sweep_ && !stopping_;
+      if (sweeps) {
+        next_sweep_ = now + kSweepEvery;
+        tell_digests();
       }
-      if (auto taken = take(next->stream); !taken) co_return taken;
+      if (!sweeps || !take_expired()) {
+        if (!next || next->begin_at > now) {
+          const auto until = std::min(next_check_, next_sweep_);
+          co_await work_.wait_until(next ? std::min(next->begin_at, until) : until);
+          continue;
+        }
+        if (auto taken = take(next->stream); !taken) co_return taken;
+      }
       const Decision decision = co_await drive(machine_.offer());
       if (decision.action == Action::kPublished) {
         published(decision.after_doubt);
@@ -255,14 +300,34 @@ class KafkaPublisher::Impl {
     // Records that their topic cannot take are known beforehand unless compression makes them smaller.
     const std::size_t limit =
         compresses(options_) ? kMaxRecordBytes / 2 : std::min(topics_.max_message(stream), kMaxRecordBytes / 2);
-    measure(in_hand_.batch, {.record = limit, .dead_letter = topics_.dead_letter_max_message()});
+    measure(in_hand_, {.record = limit, .dead_letter = topics_.dead_letter_max_message()});
+    digests_->decide(in_hand_, handover_.ledgers());
     return {};
+  }
+
+  // False: nothing has expired.
+  bool take_expired() {
+    auto expired = digests_->expire(handover_.ledgers(), clock_.utc_now());
+    if (!expired) return false;
+    const StreamName& stream = expired->batch.stream;
+    const auto source = std::ranges::find(handover_.ledgers(), stream, [](const auto& ledger) { return ledger.first.stream; });
+    if (source == handover_.ledgers().end() || handover_.is_stopped(stream)) {
+      digests_->discard(*expired);
+      return false;
+    }
+    in_hand_ = std::move(*expired);
+    in_hand_.number = ++commit_number_;
+    in_hand_.began = clock_.steady_now();
+    in_hand_.ledgers.insert(*source);
+    stamp_ledgers(in_hand_, name_, owner_.incarnation);
+    return true;
   }
 
   void published(bool after_doubt) {
     using core::TransactionOutcome;
     for (const auto& [source, sum] : sum_up(in_hand_.batch)) {
       metrics_.records_published(source, sum.records, sum.bytes);
+      if (sum.withheld > 0) metrics_.records_dropped(source, "known", sum.withheld);
       for (const auto& [reason, count] : sum.dead_letters) {
         metrics_.dead_letters(source, reason, count);
         logger_.warn("Records went to the dead-letter topic", {{"stream", source.stream.str()},
@@ -271,6 +336,7 @@ class KafkaPublisher::Impl {
                                                                {"count", static_cast<std::int64_t>(count)}});
       }
     }
+    digests_->apply(in_hand_);
     handover_.advance(std::move(in_hand_.ledgers));
     const auto took = since_begin();
     metrics_.transaction_done(after_doubt ? TransactionOutcome::kUnknownApplied : TransactionOutcome::kCommitted, took);
@@ -284,6 +350,7 @@ class KafkaPublisher::Impl {
 
   awaitable<Result<void>> rejected(const Error& error) {
     stop_stream(in_hand_.batch.stream, error);
+    digests_->discard(in_hand_);
     release_hand(core::PageFate::kDropped);
     if (stopping_) co_return Result<void>{};
     // The refusal does not name the topic. If it was the offsets topic, no stream can go on.
@@ -367,7 +434,9 @@ class KafkaPublisher::Impl {
         auto aborted = co_await producer_.abort();
         if (!aborted) co_return aborted;
         metrics_.transaction_done(core::TransactionOutcome::kAborted, since_begin());
-        co_return producer_.narrow_refused(in_hand_.batch);
+        auto narrowed = producer_.narrow_refused(in_hand_.batch);
+        if (digests_) digests_->decide(in_hand_, handover_.ledgers());
+        co_return narrowed;
       }
       case Action::kWait:
         if (decision.error) contact_.retrying(*decision.error);
@@ -380,12 +449,14 @@ class KafkaPublisher::Impl {
 
   awaitable<Result<void>> create_producer() {
     co_await producer_.retire(in_hand_.batch);
+    if (digests_) digests_->decide(in_hand_, handover_.ledgers());  // what was refused may be known now
     refresh_password();
     ProducerSetup setup{.options = options_,
                         .name = name_,
                         .partition = kTask,
                         .topics = {},
                         .offsets_topic = topics_.state().offsets,
+                        .digests_topic = topics_.state().digests,
                         .dead_letter_topic = topics_.state().dead_letters,
                         .smallest_max_message_bytes = topics_.smallest_max_message(),
                         .logger = logger_.named("kafka")};
@@ -510,6 +581,7 @@ class KafkaPublisher::Impl {
   std::uint64_t commit_number_ = 0;
   std::optional<ErrorCode> cause_;  // of the last trouble the machine spoke of
   SteadyTime next_check_;
+  SteadyTime next_sweep_;
 
   bool active_ = false;  // start() or run() is under way
   bool starting_ = false;
@@ -524,6 +596,7 @@ class KafkaPublisher::Impl {
   std::atomic<bool> read_stop_ = false;
   boost::asio::thread_pool worker_{1};  // administration and reading back
   TaskTopics topics_;
+  std::unique_ptr<TaskDigests> digests_;  // from their restoration on
   CurrentProducer producer_;
 };
 
@@ -572,6 +645,9 @@ awaitable<Result<void>> KafkaPublisher::flush(SourcePartition source) {
 }
 const core::Ledger& KafkaPublisher::committed(const SourcePartition& source) const {
   return impl_->handover().committed(source);
+}
+const core::StreamDigests* KafkaPublisher::digests(const StreamName& stream) const {
+  return impl_->digests(stream);
 }
 std::string KafkaPublisher::take_spare_storage() {
   return impl_->handover().take_spare_storage();

@@ -78,6 +78,7 @@ class KafkaPublisher final : public core::Publisher {
   boost::asio::awaitable<common::Result<void>> submit(core::PageGroup group) override;
   boost::asio::awaitable<common::Result<void>> flush(core::SourcePartition source) override;
   [[nodiscard]] const core::Ledger& committed(const core::SourcePartition& source) const override;
+  [[nodiscard]] const core::StreamDigests* digests(const core::StreamName& stream) const override;
   std::string take_spare_storage() override;
 
  private:

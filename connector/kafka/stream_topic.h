@@ -2,6 +2,8 @@
 
 // A stream's topic: as configured, and as found at start.
 
+#include "connector/core/digest/reconcile.h"
+#include "connector/core/digest/stream_digests.h"
 #include "connector/core/names.h"
 #include "connector/core/topic_settings.h"
 
@@ -14,6 +16,8 @@ struct StreamTopic {
   core::StreamName stream;
   std::string topic;
   core::TopicSettings settings;  // for creating it; settings.name is not looked at
+  core::StreamRules rules;       // which lanes read it
+  core::ExpiryRules expiry;
 };
 
 // What is known of a stream's topic after start.

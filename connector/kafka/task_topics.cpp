@@ -20,8 +20,9 @@ constexpr int kStatePartitions = 1;
 
 // Places in the list of all topics; the streams' follow.
 constexpr std::size_t kOffsets = 0;
-constexpr std::size_t kDeadLetters = 1;
-constexpr std::size_t kStreams = 2;
+constexpr std::size_t kDigests = 1;
+constexpr std::size_t kDeadLetters = 2;
+constexpr std::size_t kStreams = 3;
 
 }  // namespace
 
@@ -97,7 +98,7 @@ awaitable<Result<TaskTopics::Descriptions>> TaskTopics::describe_afresh(std::vec
 // --- the topics --------------------------------------------------------------------------------------------------------------
 
 awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::ensure() {
-  std::vector<std::string> names{state_.offsets, state_.dead_letters};
+  std::vector<std::string> names{state_.offsets, state_.digests, state_.dead_letters};
   for (const StreamTopic& stream : streams_) names.push_back(stream.topic);
   auto described = co_await describe(names);
   if (!described) co_return common::fail(described.error());
@@ -112,11 +113,12 @@ awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::ensure() {
       }
     }
   }
-  const TopicDescription& offsets = (*described)[kOffsets];
-  const TopicDescription& dead_letters = (*described)[kDeadLetters];
-  if (auto usable = check_state(offsets, dead_letters); !usable) co_return common::fail(usable.error());
-  smallest_max_message_ = std::min(offsets.max_message_bytes(), dead_letters.max_message_bytes());
-  dead_letter_max_message_ = dead_letters.max_message_bytes();
+  if (auto usable = check_state(*described); !usable) co_return common::fail(usable.error());
+  smallest_max_message_ = (*described)[kOffsets].max_message_bytes();
+  for (std::size_t i = 0; i < kStreams; ++i) {
+    smallest_max_message_ = std::min(smallest_max_message_, (*described)[i].max_message_bytes());
+  }
+  dead_letter_max_message_ = (*described)[kDeadLetters].max_message_bytes();
   std::vector<UnusableTopic> unusable;
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     const StreamName& stream = streams_[i].stream;
@@ -153,12 +155,13 @@ awaitable<Result<std::vector<bool>>> TaskTopics::make_missing(const Descriptions
 
 core::TopicSettings TaskTopics::settings_of(std::size_t index) const {
   core::TopicSettings settings = index == kOffsets       ? options_.topics.offsets
+                                 : index == kDigests     ? options_.topics.digests
                                  : index == kDeadLetters ? options_.topics.dead_letters
                                                          : streams_[index - kStreams].settings;
   if (settings.replication_factor == -1) settings.replication_factor = options_.topics.replication_factor;
-  if (index == kOffsets) {
+  if (index == kOffsets || index == kDigests) {
     settings.partitions = kStatePartitions;
-    for (auto& [property, value] : offsets_topic_config()) settings.config.try_emplace(property, value);
+    for (auto& [property, value] : state_topic_config()) settings.config.try_emplace(property, value);
   }
   return settings;
 }
@@ -183,9 +186,9 @@ awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::look_again(std::vector
 }
 
 awaitable<Result<void>> TaskTopics::look_again_at_state() {
-  auto described = co_await describe_afresh({state_.offsets, state_.dead_letters});
+  auto described = co_await describe_afresh({state_.offsets, state_.digests, state_.dead_letters});
   if (!described) co_return Result<void>{};  // not reachable just now: the next transaction will tell
-  co_return check_state((*described)[0], (*described)[1]);
+  co_return check_state(*described);
 }
 
 std::vector<UnusableTopic> TaskTopics::made_again(const core::Ledgers& ledgers) const {
@@ -197,32 +200,35 @@ std::vector<UnusableTopic> TaskTopics::made_again(const core::Ledgers& ledgers) 
   return unusable;
 }
 
-Result<void> TaskTopics::check_state(const TopicDescription& offsets, const TopicDescription& dead_letters) const {
-  for (const TopicDescription* topic : {&offsets, &dead_letters}) {
-    if (!topic->describable) {
-      return common::fail(ErrorCode::kPermissionDenied, "topic " + topic->name + " may not be seen: allow Write" +
-                                                            (topic == &offsets ? " and Read" : "") +
-                                                            " on it to the connector's principal");
+// `described` begins with the state topics.
+Result<void> TaskTopics::check_state(const Descriptions& described) const {
+  for (std::size_t i = 0; i < kStreams; ++i) {
+    const TopicDescription& topic = described[i];
+    const bool is_read = i != kDeadLetters;
+    if (!topic.describable) {
+      return common::fail(ErrorCode::kPermissionDenied, "topic " + topic.name + " may not be seen: allow Write" +
+                                                            (is_read ? " and Read" : "") + " on it to the connector's principal");
     }
-    if (!topic->exists) {
+    if (!topic.exists) {
       return common::fail(ErrorCode::kConfigInvalid,
-                          "topic " + topic->name + " does not exist: make it, or set kafka.topics.create to true");
+                          "topic " + topic.name + " does not exist: make it, or set kafka.topics.create to true");
     }
-    if (!topic->writable) {
+    if (!topic.writable) {
       return common::fail(ErrorCode::kPermissionDenied,
-                          "topic " + topic->name + " may not be written: allow Write on it to the connector's principal");
+                          "topic " + topic.name + " may not be written: allow Write on it to the connector's principal");
     }
-  }
-  if (!offsets.readable) {
-    return common::fail(ErrorCode::kPermissionDenied,
-                        "topic " + offsets.name + " may not be read: allow Read on it to the connector's principal");
-  }
-  if (auto sound = check_offsets_topic(offsets, kStatePartitions); !sound) return sound;
-  if (offsets.config.empty()) {
-    logger_.warn("Settings of the offsets topic may not be read; compaction is not proven", {{"topic", offsets.name}});
-  }
-  for (const auto& difference : differences(offsets, offsets_topic_config())) {
-    logger_.warn("Offsets topic differs from the recommendation", {{"topic", offsets.name}, {"difference", difference}});
+    if (!is_read) continue;
+    if (!topic.readable) {
+      return common::fail(ErrorCode::kPermissionDenied,
+                          "topic " + topic.name + " may not be read: allow Read on it to the connector's principal");
+    }
+    if (auto sound = check_state_topic(topic, kStatePartitions); !sound) return sound;
+    if (topic.config.empty()) {
+      logger_.warn("Settings of a state topic may not be read; compaction is not proven", {{"topic", topic.name}});
+    }
+    for (const auto& difference : differences(topic, state_topic_config())) {
+      logger_.warn("State topic differs from the recommendation", {{"topic", topic.name}, {"difference", difference}});
+    }
   }
   return {};
 }

@@ -86,7 +86,7 @@ class TaskTopics {
   // Which of `described` were made; a stream's topic that cannot be made is logged and left.
   boost::asio::awaitable<common::Result<std::vector<bool>>> make_missing(const Descriptions& described);
   [[nodiscard]] core::TopicSettings settings_of(std::size_t index) const;
-  common::Result<void> check_state(const TopicDescription& offsets, const TopicDescription& dead_letters) const;
+  common::Result<void> check_state(const Descriptions& described) const;
   [[nodiscard]] common::Result<void> judge(const core::StreamName& stream, const TopicDescription& topic,
                                            const core::Ledgers& ledgers) const;
   boost::asio::awaitable<common::Result<void>> learn(core::StreamName stream, const TopicDescription& topic, bool made);

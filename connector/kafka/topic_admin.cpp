@@ -213,14 +213,14 @@ Result<bool> TopicAdmin::is_empty(const TopicDescription& topic, common::Duratio
   return *first == *last;
 }
 
-std::map<std::string, std::string> offsets_topic_config() {
+std::map<std::string, std::string> state_topic_config() {
   return {{"cleanup.policy", "compact"},
           {"segment.bytes", "16777216"},  // 16 MiB
           {"segment.ms", "3600000"},      // 1 h
           {"min.cleanable.dirty.ratio", "0.1"}};
 }
 
-Result<void> check_offsets_topic(const TopicDescription& topic, int partitions) {
+Result<void> check_state_topic(const TopicDescription& topic, int partitions) {
   const auto policy = topic.setting("cleanup.policy");
   if (policy && *policy != "compact") {
     return common::fail(ErrorCode::kStateRefused, "topic " + topic.name + " has cleanup.policy=" + *policy +
@@ -245,7 +245,7 @@ std::vector<std::string> differences(const TopicDescription& topic, const std::m
   return found;
 }
 
-std::vector<AccessFinding> assess_access(const TopicDescription& offsets, const TopicDescription& dead_letters,
+std::vector<AccessFinding> assess_access(const std::vector<TopicDescription>& state, const TopicDescription& dead_letters,
                                          const std::vector<TopicDescription>& data, bool may_create, const std::string& id) {
   using Verdict = AccessFinding::Verdict;
   std::vector<AccessFinding> findings;
@@ -271,7 +271,7 @@ std::vector<AccessFinding> assess_access(const TopicDescription& offsets, const 
     }
     findings.push_back(std::move(finding));
   };
-  topic_finding(offsets, true);
+  for (const auto& topic : state) topic_finding(topic, true);
   topic_finding(dead_letters, false);
   for (const auto& topic : data) topic_finding(topic, false);
   if (!id.empty()) {

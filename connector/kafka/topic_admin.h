@@ -75,16 +75,16 @@ class TopicAdmin {
 };
 
 // Settings of the state topics (docs/state.md): small segments and a low dirty ratio keep what a start reads short.
-std::map<std::string, std::string> offsets_topic_config();
+std::map<std::string, std::string> state_topic_config();
 
-// kStateRefused: the offsets topic would lose state (not compacted) or belongs to another layout (partitions).
-common::Result<void> check_offsets_topic(const TopicDescription& topic, int partitions);
+// kStateRefused: a state topic would lose state (not compacted) or belongs to another layout (partitions).
+common::Result<void> check_state_topic(const TopicDescription& topic, int partitions);
 // Where a topic's settings differ from what we would have made: worth a warning each.
 std::vector<std::string> differences(const TopicDescription& topic, const std::map<std::string, std::string>& wanted);
 
 // For `check`: whether the permissions suffice, each with its remedy. `id`: the transactional id, which cannot be tried without
 // fencing a running connector.
-std::vector<AccessFinding> assess_access(const TopicDescription& offsets, const TopicDescription& dead_letters,
+std::vector<AccessFinding> assess_access(const std::vector<TopicDescription>& state, const TopicDescription& dead_letters,
                                          const std::vector<TopicDescription>& data, bool may_create, const std::string& id);
 
 }  // namespace connector::kafka

@@ -38,23 +38,30 @@ Result<void> move_ledgers(Transaction& transaction, const core::ConnectorName& n
       }
     }
   }
+  stamp_ledgers(transaction, name, incarnation);
+  return {};
+}
+
+void stamp_ledgers(Transaction& transaction, const core::ConnectorName& name, const std::string& incarnation) {
   for (auto& [source, ledger] : transaction.ledgers) {
     ledger.set_stamp({.incarnation = incarnation, .number = transaction.number});
     transaction.batch.state.push_back({.key = ledger_key(name, source), .value = ledger.serialize()});
   }
-  return {};
 }
 
-void measure(core::TransactionBatch& batch, const MessageLimits& limits) {
+core::RecordFate fate_by_size(const core::Page& page, const core::RecordSlice& record, const MessageLimits& limits) {
+  const bool fits = record.key.size() + record.value.size() + header_bytes(page) + kRecordFraming <= limits.record;
+  return fits ? core::RecordFate::kPublish : core::RecordFate::kOversize;
+}
+
+void measure(Transaction& transaction, const MessageLimits& limits) {
+  core::TransactionBatch& batch = transaction.batch;
+  transaction.limits = limits;
   std::size_t records = 0;
   for (const core::Page& page : batch.pages) records += page.records.size();
   batch.fates.reserve(records);
   for (const core::Page& page : batch.pages) {
-    const std::size_t around = header_bytes(page) + kRecordFraming;
-    for (const core::RecordSlice& record : page.records) {
-      const bool fits = record.key.size() + record.value.size() + around <= limits.record;
-      batch.fates.push_back(fits ? core::RecordFate::kPublish : core::RecordFate::kOversize);
-    }
+    for (const core::RecordSlice& record : page.records) batch.fates.push_back(fate_by_size(page, record, limits));
   }
   batch.dead_letter_limit = limits.dead_letter > 2 * kDeadLetterFraming ? limits.dead_letter - kDeadLetterFraming : 0;
 }
@@ -70,6 +77,8 @@ std::map<SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& bat
         ++sum.dead_letters["oversize"];
       } else if (fate == core::RecordFate::kRefused) {
         ++sum.dead_letters["broker_refused"];
+      } else if (fate == core::RecordFate::kWithheld) {
+        ++sum.withheld;
       } else {
         ++sum.records;
         sum.bytes += record.value.size();

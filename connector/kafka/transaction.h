@@ -13,21 +13,24 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 namespace connector::kafka {
-
-struct Transaction {
-  core::TransactionBatch batch;
-  core::Ledgers ledgers;     // as they are once it is committed
-  std::uint64_t number = 0;  // 0: the claim
-  common::SteadyTime began;
-};
 
 // The largest message of the stream's topic and of the dead letters' topic.
 struct MessageLimits {
   std::size_t record = 0;
   std::size_t dead_letter = 0;
+};
+
+struct Transaction {
+  core::TransactionBatch batch;
+  MessageLimits limits;
+  std::optional<core::BatchNumber> digests;  // decided for it
+  core::Ledgers ledgers;                     // as they are once it is committed
+  std::uint64_t number = 0;                  // 0: the claim
+  common::SteadyTime began;
 };
 
 // With this an incarnation begins.
@@ -39,12 +42,18 @@ Transaction claim_transaction(const core::ConnectorName& name, std::int32_t task
 common::Result<void> move_ledgers(Transaction& transaction, const core::ConnectorName& name, const core::Ledgers& committed,
                                   const std::string& incarnation);
 
-// Marks the records that are larger than `limits.record`, headers and framing included.
-void measure(core::TransactionBatch& batch, const MessageLimits& limits);
+// Adds the transaction's ledgers as its state: by their stamp its outcome is known when its commit does not tell.
+void stamp_ledgers(Transaction& transaction, const core::ConnectorName& name, const std::string& incarnation);
+
+// kOversize if the record is larger than `limits.record`, headers and framing included.
+core::RecordFate fate_by_size(const core::Page& page, const core::RecordSlice& record, const MessageLimits& limits);
+// The fate of every record by its size.
+void measure(Transaction& transaction, const MessageLimits& limits);
 
 struct PublishedSum {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t withheld = 0;                         // their content is published already, or a better form is awaited
   std::map<std::string, std::uint64_t> dead_letters;  // by reason
 };
 std::map<core::SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& batch);

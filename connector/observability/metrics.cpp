@@ -31,7 +31,7 @@ constexpr std::string_view kOwnCalls = "_connector";
 constexpr std::array kOutcomes = std::to_array<std::string_view>(
     {"ok", "retryable", "rate_limited", "unauthorized", "credentials_invalid", "permission_denied", "request_rejected",
      "too_complex", "position_invalid", "malformed_response", "oversize", "config_invalid", "cancelled", "internal"});
-constexpr std::array kDropReasons = std::to_array<std::string_view>({"duplicate_in_window", "outside_window"});
+constexpr std::array kDropReasons = std::to_array<std::string_view>({"duplicate_in_window", "outside_window", "known"});
 constexpr std::array kRestartReasons = std::to_array<std::string_view>(
     {"taken_up", "too_complex", "submit_failed", "job_failed", "job_cancelled", "job_expired", "job_unknown",
      "job_never_finished", "position_rejected", "cursor_repeats", "page_unreadable", "availability_behind"});
@@ -98,6 +98,10 @@ enum Id : std::size_t {
   kProducerStarts,
   kInFlightBytes,
   kTaskState,
+  kDigestKeys,
+  kDigestBytes,
+  kDigestFollowed,
+  kDigestOwed,
   kStreamStopped,
   kBuildInfo,
   kMetricCount,
@@ -157,6 +161,10 @@ std::vector<MetricDescription> describe_all() {
       {"genesys_kafka_producer_starts_total", kCounter, {"reason"}, "Producers started."},
       {"genesys_kafka_in_flight_bytes", kGauge, {}, "Bytes of pages held in memory."},
       {"genesys_kafka_task_state", kGauge, {"state"}, "1 for the state of the task."},
+      {"genesys_kafka_digest_keys", kGauge, {"stream"}, "Keys whose published content is remembered."},
+      {"genesys_kafka_digest_bytes", kGauge, {"stream"}, "Memory of what is remembered of keys."},
+      {"genesys_kafka_followed_keys", kGauge, {"stream"}, "Open records that are read again by id."},
+      {"genesys_kafka_owed_keys", kGauge, {"stream"}, "Records that wait for a later job to show their complete form."},
       {"genesys_kafka_stream_stopped", kGauge, {"stream"}, "1 while the stream is stopped alone because its topic is unusable."},
       {"genesys_kafka_build_info", kGauge, {"version", "revision", "compiler"}, "1; the labels tell what is running."},
   };
@@ -403,6 +411,16 @@ void PrometheusMetrics::task_state(std::string_view state) {
   if (std::ranges::find(kTaskStates, state) == kTaskStates.end()) {
     impl_->set(kTaskState, {{"state", std::string(kOther)}}, 1);
   }
+}
+
+void PrometheusMetrics::digests(const core::StreamName& stream, const core::DigestFigures& figures) {
+  const auto set = [&](Id id, std::uint64_t value) {
+    impl_->set(id, {{"stream", impl_->stream(stream)}}, static_cast<double>(value));
+  };
+  set(kDigestKeys, figures.keys);
+  set(kDigestBytes, figures.bytes);
+  set(kDigestFollowed, figures.followed);
+  set(kDigestOwed, figures.owed);
 }
 
 void PrometheusMetrics::stream_stopped(const core::StreamName& stream, bool stopped) {

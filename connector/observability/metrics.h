@@ -78,6 +78,7 @@ class PrometheusMetrics final : public core::Metrics {
   void producer_started(std::string_view reason) override;
   void bytes_in_flight(std::uint64_t bytes) override;
   void task_state(std::string_view state) override;
+  void digests(const core::StreamName& stream, const core::DigestFigures& figures) override;
   void stream_stopped(const core::StreamName& stream, bool stopped) override;
 
  private:

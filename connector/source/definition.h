@@ -83,6 +83,14 @@ struct JobSource {
   Pages pages;
 };
 
+// Reading records whose keys are known, many a request.
+struct ByIdSource {
+  RequestTemplate request;
+  Place ids = InQuery{"id"};  // joined by commas
+  int max_ids = 50;           // of a request
+  std::string records;
+};
+
 // One interval field, or two.
 struct IntervalPlace {
   Place place;
@@ -109,6 +117,7 @@ struct Definition {
   common::Duration max_window{};  // longest interval of the query; 0: no bound known
   std::optional<QuerySource> query;
   std::optional<JobSource> job;
+  std::optional<ByIdSource> by_id;  // needs open_while_absent and start
 };
 
 }  // namespace connector::source

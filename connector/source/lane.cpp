@@ -1,5 +1,7 @@
 #include "connector/source/lane.h"
 
+#include "connector/core/planning/ages.h"
+#include "connector/core/planning/clocks.h"
 #include "connector/source/json_pointer.h"
 
 #include <algorithm>
@@ -45,11 +47,19 @@ asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, Sli
   ReadPage page{.buffer = std::make_unique<std::string>(std::move(response->body)),
                 .headers = std::move(response->headers),
                 .read_at = stream_.clock.utc_now(),
+                .service_date = response->date.value_or(stream_.clock.utc_now() + stream_.api.clock_skew()),
                 .correlation_id = std::move(response->correlation_id)};
   if (auto sliced = stream_.slicer.slice(spec, *page.buffer, page.sliced); !sliced) {
     common::Error error = std::move(sliced.error());
     if (!page.correlation_id.empty()) error.message += " (correlation id " + page.correlation_id + ")";
     co_return fail(std::move(error));
+  }
+  page.sliced.digests.clear();
+  page.sliced.digests.reserve(page.sliced.records.size());
+  for (const core::RecordSlice& record : page.sliced.records) {
+    auto digests = stream_.digester.digest(record.value);
+    if (!digests) co_return fail(digests.error());
+    page.sliced.digests.push_back(*digests);
   }
   stream_.metrics.page_read(source_, page.sliced.rows(), page.buffer->size());
   co_return page;
@@ -85,6 +95,7 @@ core::Page Lane::make_page(ReadPage& read, const core::Position& position, const
   page.form = form;
   page.window = window;
   page.read_at = read.read_at;
+  page.service_date = read.service_date;
   page.correlation_id = read.correlation_id;
   page.position = describe(position);
   return page;
@@ -156,6 +167,14 @@ Lane::Awaited Lane::start_ledger(common::Instant start) {
   const bool is_stored = !working_.stamp().incarnation.empty();
   if (!working_.is_untouched() || (is_stored && working_.start() == start)) co_return Result<void>{};
   co_return co_await submit_changes({.start = start, .end = start}, {core::LaneStarted{start}});
+}
+
+Lane::Awaited Lane::start_ages(const std::vector<common::Duration>& ages) {
+  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  std::vector<core::LedgerChange> changes = core::change_ages(working_, ages, now);
+  if (changes.empty()) co_return Result<void>{};
+  const common::Instant start = working_.start();
+  co_return co_await submit_changes({.start = start, .end = start}, std::move(changes));
 }
 
 void Lane::resynchronise() {

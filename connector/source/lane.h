@@ -10,12 +10,14 @@
 #include "connector/core/ports/api.h"
 #include "connector/core/ports/metrics.h"
 #include "connector/core/ports/publisher.h"
+#include "connector/source/content_digest.h"
 #include "connector/source/definition.h"
 #include "connector/source/options.h"
 #include "connector/source/page_slicer.h"
 #include "connector/source/pagination.h"
 #include "connector/source/request_template.h"
 #include "connector/source/resolved_start.h"
+#include "connector/source/turns.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
@@ -41,6 +43,8 @@ struct StreamContext {
   std::size_t memory_bytes;
   std::mt19937_64 random;
   PageSlicer slicer;  // slicing never suspends, so the lanes share its memory
+  ContentDigester digester;
+  Turns reads;  // of whoever reads the query form: two reads that can return the same key never overlap
 };
 
 // A page that has arrived: the bytes, the slices into them, and what the answer said about itself.
@@ -49,6 +53,7 @@ struct ReadPage {
   SlicedPage sliced;
   common::http::Headers headers;
   common::Instant read_at;
+  common::Instant service_date;
   std::string correlation_id;
 };
 
@@ -83,6 +88,8 @@ class Lane {
 
   // Starts the lane's ledger at `start` if it has not begun yet and says otherwise.
   Awaited start_ledger(common::Instant start);
+  // The ages at which the lane reads again are those configured.
+  Awaited start_ages(const std::vector<common::Duration>& ages);
   // Forgets what was handed over but may have been dropped.
   void resynchronise();
   // After a failure to hand over: waits until the fate of everything handed over is known (the stream may be stopped for long),

@@ -1,5 +1,6 @@
 #include "connector/source/live_lane.h"
 
+#include "connector/core/planning/ages.h"
 #include "connector/core/planning/clocks.h"
 
 #include <algorithm>
@@ -35,10 +36,17 @@ core::TotalUse total_use(const std::optional<Total>& total) {
 
 // One window while it is read.
 struct LiveLane::Reading {
-  Reading(core::QueryPagingOptions options, Interval read, RowRule rule, std::size_t memory_bytes)
-      : window(read), paging(options, read), rows(read, rule, memory_bytes) {}
+  Reading(core::QueryPagingOptions options, const core::ReadWindow& planned, common::Instant now, RowRule rule,
+          std::size_t memory_bytes)
+      : window(planned.window),
+        pass(planned.pass),
+        began(now),
+        paging(options, planned.window),
+        rows(planned.window, rule, memory_bytes) {}
 
   Interval window;
+  core::Pass pass;
+  common::Instant began;  // by the earlier clock: how old the window was when its reading began
   core::QueryPaging paging;
   WindowRows rows;
   core::PageGroup held;
@@ -86,6 +94,8 @@ Lane::Awaited LiveLane::run() {
       continue;
     }
     if (done.error().code == ErrorCode::kCancelled || done.error().code == ErrorCode::kInternal) co_return done;
+    // What the lane began with may have been dropped with the rest.
+    if (done.error().code == ErrorCode::kTopicUnusable) begun = false;
     if (auto recovered = co_await recover(done.error()); !recovered) co_return recovered;
   }
 }
@@ -94,7 +104,7 @@ Lane::Awaited LiveLane::run() {
 Lane::Awaited LiveLane::begin() {
   window_ = {};
   position_ = core::AtStart{};
-  if (!working_.is_untouched()) co_return Result<void>{};
+  if (!working_.is_untouched()) co_return co_await start_ages(stream_.options.live.ages);
   common::Instant start = stream_.start.instant;
   if (stream_.definition.job && stream_.options.settle.enabled) {
     Result<common::Instant> availability = co_await fetch_availability();
@@ -103,6 +113,7 @@ Lane::Awaited LiveLane::begin() {
     start = std::max(start, std::min(*availability, now));
   }
   auto started = co_await start_ledger(start);
+  if (started) started = co_await start_ages(stream_.options.live.ages);
   if (started) report_recovery();
   co_return started;
 }
@@ -110,6 +121,13 @@ Lane::Awaited LiveLane::begin() {
 Lane::Awaited LiveLane::advance() {
   const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
   const core::LivePlan plan = planner_.next(working_, now);
+  if (const auto* planned = std::get_if<core::ReadWindow>(&plan)) {
+    // The one read of the query form that may return the same records as ours is `follow`'s.
+    auto turn = co_await stream_.reads.take();
+    if (!turn) co_return fail(turn.error());
+    co_return co_await read_window(*planned);
+  }
+  // Nothing of this lane runs beside it, so that it never waits for reads.
   if (const auto* wait = std::get_if<core::WaitUntil>(&plan)) {
     window_ = {};
     position_ = core::AtStart{};
@@ -121,7 +139,7 @@ Lane::Awaited LiveLane::advance() {
     // At least a moment: the clocks may disagree by less than a millisecond.
     co_return co_await sleep(std::max(wait->instant - now, common::Duration{1}));
   }
-  co_return co_await read_window(std::get<core::ReadWindow>(plan));
+  co_return fail(ErrorCode::kInternal, "the live lane waits for a read that is not there");
 }
 
 Lane::Awaited LiveLane::recover(const Error& error) {
@@ -150,7 +168,8 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   core::QueryPagingOptions options = paging_options();
   // What of the window is new begins where the ledger's gap does.
   if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
-  Reading reading(options, planned.window, start_day ? RowRule::kStartDay : RowRule::kOverlap, stream_.memory_bytes);
+  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  Reading reading(options, planned, now, start_day ? RowRule::kStartDay : RowRule::kOverlap, stream_.memory_bytes);
   core::PagingAction action = reading.paging.begin();
   for (;;) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
@@ -240,7 +259,9 @@ void LiveLane::note_counts(const RowCounts& counts) {
 // The window cannot be held whole: what is here is committed with its positions, page by page.
 Lane::Awaited LiveLane::hand_over_pages(Reading& reading) {
   if (working_.find_open(reading.window) == nullptr && !reading.held.empty()) {
-    if (auto opened = co_await submit_changes(reading.window, {core::WindowOpened{reading.window, core::AtStart{}}}); !opened) {
+    if (auto opened =
+            co_await submit_changes(reading.window, {core::WindowOpened{reading.window, core::AtStart{}, reading.pass}});
+        !opened) {
       co_return opened;
     }
   }
@@ -274,8 +295,17 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
     reading.held.push_back(std::move(only_ledger));
   }
   const core::OpenWindow* open = working_.find_open(reading.window);
-  reading.held.back().changes.emplace_back(core::WindowCompleted{
-      .window = reading.window, .records = records, .is_short = is_short, .page = open == nullptr ? 0 : open->pages + 1});
+  std::vector<core::LedgerChange>& changes = reading.held.back().changes;
+  changes.emplace_back(core::WindowCompleted{.window = reading.window,
+                                             .records = records,
+                                             .is_short = is_short,
+                                             .page = open == nullptr ? 0 : open->pages + 1,
+                                             .pass = reading.pass});
+  // What was read so late need not be read again at ages that are over. A full ledger has no place to say so.
+  if (working_.has_room_to_open()) {
+    std::ranges::move(core::passes_satisfied(working_, reading.window, reading.began, core::Satisfied::kInPart),
+                      std::back_inserter(changes));
+  }
   if (auto submitted = co_await submit(std::move(reading.held)); !submitted) co_return submitted;
 
   stream_.metrics.window_completed(source_, is_short);

@@ -24,13 +24,24 @@ struct LiveOptions {
   common::Duration delay{30'000};      // a window is asked for when its end is this old
   common::Duration overlap{0};         // a window begins this much before its predecessor's end
   common::Duration min_window{1'000};  // splitting stops here
-  std::vector<common::Duration> ages;  // read again at (issue 2)
+  // Windows are read again when their end is this old, ascending.
+  std::vector<common::Duration> ages{common::Duration{600'000}, common::Duration{3'600'000}, common::Duration{21'600'000}};
+};
+
+// Records that were published open are read again by id, the longer they have not changed the more seldom.
+struct FollowOptions {
+  bool enabled = true;
+  common::Duration every{60'000};           // soon after a change
+  common::Duration max{86'400'000};         // at least this often
+  common::Duration quiet{3'600'000};        // a closed record is done when it has not changed for this long
+  common::Duration give_up{7'776'000'000};  // one that has not changed for this long is left alone
 };
 
 struct SettleOptions {
   bool enabled = true;
   common::Duration window{86'400'000};  // ≤ one day; divides a UTC start day
-  std::vector<common::Duration> ages{common::Duration{0}};
+  // Passes over every window: the first, at 0, as soon as the service guarantees its data; then when its end is this old.
+  std::vector<common::Duration> ages{common::Duration{0}, common::Duration{259'200'000}, common::Duration{604'800'000}};
   std::uint32_t max_jobs = 2;            // open at once
   common::Duration poll_initial{1'000};  // growing to poll_max
   common::Duration poll_max{30'000};
@@ -55,6 +66,7 @@ struct StreamOptions {
   int page_size = 0;  // 0: the definition's maximum
   int job_page_size = 0;
   LiveOptions live;
+  FollowOptions follow;
   SettleOptions settle;
 };
 

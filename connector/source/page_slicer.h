@@ -37,7 +37,8 @@ struct RecordFacts {
 
 struct SlicedPage {
   std::vector<core::RecordSlice> records;
-  std::vector<RecordFacts> facts;  // of each record; empty if the spec asks for none of them
+  std::vector<RecordFacts> facts;             // of each record; empty if the spec asks for none of them
+  std::vector<core::ContentDigests> digests;  // of each record; filled by the lane
   std::vector<core::DeadLetter> dead_letters;
   std::vector<std::optional<std::string>> wanted;  // text of each wanted scalar; nothing if absent, null or not a scalar
 

@@ -1,5 +1,6 @@
 #include "connector/source/settle_lane.h"
 
+#include "connector/core/planning/ages.h"
 #include "connector/core/planning/clocks.h"
 #include "connector/source/json_pointer.h"
 
@@ -43,14 +44,20 @@ const core::JobId* job_of(const core::Position& position) {
 
 // One window while a job reads it.
 struct SettleLane::Job {
-  Job(core::JobPolicyOptions options, Interval window, core::Position position, std::size_t memory_bytes)
-      : policy(options, window, std::move(position)), action(policy.begin()), rows(window, RowRule::kAny, memory_bytes) {}
+  Job(core::JobPolicyOptions options, Interval window, core::Position position, core::Pass read_as, std::size_t memory_bytes)
+      : policy(options, window, std::move(position)),
+        action(policy.begin()),
+        rows(window, RowRule::kAny, memory_bytes),
+        pass(read_as) {}
 
   [[nodiscard]] const Interval& window() const { return policy.window(); }
 
   core::JobPolicy policy;
   core::JobAction action;
   WindowRows rows;  // survives the restarts of the window: a second job repeats what the first one brought
+  core::Pass pass;
+  std::optional<common::Instant> submitted_behind;  // the availability date then
+  std::optional<common::Instant> availability;      // of the oldest results page
   bool done = false;
 };
 
@@ -71,6 +78,7 @@ SettleLane::SettleLane(StreamContext& stream)
       page_size_(page_size_of(job_.pages, stream.options.job_page_size)) {
   spec_.records = job_.records;
   spec_.key = stream.definition.key;
+  spec_.start = stream.definition.start_pointer.value_or("");
   spec_.open_while_absent = stream.definition.open_while_absent.value_or("");
   scalars_.emplace(job_.pages, std::nullopt, job_.availability_date, spec_);
 }
@@ -91,6 +99,7 @@ Lane::Awaited SettleLane::run() {
 // Ends only with an error: cancellation, or trouble that concerns every window of the lane.
 Lane::Awaited SettleLane::run_crew() {
   if (auto started = co_await start_ledger(stream_.start.instant); !started) co_return started;
+  if (auto started = co_await start_ages(stream_.options.settle.ages); !started) co_return started;
   Crew crew(co_await asio::this_coro::executor);
   crew.group.spawn(watch_availability(crew));
   Result<void> done;
@@ -107,21 +116,23 @@ Lane::Awaited SettleLane::run_crew() {
 
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
-  const core::SettlePlanOptions options{.window = stream_.options.settle.window,
-                                        .max_jobs = stream_.options.settle.max_jobs,
-                                        .sequential_days = false};  // rows of two windows are not compared yet
+  const core::SettlePlanOptions options{
+      .window = stream_.options.settle.window, .max_jobs = stream_.options.settle.max_jobs, .owed_gather = owed_gather()};
+  if (std::vector<core::LedgerChange> owed = newly_owed(); !owed.empty()) {
+    if (auto submitted = co_await submit_changes({}, std::move(owed)); !submitted) co_return submitted;
+  }
   const core::SettleTime time{.availability = availability_,
                               .now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew())};
   core::SettlePlan plan = core::plan_settle(options, working_, time, crew.running);
   stream_.metrics.windows_open(source_, std::max(working_.open().size(), crew.running.size()));
   if (auto* resume = std::get_if<core::ResumeWindow>(&plan)) {
     crew.running.push_back(resume->open.window);
-    crew.group.spawn(run_job(crew, resume->open.window, std::move(resume->open.position)));
+    crew.group.spawn(run_job(crew, resume->open.window, std::move(resume->open.position), resume->open.pass));
     co_return Result<void>{};
   }
   if (const auto* begin = std::get_if<core::SubmitWindow>(&plan)) {
     crew.running.push_back(begin->window);
-    crew.group.spawn(run_job(crew, begin->window, core::AtStart{}));
+    crew.group.spawn(run_job(crew, begin->window, core::AtStart{}, begin->pass));
     co_return Result<void>{};
   }
   if (const auto* ask = std::get_if<core::AskAvailability>(&plan)) {
@@ -136,6 +147,50 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
   // A cancellation that came while something else ended would not end this wait.
   if (!co_await is_cancelled()) co_await crew.group.changed();
   co_return Result<void>{};
+}
+
+common::Duration SettleLane::owed_gather() const {
+  // A twelfth of the first later age: 6 hours of 72.
+  constexpr common::Duration kUnasked{21'600'000};
+  const auto& ages = stream_.options.settle.ages;
+  return ages.size() > 1 ? std::min(kUnasked, ages[1] / 12) : kUnasked;
+}
+
+// Days with records of which another lane has seen more than any job, or a job that could not be used.
+std::vector<core::LedgerChange> SettleLane::newly_owed() const {
+  std::vector<core::LedgerChange> changes;
+  const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
+  if (digests == nullptr || !availability_) return changes;
+  for (const auto& [day, records] : digests->committed().owed()) {
+    const Interval whole{.start = std::max<common::Instant>(day, working_.start()), .end = day + std::chrono::days{1}};
+    // Not yet read at all, or not ours: its first pass will show them.
+    if (whole.empty() || !working_.complete().covers(whole)) continue;
+    const auto owed =
+        std::ranges::find_if(working_.owed(), [&](const core::OwedDay& known) { return known.window.contains(whole.start); });
+    if (owed != working_.owed().end()) continue;
+    const std::optional<common::Instant> shown = last_pass(day);
+    if (shown && *availability_ < *shown + owed_gather()) continue;
+    if (digests->due(day, shown, *availability_) == 0) continue;
+    const auto latest = std::prev(records.due.lower_bound(std::chrono::ceil<std::chrono::seconds>(*availability_)));
+    // To the end of that second: entries know no more of it.
+    changes.emplace_back(core::OwedAdded{.window = whole, .after = latest->first + std::chrono::milliseconds{999}});
+  }
+  return changes;
+}
+
+void SettleLane::note_pass(const Interval& window, common::Instant availability) {
+  last_pass_.erase(last_pass_.lower_bound(window.start), last_pass_.lower_bound(window.end));
+  last_pass_[window.start] = availability;
+}
+
+// The pass over the whole day is as old as its oldest window's.
+std::optional<common::Instant> SettleLane::last_pass(core::HomeDay day) const {
+  std::optional<common::Instant> oldest;
+  const auto end = last_pass_.lower_bound(day + std::chrono::days{1});
+  for (auto window = last_pass_.lower_bound(day); window != end; ++window) {
+    oldest = std::min(window->second, oldest.value_or(window->second));
+  }
+  return oldest;
 }
 
 asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
@@ -153,6 +208,11 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
                             {{"stream", source_.stream.str()},
                              {"from", common::format_instant(*availability_)},
                              {"to", common::format_instant(*date)}});
+        const core::SettlePlanOptions options{.window = stream_.options.settle.window};
+        std::vector<core::LedgerChange> lost = core::availability_lost(options, working_, *date);
+        if (!lost.empty()) {
+          if (auto submitted = co_await submit_changes({}, std::move(lost)); !submitted) co_return;
+        }
       }
       availability_ = *date;
       backoff.reset();
@@ -168,9 +228,9 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
   }
 }
 
-asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Position position) {
+asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Position position, core::Pass pass) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  Job job(policy_options(stream_.options.settle), window, std::move(position), stream_.memory_bytes);
+  Job job(policy_options(stream_.options.settle), window, std::move(position), pass, stream_.memory_bytes);
   Result<void> done = co_await read_window(job);
   std::erase(crew.running, window);
   if (done) {
@@ -243,10 +303,11 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
     co_return Result<void>{};
   }
   step(job, core::JobSubmitted{core::JobId(std::move(id))});
+  job.submitted_behind = availability_;
   // At once and by itself: a job that is not in the ledger would be paid for again after a crash.
   std::vector<core::LedgerChange> changes;
   if (availability_) changes.emplace_back(core::AvailabilitySeen{*availability_});
-  changes.emplace_back(core::WindowOpened{job.window(), job.policy.position()});
+  changes.emplace_back(core::WindowOpened{job.window(), job.policy.position(), job.pass});
   co_return co_await submit_changes(job.window(), std::move(changes));
 }
 
@@ -297,7 +358,12 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   if (!is_last && !std::holds_alternative<core::ReadResults>(job.action)) co_return Result<void>{};
 
   core::PageGroup group;
+  // No job is submitted before the service guarantees its window; taken up again, nothing more is known of it.
+  const common::Instant availability =
+      scalars_->availability(read->sliced).value_or(job.submitted_behind.value_or(job.window().end));
+  job.availability = std::min(availability, job.availability.value_or(availability));
   group.push_back(make_page(*read, at, job.window(), core::RecordForm::kJob));
+  group.back().availability = availability;
   const RowCounts counts = job.rows.take(std::move(read->sliced), group);
   job.rows.handed_over(1);
   if (counts.duplicates > 0) stream_.metrics.records_dropped(source_, "duplicate_in_window", counts.duplicates);
@@ -308,11 +374,18 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   if (open == nullptr)
     co_return fail(ErrorCode::kInternal, "a job's window is not open: " + common::format_interval(job.window()));
   if (is_last) {
-    page.changes.emplace_back(core::WindowCompleted{.window = job.window(), .records = records, .page = open->pages + 1});
+    page.changes.emplace_back(core::WindowCompleted{
+        .window = job.window(), .records = records, .page = open->pages + 1, .availability = job.availability});
+    // A full ledger has no place to say so.
+    if (working_.has_room_to_open()) {
+      std::ranges::move(core::passes_satisfied(working_, job.window(), began(job, *open), core::Satisfied::kWhole),
+                        std::back_inserter(page.changes));
+    }
   } else {
     page.changes.emplace_back(
         core::PageRead{.window = job.window(), .next = job.policy.position(), .records = records, .page = open->pages + 1});
   }
+  if (is_last) note_pass(job.window(), *job.availability);  // the planner looks while this is handed over
   if (auto submitted = co_await submit(std::move(group)); !submitted) co_return submitted;
   report_recovery(job.window());
   if (is_last) {
@@ -321,6 +394,13 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
     report_watermarks();
   }
   co_return Result<void>{};
+}
+
+// From when on the job's data is: it knows nothing that came after it was submitted, nor what was not available.
+common::Instant SettleLane::began(const Job& job, const core::OpenWindow& open) {
+  const auto* at = std::get_if<core::AtJob>(&open.position);
+  const common::Instant submitted = at == nullptr ? open.window.end : at->submitted;
+  return std::min(submitted, job.availability.value_or(open.window.end));
 }
 
 Lane::Awaited SettleLane::cancel_job(const core::JobId& id) {
@@ -366,8 +446,10 @@ Lane::Awaited SettleLane::split_job(Job& job, core::SplitJob action) {
   const core::OpenWindow* open = working_.find_open(window);
   std::vector<core::LedgerChange> changes;
   if (open != nullptr) changes.emplace_back(core::WindowAbandoned{window});
-  changes.emplace_back(core::WindowOpened{{.start = window.start, .end = middle}, core::AtStart{}});
-  if (middle < window.end) changes.emplace_back(core::WindowOpened{{.start = middle, .end = window.end}, core::AtStart{}});
+  changes.emplace_back(core::WindowOpened{{.start = window.start, .end = middle}, core::AtStart{}, job.pass});
+  if (middle < window.end) {
+    changes.emplace_back(core::WindowOpened{{.start = middle, .end = window.end}, core::AtStart{}, job.pass});
+  }
   if (!working_.has_room_to_open()) {
     // The ledger is full of windows: this one stays whole until others have ended.
     co_return co_await restart_job(job,

@@ -9,6 +9,10 @@
 #include "connector/source/task_group.h"
 #include "connector/source/window_rows.h"
 
+#include <map>
+#include <optional>
+#include <vector>
+
 namespace connector::source {
 
 class SettleLane final : public Lane {
@@ -23,7 +27,12 @@ class SettleLane final : public Lane {
   Awaited run_crew();
   Awaited dispatch(Crew& crew);
   boost::asio::awaitable<void> watch_availability(Crew& crew);
-  boost::asio::awaitable<void> run_job(Crew& crew, common::Interval window, core::Position position);
+  boost::asio::awaitable<void> run_job(Crew& crew, common::Interval window, core::Position position, core::Pass pass);
+  [[nodiscard]] common::Duration owed_gather() const;
+  std::vector<core::LedgerChange> newly_owed() const;
+  void note_pass(const common::Interval& window, common::Instant availability);
+  [[nodiscard]] std::optional<common::Instant> last_pass(core::HomeDay day) const;
+  static common::Instant began(const Job& job, const core::OpenWindow& open);
   Awaited read_window(Job& job);
 
   Awaited submit_job(Job& job);
@@ -42,6 +51,9 @@ class SettleLane final : public Lane {
   int page_size_;
   core::LaneBackoff backoff_;
   std::optional<common::Instant> availability_;  // the newest answer
+  // How far the data of each window's last pass reached, in this life, by the window's start: what is owed from before was not in
+  // it.
+  std::map<common::Instant, common::Instant> last_pass_;
 };
 
 }  // namespace connector::source

@@ -32,12 +32,14 @@ class StreamReader {
   StreamReader& operator=(const StreamReader&) = delete;
 
   [[nodiscard]] bool has_live() const;    // the definition has a query and `live.enabled`
+  [[nodiscard]] bool has_follow() const;  // there is a live lane, the definition can read by id and `follow.enabled`
   [[nodiscard]] bool has_settle() const;  // the definition has a job and `settle.enabled`
 
   // Each runs until its coroutine is cancelled (terminal) and then ends with kCancelled; jobs are left running at the service.
   // A failing window is reported, kept in the ledger and tried again later. Only kInternal (a contradiction, our bug) ends a lane
-  // by itself. To be spawned by the application, once each, only if has_live() / has_settle().
+  // by itself. To be spawned by the application, once each, only if has_live() and so on.
   boost::asio::awaitable<common::Result<void>> run_live();
+  boost::asio::awaitable<common::Result<void>> run_follow();
   boost::asio::awaitable<common::Result<void>> run_settle();
 
  private:

@@ -63,6 +63,11 @@ RowCounts WindowRows::take(SlicedPage sliced, core::PageGroup& held) {
     }
     if (is_not_overlapping(facts)) ++counts.not_overlapping;
     page.records.push_back(record);
+    if (!sliced.digests.empty()) {
+      page.contents.push_back({.digests = sliced.digests[i],
+                               .home_day = std::chrono::floor<std::chrono::days>(facts.start.value_or(window_.start)),
+                               .open = facts.open});
+    }
   }
   for (core::DeadLetter& letter : sliced.dead_letters) {
     // No key tells two of them apart: the same bytes are the same dead letter. A record's key may be spelled like them.
@@ -79,6 +84,13 @@ RowCounts WindowRows::take(SlicedPage sliced, core::PageGroup& held) {
 }
 
 std::uint64_t compact(core::Page& page) {
+  if (!page.contents.empty()) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < page.records.size(); ++i) {
+      if (!page.records[i].value.empty()) page.contents[kept++] = page.contents[i];
+    }
+    page.contents.resize(kept);
+  }
   std::erase_if(page.records, [](const core::RecordSlice& record) { return record.value.empty(); });
   if (page.records.empty() && page.dead_letters.empty()) page.buffer.reset();
   return page.records.size();

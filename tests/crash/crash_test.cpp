@@ -48,8 +48,8 @@ ConnectorScene make_scene(const std::string& connector) {
            {{"--duration", "3s"}, {"--wrap-up", "500ms"}, {"--lake-lag", "3s"}, {"--lake-step", "2s"}, {"--job-time", "200ms"}},
        .history = 60s,
        .faults = kFaults,
-       .configuration = {.live = "{every: 1s, delay: 500ms}",
-                         .settle = "{window: 5s, poll_initial: 50ms, poll_max: 500ms, availability_every: 1s}"}});
+       .configuration = {.live = "{every: 1s, delay: 500ms, ages: [4s]}",
+                         .settle = "{window: 5s, ages: [0s, 8s], poll_initial: 50ms, poll_max: 500ms, availability_every: 1s}"}});
 }
 
 // One life of the connector: until something was committed or for a random while, then SIGKILL. The instant is random on purpose;
@@ -95,7 +95,7 @@ TEST(Crash, ABrokenPublisherIsCaught) {
     // The next life ends what the dead one left open, which would hide the records of the living.
     scene.start_connector();
     scene.wait_until_committed(60s);
-    scene.connector().process.kill();
+    scene.stop_connector();  // not killed: nothing stays open that a reader would wait for
     for (const auto& violation : scene.violations()) caught += violation.kind == "lost" ? 1 : 0;
   }
 

@@ -1,15 +1,15 @@
 #pragma once
 
 // Judges what came through: given what the service held, what the ledgers claim and what a read_committed consumer finds, lists
-// every violation of the guarantees G1 (nothing lost), G2 (no ledger ahead of its records) and of "no page twice". Pure, so that
-// it is tested itself.
+// every violation of the guarantees G1 (nothing lost), G2 (no ledger ahead of its records), G4 (once per content) and G5 (no step
+// back). Pure, so that it is tested itself.
 
 #include "common/instant.h"
 #include "connector/core/ledger/interval_set.h"
 #include "connector/core/names.h"
 
 #include <cstdint>
-#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,9 +21,11 @@ struct Truth {
   common::Instant start;
 };
 
+// In the order of the topic: of one key, that of publishing.
 struct Delivered {
   connector::core::Lane lane = connector::core::Lane::kLive;
   std::string key;
+  std::string form;    // header gk.form
   std::string window;  // header gk.window
   std::string value;
 };
@@ -34,11 +36,12 @@ struct Claimed {
 };
 
 struct Violation {
-  std::string kind;  // "lost", "twice", "wrong key"
+  std::string kind;  // "lost", "twice", "step back", "wrong key"
   std::string detail;
 };
 
+// `wanted`: keys that a job showed open and that are still to be read by id; nothing of them is published yet, nor forgotten.
 std::vector<Violation> find_violations(const std::vector<Truth>& truth, const std::vector<Claimed>& ledgers,
-                                       const std::vector<Delivered>& records);
+                                       const std::vector<Delivered>& records, const std::set<std::string>& wanted = {});
 
 }  // namespace tests::crash

@@ -1,6 +1,7 @@
 #include "tests/support/connector_scene.h"
 
 #include "common/json.h"
+#include "connector/core/digest/entry.h"
 
 #include <fmt/format.h>
 
@@ -222,6 +223,7 @@ genesys:
     start: {start}
     job_page_size: {job_page_size}
     live: {live}
+    follow: {follow}
     settle: {settle}
 {stream}metrics: {{listen: "{metrics_listen}"}}
 log: {{level: {log_level}}}
@@ -233,7 +235,8 @@ log: {{level: {log_level}}}
                     fmt::arg("bootstrap", configuration.bootstrap.empty() ? broker().bootstrap() : configuration.bootstrap),
                     fmt::arg("kafka", lines(configuration.kafka, "  ")), fmt::arg("start", instant(simulator_.begin())),
                     fmt::arg("job_page_size", configuration.job_page_size), fmt::arg("live", configuration.live),
-                    fmt::arg("settle", configuration.settle), fmt::arg("stream", lines(configuration.stream, "    ")),
+                    fmt::arg("follow", configuration.follow), fmt::arg("settle", configuration.settle),
+                    fmt::arg("stream", lines(configuration.stream, "    ")),
                     fmt::arg("metrics_listen", configuration.metrics_listen), fmt::arg("log_level", configuration.log_level),
                     fmt::arg("top", lines(configuration.top, ""))));
   return configuration_file();
@@ -278,7 +281,7 @@ std::vector<TopicRecord> ConnectorScene::records(const std::string& topic) const
 std::map<Lane, Ledger> ConnectorScene::ledgers() const {
   std::map<Lane, Ledger> found;
   for (const auto& [key, value] : read_compacted(reader(), offsets_topic())) {
-    for (const Lane lane : {Lane::kLive, Lane::kSettle}) {
+    for (const Lane lane : {Lane::kLive, Lane::kFollow, Lane::kSettle}) {
       if (key.find(fmt::format(R"("lane":"{}")", to_string(lane))) == std::string::npos) continue;
       auto ledger = Ledger::parse(value);
       if (!ledger) throw std::runtime_error(ledger.error().message);
@@ -314,13 +317,26 @@ std::vector<crash::Violation> ConnectorScene::violations() const {
   for_each_record(reader(), topic(), [&found](TopicRecord record) {
     found.push_back({.lane = connector::core::parse_lane(record.headers.at("gk.lane")).value(),
                      .key = record.key.value(),
+                     .form = record.headers.at("gk.form"),
                      .window = record.headers.at("gk.window"),
                      .value = record.value.value()});
   });
   std::vector<crash::Claimed> claimed;
   for (const auto& [lane, ledger] : ledgers()) claimed.push_back({.lane = lane, .complete = ledger.complete()});
   delivered_ = found.size();
-  return find_violations(simulator_.truth(), claimed, found);
+  return find_violations(simulator_.truth(), claimed, found, wanted());
+}
+
+std::set<std::string> ConnectorScene::wanted() const {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : read_compacted(reader(), name_ + "-digests")) {
+    const auto entry = connector::core::DigestEntry::parse(value);
+    if (!entry) throw std::runtime_error(entry.error().message);
+    if (entry->state == connector::core::DigestState::kWanted) {
+      keys.emplace(connector::core::parse_digest_key(key).value().record_key);
+    }
+  }
+  return keys;
 }
 
 common::Instant ConnectorScene::now() {

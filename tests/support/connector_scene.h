@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -96,8 +97,9 @@ struct SceneConfiguration {
   std::string retry = "{initial: 20ms, max: 500ms, deadline: 10s}";
   std::string breaker = "{failures: 20, open: 200ms, max_open: 1s}";
   std::string budget = "{share: 1.0, assumed_requests_per_minute: 60000}";
-  std::string live = "{every: 500ms, delay: 300ms, min_window: 100ms}";
-  std::string settle = "{window: 2s, poll_initial: 50ms, poll_max: 500ms, availability_every: 500ms}";
+  std::string live = "{every: 500ms, delay: 300ms, min_window: 100ms, ages: [2s]}";
+  std::string follow = "{every: 500ms, max: 5s, quiet: 2s}";
+  std::string settle = "{window: 2s, ages: [0s, 4s], poll_initial: 50ms, poll_max: 500ms, availability_every: 500ms}";
   int job_page_size = 100;
   std::string log_level = "info";
   std::string metrics_listen = "127.0.0.1:0";
@@ -148,6 +150,8 @@ class ConnectorScene final {
   // What is committed; empty while the topic does not exist.
   [[nodiscard]] std::vector<TopicRecord> records(const std::string& topic) const;
   [[nodiscard]] std::map<connector::core::Lane, connector::core::Ledger> ledgers() const;
+  // Keys that are known by name only, by the digests topic.
+  [[nodiscard]] std::set<std::string> wanted() const;
   // Until both lanes say that they are done with everything before `instant`.
   void wait_until_complete(common::Instant instant, std::chrono::seconds bound = kPatience);
   void wait_until_complete() { wait_until_complete(now()); }

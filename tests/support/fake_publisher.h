@@ -28,6 +28,9 @@ class FakePublisher final : public connector::core::Publisher {
   boost::asio::awaitable<common::Result<void>> submit(connector::core::PageGroup group) override;
   boost::asio::awaitable<common::Result<void>> flush(connector::core::SourcePartition source) override;
   [[nodiscard]] const connector::core::Ledger& committed(const connector::core::SourcePartition& source) const override;
+  [[nodiscard]] const connector::core::StreamDigests* digests(const connector::core::StreamName& /*stream*/) const override {
+    return known_digests;
+  }
   std::string take_spare_storage() override { return {}; }
 
   void adopt(const connector::core::SourcePartition& source, connector::core::Ledger ledger) {
@@ -40,7 +43,8 @@ class FakePublisher final : public connector::core::Publisher {
   std::function<std::optional<common::Error>(const connector::core::PageGroup&)> on_submit;
   std::function<std::optional<common::Error>()> on_flush;  // an error: the stream is stopped
   std::size_t drop = 0;  // as many groups are taken and never committed, as if their stream had been stopped and started again
-  bool hang = false;     // submit() waits for memory that never comes
+  const connector::core::StreamDigests* known_digests = nullptr;  // null: every record is published
+  bool hang = false;                                              // submit() waits for memory that never comes
 
   std::map<connector::core::SourcePartition, connector::core::Ledger> ledgers;
   std::vector<PublishedRecord> records;

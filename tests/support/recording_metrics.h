@@ -126,6 +126,9 @@ class RecordingMetrics final : public connector::core::Metrics {
     record("bytes_in_flight", static_cast<double>(bytes), {std::to_string(bytes)});
   }
   void task_state(std::string_view state) override { record("task_state", 1, {std::string(state)}); }
+  void digests(const connector::core::StreamName& stream, const connector::core::DigestFigures& figures) override {
+    record("digest_keys", static_cast<double>(figures.keys), {stream.str()});
+  }
   void stream_stopped(const connector::core::StreamName& stream, bool stopped) override {
     record("stream_stopped", stopped ? 1 : 0, {stream.str(), stopped ? "stopped" : "running"});
   }

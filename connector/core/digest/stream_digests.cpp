@@ -12,15 +12,10 @@ using common::Result;
 
 namespace {
 
-bool is_quiet(const DigestEntry& entry, const ExpiryRules& rules, Instant now) {
+bool is_over(const DigestEntry& entry, const ExpiryRules& rules, Instant now) {
   const common::Duration unchanged = now - Instant(entry.changed_at);
-  const bool is_done = !entry.is_followed() && unchanged >= rules.quiet;
+  const bool is_done = !entry.is_followed() && !entry.is_owed() && unchanged >= rules.quiet;
   return is_done || unchanged >= rules.give_up;
-}
-
-// (An open record is not waited for by any pass: give_up is the end of it.)
-bool is_owed_still(const DigestEntry& entry, const DayStanding& day) {
-  return entry.owed_at && !entry.is_followed() && (!day.last_availability || Instant(*entry.owed_at) >= *day.last_availability);
 }
 
 }  // namespace
@@ -108,15 +103,15 @@ DigestBatch StreamDigests::change(std::span<const std::pair<std::string, std::op
 }
 
 std::optional<DigestBatch> StreamDigests::expire(DigestIndex::Cursor& cursor, std::size_t most, const ExpiryRules& rules,
-                                                 Instant now, const std::function<DayStanding(HomeDay)>& standing) {
-  std::map<HomeDay, DayStanding> days;
+                                                 Instant now, const std::function<bool(HomeDay)>& is_done_with) {
+  std::map<HomeDay, bool> done;
   std::vector<std::pair<std::string, std::optional<DigestEntry>>> expired;
   index_.visit(cursor, most, [&](std::string_view key, const DigestEntry& entry) {
-    if (!is_quiet(entry, rules, now)) return;
-    auto day = days.find(entry.home_day);
-    if (day == days.end()) day = days.emplace(entry.home_day, standing(entry.home_day)).first;
+    if (!is_over(entry, rules, now)) return;
+    auto day = done.find(entry.home_day);
+    if (day == done.end()) day = done.emplace(entry.home_day, is_done_with(entry.home_day)).first;
     // A transaction under way may make another entry of it.
-    if (!day->second.is_settled || is_owed_still(entry, day->second) || overlay_.contains(key)) return;
+    if (!day->second || overlay_.contains(key)) return;
     expired.emplace_back(key, std::nullopt);
   });
   if (expired.empty()) return std::nullopt;

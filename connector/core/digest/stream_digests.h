@@ -55,16 +55,9 @@ struct DigestBatch {
   std::vector<DigestRecord> records;   // one a key
 };
 
-// What the ledgers say of a home day. A day that no lane settles is settled.
-struct DayStanding {
-  bool is_settled = false;  // every settle pass that covers it is complete
-  // Its last complete pass had data to here: a key owed from before was not in it, and no further pass will bring it.
-  std::optional<common::Instant> last_availability;
-};
-
 struct ExpiryRules {
   common::Duration quiet{3'600'000};        // a closed record is quiet when it has not changed for this long
-  common::Duration give_up{7'776'000'000};  // 90 days: an open one that has not changed for this long is left alone
+  common::Duration give_up{7'776'000'000};  // 90 days: an open or owed one that has not changed for this long is left alone
 };
 
 class StreamDigests {
@@ -79,11 +72,10 @@ class StreamDigests {
   // Entries set by other decisions than reconcile() (gone); none: a tombstone.
   DigestBatch change(std::span<const std::pair<std::string, std::optional<DigestEntry>>> entries);
   // Tombstones for entries that are no longer needed, of at most `most` entries looked at; nothing if there are none. `now`: the
-  // service's clock. An entry
-  // lives until every settle pass over its home day is complete, by the ledger, and its record is closed, quiet and not owed, or
-  // unchanged for give_up. So nothing goes while the passes wait, for hours or months.
+  // service's clock. An entry lives until no lane is to read its home day any more (by the ledgers: `is_done_with`) and its
+  // record is closed, quiet and not owed, or unchanged for give_up. So nothing goes while the passes wait, for hours or months.
   std::optional<DigestBatch> expire(DigestIndex::Cursor& cursor, std::size_t most, const ExpiryRules& rules, common::Instant now,
-                                    const std::function<DayStanding(HomeDay)>& standing);
+                                    const std::function<bool(HomeDay)>& is_done_with);
 
   // The transaction of the oldest batch is known to be committed.
   void apply(BatchNumber number);

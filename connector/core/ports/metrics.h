@@ -16,6 +16,14 @@ namespace connector::core {
 enum class BreakerState : std::uint8_t { kClosed, kHalfOpen, kOpen };
 enum class TransactionOutcome : std::uint8_t { kCommitted, kAborted, kUnknownApplied, kUnknownNotApplied };
 
+// The digests of a stream, as committed.
+struct DigestFigures {
+  std::uint64_t keys = 0;
+  std::uint64_t bytes = 0;     // in memory
+  std::uint64_t followed = 0;  // read again by id
+  std::uint64_t owed = 0;      // waiting for a later job
+};
+
 class Metrics {
  public:
   virtual ~Metrics() = default;
@@ -34,7 +42,7 @@ class Metrics {
   // Reading.
   virtual void page_read(const SourcePartition& source, std::uint64_t records, std::uint64_t bytes) = 0;
   virtual void records_dropped(const SourcePartition& source, std::string_view reason,
-                               std::uint64_t count) = 0;  // "duplicate_in_window", "outside_window"
+                               std::uint64_t count) = 0;  // "duplicate_in_window", "outside_window", "known"
   virtual void window_completed(const SourcePartition& source, bool is_short) = 0;
   virtual void window_restarted(const SourcePartition& source, std::string_view reason) = 0;
   virtual void windows_open(const SourcePartition& source, std::uint64_t count) = 0;
@@ -49,6 +57,7 @@ class Metrics {
   virtual void producer_started(std::string_view reason) = 0;  // "start", "fenced", "fatal", "outcome_unknown"
   virtual void bytes_in_flight(std::uint64_t bytes) = 0;       // pages held in memory
   virtual void task_state(std::string_view state) = 0;         // "starting", "running", "stopping", "fenced", "failed"
+  virtual void digests(const StreamName& stream, const DigestFigures& figures) = 0;
   virtual void stream_stopped(const StreamName& stream, bool stopped) = 0;
 };
 

@@ -5,6 +5,9 @@
 
 #include "common/instant.h"
 #include "common/result.h"
+#include "connector/core/digest/content.h"
+#include "connector/core/digest/entry.h"
+#include "connector/core/digest/stream_digests.h"
 #include "connector/core/ledger/ledger.h"
 #include "connector/core/names.h"
 
@@ -12,19 +15,28 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace connector::core {
 
-enum class RecordForm : std::uint8_t { kQuery, kJob };
+// By id: the query form, too, of a record that was asked for by its key.
+enum class RecordForm : std::uint8_t { kQuery, kById, kJob };
 std::string_view to_string(RecordForm form);  // "query", "job": header gk.form
 
 // A record to publish: slices into the page's buffer, nothing owned.
 struct RecordSlice {
   std::string_view key;
   std::string_view value;
+};
+
+// What decides whether a record is published at all (core/digest).
+struct RecordContent {
+  ContentDigests digests;
+  HomeDay home_day;
+  bool open = false;
 };
 
 // A record that cannot be published as such. `bytes` may be a prefix; owned by the page's buffer as well.
@@ -41,11 +53,14 @@ struct Page {
   SourcePartition source;
   std::unique_ptr<std::string> buffer;  // owns the bytes behind every slice; null for ledger-only
   std::vector<RecordSlice> records;
+  std::vector<RecordContent> contents;  // of each record; empty: all are published
   std::vector<DeadLetter> dead_letters;
   std::vector<LedgerChange> changes;  // applied in order; what the page means for the ledger
   RecordForm form = RecordForm::kQuery;
   common::Interval window;
   common::Instant read_at;
+  common::Instant service_date;                 // the answer's `Date`
+  std::optional<common::Instant> availability;  // of a job's results: the date up to which they are complete
   std::string correlation_id;
   std::string position;  // for dead letters and logs: "page 3", "cursor …"
 };
@@ -66,6 +81,8 @@ class Publisher {
   virtual boost::asio::awaitable<common::Result<void>> flush(SourcePartition source) = 0;
   // The committed ledger of a source partition (after restore, and after every commit).
   [[nodiscard]] virtual const Ledger& committed(const SourcePartition& source) const = 0;
+  // What is known to be published of the stream's keys; null: not kept for it.
+  [[nodiscard]] virtual const StreamDigests* digests(const StreamName& stream) const = 0;
   // Storage of a page whose fate is known, to be reused as ApiRequest::response_storage; empty if none is spare.
   virtual std::string take_spare_storage() = 0;
 };

@@ -28,6 +28,7 @@ struct StateRecord {
 enum class RecordFate : std::uint8_t {
   kPublish,
   kSuspect,   // was in a batch the broker refused: sent apart from the others, to find the one that is at fault
+  kWithheld,  // not published: its content is, or a better form is awaited
   kOversize,  // larger than its topic takes: dead letter
   kRefused,   // found at fault: dead letter
 };
@@ -38,6 +39,7 @@ struct TransactionBatch {
   StreamName stream;
   std::vector<Page> pages;
   std::vector<StateRecord> state;
+  std::vector<DigestRecord> digests;  // for the task's partition of the digests topic
   std::vector<RecordFate> fates;      // one a record, over all pages in order
   std::size_t suspect_chunk = 0;      // how many suspects may share a produce request; 0: there is no suspect
   std::size_t dead_letter_limit = 0;  // a dead letter's value is cut to this many bytes

@@ -21,7 +21,7 @@ bool narrow(TransactionBatch& batch, const std::vector<std::size_t>& refused) {
   // search is at its narrowest; otherwise the reports name the company the culprit is in.
   for (std::size_t place = 0; place < batch.fates.size(); ++place) {
     RecordFate& fate = batch.fates[place];
-    if (fate == RecordFate::kOversize || fate == RecordFate::kRefused) continue;
+    if (fate == RecordFate::kOversize || fate == RecordFate::kRefused || fate == RecordFate::kWithheld) continue;
     const bool reported = std::ranges::binary_search(refused, place);
     const bool keep = fate == RecordFate::kSuspect && condemned;
     fate = reported || keep ? RecordFate::kSuspect : RecordFate::kPublish;

@@ -144,7 +144,8 @@ TEST_F(Drop, RecordsAreJudgedWhenEveryReportIsIn) {
   ASSERT_TRUE(instance.flush());
 
   EXPECT_EQ(instance.metrics.total("dead_letters"), 0);
-  // (While the broker is still busy with the claim's end, it refuses to end what it has not begun: then the producer goes instead.)
+  // (While the broker is still busy with the claim's end, it refuses to end what it has not begun: then the producer goes
+  // instead.)
   EXPECT_EQ(instance.metrics.count("transaction_done", "aborted") + instance.metrics.count("producer_started", "fatal"), 1U);
   expect_each_once(bootstrap, instance.topic(), 10);
 }

@@ -164,17 +164,20 @@ void allow(const std::string& bootstrap, int resource_type, const std::string& r
 void make_topics_and_grant_least(const std::string& bootstrap, const std::string& name, const std::string& principal,
                                  const Properties& admin) {
   const std::string offsets = name + "-offsets";
+  const std::string digests = name + "-digests";
   const std::string dead_letters = name + "-dead-letters";
   const std::string data = name + ".conversations";
-  make_topic(bootstrap, offsets, 1, {{"cleanup.policy", "compact"}}, admin);
+  for (const auto& state : {offsets, digests}) make_topic(bootstrap, state, 1, {{"cleanup.policy", "compact"}}, admin);
   make_topic(bootstrap, dead_letters, 1, {}, admin);
   make_topic(bootstrap, data, 3, {}, admin);
   const auto allow_topic = [&](const std::string& topic, int operation) {
     allow(bootstrap, RD_KAFKA_RESOURCE_TOPIC, topic, operation, principal, admin);
   };
-  for (const auto& topic : {offsets, dead_letters, data}) allow_topic(topic, RD_KAFKA_ACL_OPERATION_WRITE);
-  allow_topic(offsets, RD_KAFKA_ACL_OPERATION_READ);
-  allow_topic(offsets, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS);
+  for (const auto& topic : {offsets, digests, dead_letters, data}) allow_topic(topic, RD_KAFKA_ACL_OPERATION_WRITE);
+  for (const auto& state : {offsets, digests}) {
+    allow_topic(state, RD_KAFKA_ACL_OPERATION_READ);
+    allow_topic(state, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS);
+  }
   for (const int operation : {RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_OPERATION_DESCRIBE})
     allow(bootstrap, RD_KAFKA_RESOURCE_TRANSACTIONAL_ID, name + "-task-0", operation, principal, admin);
 }

@@ -190,7 +190,7 @@ TEST_F(SaslSsl, CheckNamesWhatIsMissingAndItsRemedy) {
   ASSERT_TRUE(described) << described.error().message;
   using Verdict = connector::kafka::AccessFinding::Verdict;
   const auto findings =
-      connector::kafka::assess_access((*described)[0], (*described)[1], {(*described)[2]}, false, options.name + "-task-0");
+      connector::kafka::assess_access({(*described)[0]}, (*described)[1], {(*described)[2]}, false, options.name + "-task-0");
   ASSERT_EQ(findings.size(), 4U);
   EXPECT_EQ(findings[0].verdict, Verdict::kWrong);  // no Read on the offsets topic
   EXPECT_NE(findings[0].remedy.find("Read"), std::string::npos);

@@ -103,7 +103,9 @@ TEST_F(Topics, ATopicMadeAgainIsNoticedAtTheNextStart) {
 }
 
 TEST_F(Topics, AMissingTopicStopsItsStreamUntilItIsMade) {
-  make_topic(bootstrap, options.name + "-offsets", 1, {{"cleanup.policy", "compact"}});
+  for (const char* state : {"-offsets", "-digests"}) {
+    make_topic(bootstrap, options.name + state, 1, {{"cleanup.policy", "compact"}});
+  }
   make_topic(bootstrap, options.name + "-dead-letters", 1);
   make_topic(bootstrap, options.name + ".users", 1);
   options.kafka.topics.create = false;

@@ -173,7 +173,10 @@ TEST(Schema, NamesTheDefaultsOfTheLoader) {
     if (value->is_string()) {
       text = value->as_string();
     } else if (value->is_array()) {
-      text = "[" + (value->as_array().empty() ? std::string() : std::string(value->as_array().front().as_string())) + "]";
+      for (const auto& element : value->as_array()) {
+        text += (text.empty() ? "" : ", ") + std::string(element.as_string());
+      }
+      text = "[" + text + "]";
     } else {
       text = common::json::serialize(*value);
       text = value->is_double() ? format_number(value->as_double()) : text;

@@ -229,7 +229,15 @@ INSTANTIATE_TEST_SUITE_P(
               "job_only: has no meaning without a job"},
         Wrong{"DigestIgnorePointer", definition_with(kInterval, query_with(kNone), "digest_ignore: [a/b]\n"),
               "digest_ignore[0]: a/b: is not a JSON pointer"},
-        Wrong{"ById", definition_with(kInterval, query_with(kNone), "by_id: {path: /x}\n"), "by_id: is not in this version"},
+        Wrong{"ById",
+              definition_with(kInterval, query_with(kNone),
+                              "open_while_absent: /end\nstart: /start\n"
+                              "by_id: {request: {method: GET, path: /x}, records: /r, ids: {query: id}, path: /y}\n"),
+              "by_id.path: unknown key"},
+        Wrong{"ByIdOfWhatIsNeverOpen",
+              definition_with(kInterval, query_with(kNone),
+                              "by_id: {request: {method: GET, path: /x}, records: /r, ids: {query: id}}\n"),
+              "by_id: needs to know which records are open and when they began"},
         Wrong{"UnknownKey", definition_with(kInterval, query_with(kNone), "jobb: {}\n"), "jobb: unknown key; did you mean job?"}),
     [](const auto& info) { return info.param.name; });
 

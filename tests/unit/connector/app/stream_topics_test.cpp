@@ -10,6 +10,8 @@ using core::Lane;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+const Definitions kDefinitions{{"conversation-details", {}}};
+
 AppOptions with_stream(source::StreamOptions stream) {
   AppOptions options;
   options.name = core::ConnectorName("acme");
@@ -21,25 +23,25 @@ AppOptions with_stream(source::StreamOptions stream) {
 
 TEST(StreamTopics, NameComesFromThePattern) {
   auto options = with_stream({});
-  EXPECT_EQ(stream_topics(options)[0].topic, "acme.calls");
+  EXPECT_EQ(stream_topics(options, kDefinitions)[0].topic, "acme.calls");
 
   options.kafka.topics.stream_pattern = "cc-{stream}-of-{name}-{stream}";
-  EXPECT_EQ(stream_topics(options)[0].topic, "cc-calls-of-acme-calls");
+  EXPECT_EQ(stream_topics(options, kDefinitions)[0].topic, "cc-calls-of-acme-calls");
 }
 
 TEST(StreamTopics, AGivenNameIsTakenAsItIs) {
   source::StreamOptions stream;
   stream.topic = "{name}";
-  EXPECT_EQ(stream_topics(with_stream(stream))[0].topic, "{name}");
+  EXPECT_EQ(stream_topics(with_stream(stream), kDefinitions)[0].topic, "{name}");
 }
 
 TEST(StreamTopics, ReplicationFallsBackToTheCommonSetting) {
   auto options = with_stream({});
   options.kafka.topics.replication_factor = 3;
-  EXPECT_EQ(stream_topics(options)[0].settings.replication_factor, 3);
+  EXPECT_EQ(stream_topics(options, kDefinitions)[0].settings.replication_factor, 3);
 
   options.streams[0].topic_settings.replication_factor = 2;
-  EXPECT_EQ(stream_topics(options)[0].settings.replication_factor, 2);
+  EXPECT_EQ(stream_topics(options, kDefinitions)[0].settings.replication_factor, 2);
 }
 
 TEST(LanesOf, AreThoseTheDefinitionHasAndTheStreamLeavesOn) {

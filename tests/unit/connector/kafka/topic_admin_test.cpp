@@ -13,25 +13,25 @@ TopicDescription topic(const std::string& name) {
 }
 
 TEST(OffsetsTopic, MustBeCompactedAndOnlyThat) {
-  EXPECT_TRUE(check_offsets_topic(topic("o"), 1));
+  EXPECT_TRUE(check_state_topic(topic("o"), 1));
   for (const char* policy : {"delete", "compact,delete"}) {
     auto wrong = topic("o");
     wrong.config["cleanup.policy"] = policy;
-    const auto checked = check_offsets_topic(wrong, 1);
+    const auto checked = check_state_topic(wrong, 1);
     ASSERT_FALSE(checked) << policy;
     EXPECT_EQ(checked.error().code, ErrorCode::kStateRefused);
   }
 }
 
 TEST(OffsetsTopic, KeepsItsNumberOfPartitions) {
-  EXPECT_FALSE(check_offsets_topic(topic("o"), 2));
+  EXPECT_FALSE(check_state_topic(topic("o"), 2));
 }
 
 TEST(OffsetsTopic, DiffersOnlyWhereASettingIsKnownAndOther) {
   auto other = topic("o");
   other.config["segment.ms"] = "604800000";
 
-  const auto found = differences(other, offsets_topic_config());
+  const auto found = differences(other, state_topic_config());
 
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0], "segment.ms is 604800000, recommended 3600000");
@@ -47,7 +47,7 @@ TEST(TopicDescription, ReadsItsLimitOrTakesTheBrokersDefault) {
 }
 
 TEST(AssessAccess, IsFineWhenEverythingIsAllowed) {
-  for (const auto& finding : assess_access(topic("o"), topic("d"), {topic("t")}, false, "")) {
+  for (const auto& finding : assess_access({topic("o")}, topic("d"), {topic("t")}, false, "")) {
     EXPECT_EQ(finding.verdict, Verdict::kFine) << finding.subject;
   }
 }
@@ -62,7 +62,7 @@ struct Lack {
 class AccessLack : public testing::TestWithParam<Lack> {};
 
 TEST_P(AccessLack, IsNamedWithItsRemedy) {
-  const auto findings = assess_access(topic("o"), topic("d"), {GetParam().described}, GetParam().may_create, "");
+  const auto findings = assess_access({topic("o")}, topic("d"), {GetParam().described}, GetParam().may_create, "");
 
   ASSERT_EQ(findings.size(), 3U);
   EXPECT_EQ(findings[2].verdict, GetParam().verdict);

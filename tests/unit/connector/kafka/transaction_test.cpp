@@ -67,12 +67,13 @@ TEST(Transaction, AChangeThatContradictsItsLedgerIsRefused) {
 }
 
 TEST(Transaction, RecordsThatTheirTopicCannotTakeAreMarkedInTheirPlaces) {
-  core::TransactionBatch batch;
+  Transaction transaction;
+  core::TransactionBatch& batch = transaction.batch;
   batch.pages.push_back(page(kLive, 1, 10));
   batch.pages.push_back(page(kLive, 1, 5'000));
   batch.pages.push_back(page(kSettle, 1, 10));
 
-  measure(batch, {.record = 5'000, .dead_letter = 100'000});
+  measure(transaction, {.record = 5'000, .dead_letter = 100'000});
 
   EXPECT_EQ(batch.fates, (std::vector{RecordFate::kPublish, RecordFate::kOversize, RecordFate::kPublish}))
       << "headers and framing count as well";

@@ -75,6 +75,7 @@ class MetricsTest : public testing::Test {
     metrics_.bytes_in_flight(123456);
     metrics_.task_state("running");
     metrics_.stream_stopped(kLive.stream, true);
+    metrics_.digests(kLive.stream, {.keys = 1'000'000, .bytes = 64'000'000, .followed = 12, .owed = 3});
   }
 
   PrometheusMetrics metrics_{{kLive, kSettle}};
@@ -120,6 +121,10 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value(R"(genesys_kafka_task_state{state="running"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_task_state{state="starting"})"), 0);
   EXPECT_EQ(value(R"(genesys_kafka_stream_stopped{stream="conversations"})"), 1);
+  EXPECT_EQ(value(R"(genesys_kafka_digest_keys{stream="conversations"})"), 1'000'000);
+  EXPECT_EQ(value(R"(genesys_kafka_digest_bytes{stream="conversations"})"), 64'000'000);
+  EXPECT_EQ(value(R"(genesys_kafka_followed_keys{stream="conversations"})"), 12);
+  EXPECT_EQ(value(R"(genesys_kafka_owed_keys{stream="conversations"})"), 3);
 }
 
 TEST_F(MetricsTest, CountersExistBeforeTheFirstEventAndTimestampsDoNot) {

@@ -79,6 +79,8 @@ inline StreamOptions conversations(bool settle) {
   options.name = core::StreamName("conversations");
   options.definition = "conversation-details";
   options.settle.enabled = settle;
+  options.live.ages = {};
+  options.settle.ages = {common::Duration{0}};
   return options;
 }
 

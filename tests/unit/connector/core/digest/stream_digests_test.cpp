@@ -209,11 +209,10 @@ TEST_F(StreamDigestsTest, KnowsWhatAJobOfADayMaySettle) {
 
 class Expiry : public StreamDigestsTest {
  protected:
-  std::vector<std::string> expire(Instant now, DayStanding standing = {.is_settled = true, .last_availability = std::nullopt},
-                                  std::size_t step = 2) {
+  std::vector<std::string> expire(Instant now, bool done_with_day = true, std::size_t step = 2) {
     std::vector<std::string> keys;
     for (DigestIndex::Cursor cursor; !cursor.at_end();) {
-      const auto batch = digests.expire(cursor, step, rules, now, [&](HomeDay) { return standing; });
+      const auto batch = digests.expire(cursor, step, rules, now, [&](HomeDay) { return done_with_day; });
       if (!batch) continue;
       EXPECT_LE(batch->records.size(), step);
       for (const DigestRecord& record : batch->records) {
@@ -243,16 +242,17 @@ TEST_F(Expiry, ClosedQuietAndSettled) {
 TEST_F(Expiry, NothingGoesWhilePassesWaitForHowLongEver) {
   commit({query("a", 1, 10), job("sealed", 1, 5, 10), query("open", 1, 10, true)});
 
-  EXPECT_THAT(expire(at(10) + 24h * 400, {.is_settled = false, .last_availability = std::nullopt}), IsEmpty());
+  EXPECT_THAT(expire(at(10) + 24h * 400, false), IsEmpty());
 }
 
-TEST_F(Expiry, WhatIsOwedStaysUntilAPassBeyondItIsComplete) {
-  commit({query("a", 1, 30)});
-  commit({job("a", 1, 5, 20)});
-
+TEST_F(Expiry, WhatIsOwedStaysUntilItIsPaidOrGivenUp) {
+  commit({query("paid", 1, 30), query("unpaid", 1, 30)});
+  commit({job("paid", 1, 5, 20), job("unpaid", 1, 5, 20)});
   EXPECT_THAT(expire(at(600)), IsEmpty());
-  EXPECT_THAT(expire(at(600), {.is_settled = true, .last_availability = at(30)}), IsEmpty());
-  EXPECT_THAT(expire(at(600), {.is_settled = true, .last_availability = at(31)}), ElementsAre("conversations/a"));
+
+  commit({job("paid", 1, 40, 31)});
+  EXPECT_THAT(expire(at(600)), ElementsAre("conversations/paid"));
+  EXPECT_THAT(expire(at(30) + 24h * 90), ElementsAre("conversations/unpaid")) << "the other one is on its way out already";
 }
 
 TEST_F(Expiry, AnOpenWantedOrDoubtfulOneIsGivenUpInTheEnd) {
@@ -288,7 +288,7 @@ TEST_F(Expiry, AsksForEachDayOnceAStep) {
 
   digests.expire(cursor, 100, rules, at(600), [&](HomeDay) {
     ++asked;
-    return DayStanding{};
+    return false;
   });
 
   EXPECT_EQ(asked, 1);

@@ -1,0 +1,54 @@
+#pragma once
+
+// The digests of the task's streams: restored at the start, asked for every row of a transaction, moved on when it is known to be
+// committed (docs/records.md, "Once per content"). The decisions are core/digest's. On the one executor.
+
+#include "common/instant.h"
+#include "common/result.h"
+#include "connector/core/digest/stream_digests.h"
+#include "connector/core/names.h"
+#include "connector/core/transaction/read_back.h"
+#include "connector/kafka/stream_topic.h"
+#include "connector/kafka/transaction.h"
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace connector::kafka {
+
+class TaskDigests {
+ public:
+  explicit TaskDigests(const std::vector<StreamTopic>& streams);
+
+  // A record of the digests topic. Of a stream that is not configured (any more): passed over. kStateRefused.
+  common::Result<void> restore(std::string_view key, const std::string_view* value);
+
+  // Decides which records of the transaction are published, and adds the digests they leave. Again when the broker has refused
+  // some of them since: what was decided before is void then. `ledgers`: as committed.
+  void decide(Transaction& transaction, const core::Ledgers& ledgers);
+  void apply(const Transaction& transaction);  // it is known to be committed
+  void discard(Transaction& transaction);      // it is known not to be
+  // Tombstones for entries that are not needed any more, if a step of the search finds any: a transaction of digests only.
+  std::optional<Transaction> expire(const core::Ledgers& ledgers, common::Instant now);
+
+  // Null: no such stream.
+  [[nodiscard]] const core::StreamDigests* of(const core::StreamName& stream) const;
+
+ private:
+  struct Stream {
+    core::StreamDigests digests;
+    core::StreamRules rules;
+    core::ExpiryRules expiry;
+    core::DigestIndex::Cursor swept;
+  };
+
+  std::map<core::StreamName, Stream> streams_;
+  std::optional<core::StreamName> last_swept_;
+  std::vector<core::KeyedSighting> rows_;
+  std::vector<std::size_t> places_;
+};
+
+}  // namespace connector::kafka

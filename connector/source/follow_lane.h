@@ -1,0 +1,35 @@
+#pragma once
+
+// The follow lane of a stream: reads records again by id that were published open, or of which only the name is known, until they
+// are closed and quiet. Which and when is core::FollowPlanner's decision. Internal to connector/source; started by StreamReader.
+
+#include "connector/core/planning/follow_planner.h"
+#include "connector/source/lane.h"
+
+#include <span>
+
+namespace connector::source {
+
+class FollowLane final : public Lane {
+ public:
+  explicit FollowLane(StreamContext& stream);
+  Awaited run();
+
+ private:
+  Awaited advance();
+  Awaited ask(const core::AskIds& asked);
+  // All of them, by as many requests as it takes: one that the service will not answer is halved down to the id at fault.
+  Awaited read_all(const core::AskIds& asked);
+  Awaited read(std::span<const core::RecordKey> ids, common::Instant first_day);
+  // What the other lanes have published since: takes up what is open, leaves what is sealed or gone.
+  void look_at_digests(common::Instant now);
+  void put_back(std::span<const core::RecordKey> ids, common::Duration wait);
+
+  const ByIdSource& by_id_;
+  SliceSpec spec_;
+  core::FollowPlanner planner_;
+  core::LaneBackoff backoff_;
+  common::Instant looked_at_{};
+};
+
+}  // namespace connector::source

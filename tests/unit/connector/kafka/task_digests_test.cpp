@@ -1,0 +1,167 @@
+#include "connector/kafka/task_digests.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace connector::kafka {
+namespace {
+
+using core::RecordFate;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const core::StreamName kCalls{"calls"};
+const core::SourcePartition kLive{.stream = kCalls, .lane = core::Lane::kLive};
+const common::Instant kNoon = common::parse_instant("2026-05-04T12:00:00Z").value();
+const core::HomeDay kDay = std::chrono::floor<std::chrono::days>(kNoon);
+
+struct Row {
+  std::string_view key;
+  std::uint64_t content = 1;
+  bool open = false;
+};
+
+class TaskDigestsTest : public testing::Test {
+ protected:
+  static StreamTopic topic(core::StreamRules rules = {.has_query = true, .has_job = false, .has_by_id = true}) {
+    return {.stream = kCalls, .topic = "acme.calls", .settings = {}, .rules = rules, .expiry = {}};
+  }
+  static core::Ledger ledger_of_the_day() {
+    core::Ledger ledger({}, kDay);
+    EXPECT_TRUE(ledger.apply(core::WindowCompleted{.window = {.start = kDay, .end = kDay + std::chrono::days{1}}}));
+    return ledger;
+  }
+  Transaction transaction_of(const std::vector<Row>& rows, std::size_t limit = 1'000'000) const {
+    Transaction transaction;
+    transaction.batch.stream = kCalls;
+    core::Page& page = transaction.batch.pages.emplace_back();
+    page.source = kLive;
+    page.service_date = kNoon;
+    for (const Row& row : rows) {
+      page.records.push_back({.key = row.key, .value = "{}"});
+      page.contents.push_back({.digests = {.common = row.content, .full = row.content}, .home_day = kDay, .open = row.open});
+    }
+    measure(transaction, {.record = limit, .dead_letter = 100'000});
+    return transaction;
+  }
+  // Decided, and known to be committed.
+  std::vector<RecordFate> committed(const std::vector<Row>& rows) {
+    Transaction transaction = transaction_of(rows);
+    digests.decide(transaction, ledgers);
+    digests.apply(transaction);
+    return transaction.batch.fates;
+  }
+
+  TaskDigests digests{{topic()}};
+  core::Ledgers ledgers;
+};
+
+TEST_F(TaskDigestsTest, EqualContentIsPublishedOnce) {
+  EXPECT_THAT(committed({{"a", 1}, {"b", 1}, {"a", 1}, {"a", 2}}),
+              ElementsAre(RecordFate::kPublish, RecordFate::kPublish, RecordFate::kWithheld, RecordFate::kPublish));
+  EXPECT_THAT(committed({{"a", 2}, {"b", 3}}), ElementsAre(RecordFate::kWithheld, RecordFate::kPublish));
+}
+
+TEST_F(TaskDigestsTest, WhatIsDecidedTravelsWithTheTransactionAndComesBackFromKafka) {
+  Transaction transaction = transaction_of({{"a", 1}, {"b", 2}});
+  digests.decide(transaction, ledgers);
+  ASSERT_THAT(transaction.batch.digests, SizeIs(2));
+
+  TaskDigests restored{{topic()}};
+  for (const core::DigestRecord& record : transaction.batch.digests) {
+    const std::string_view value = *record.value;
+    ASSERT_TRUE(restored.restore(record.key, &value));
+  }
+
+  Transaction again = transaction_of({{"a", 1}, {"b", 3}});
+  restored.decide(again, ledgers);
+  EXPECT_THAT(again.batch.fates, ElementsAre(RecordFate::kWithheld, RecordFate::kPublish));
+}
+
+TEST_F(TaskDigestsTest, AnAbortedTransactionIsForgotten) {
+  Transaction transaction = transaction_of({{"a", 1}});
+  digests.decide(transaction, ledgers);
+  digests.discard(transaction);
+
+  EXPECT_THAT(transaction.batch.digests, IsEmpty());
+  EXPECT_THAT(committed({{"a", 1}}), ElementsAre(RecordFate::kPublish));
+}
+
+// The broker refuses a record after it was decided to publish it: what is remembered is a dead letter, made once.
+TEST_F(TaskDigestsTest, ARefusedRecordIsDecidedAgainAsADeadLetterOncePerContent) {
+  Transaction transaction = transaction_of({{"a", 1}, {"b", 1}});
+  digests.decide(transaction, ledgers);
+  transaction.batch.fates[0] = RecordFate::kRefused;
+
+  digests.decide(transaction, ledgers);
+
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kRefused, RecordFate::kPublish));
+  EXPECT_THAT(transaction.batch.digests, SizeIs(2));
+  digests.apply(transaction);
+  EXPECT_EQ(digests.of(kCalls)->committed().find("a")->state, core::DigestState::kDead);
+  Transaction again = transaction_of({{"a", 1}}, 1);  // known to be too large this time
+  digests.decide(again, ledgers);
+  EXPECT_THAT(again.batch.fates, ElementsAre(RecordFate::kWithheld));
+  digests.decide(again, ledgers);
+  EXPECT_THAT(again.batch.fates, ElementsAre(RecordFate::kWithheld)) << "decided again, it is too large still";
+}
+
+TEST_F(TaskDigestsTest, PagesWithoutContentsArePublishedAsTheyAre) {
+  Transaction transaction = transaction_of({{"a", 1}, {"a", 1}});
+  transaction.batch.pages.front().contents.clear();
+  digests.decide(transaction, ledgers);
+
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kPublish, RecordFate::kPublish));
+  EXPECT_THAT(transaction.batch.digests, IsEmpty());
+}
+
+TEST_F(TaskDigestsTest, AnEntryExpiresWhenEveryPassOverItsDayIsDoneAndItIsQuiet) {
+  committed({{"a", 1}, {"open", 1, true}});
+  core::Ledger live({}, kDay);
+  ledgers[kLive] = live;
+  const common::Instant much_later = kNoon + std::chrono::days{3};
+  EXPECT_FALSE(digests.expire(ledgers, much_later)) << "the lane is not done with the day";
+
+  ASSERT_TRUE(live.apply(core::WindowCompleted{.window = {.start = kDay, .end = kDay + std::chrono::days{1}}}));
+  ledgers[kLive] = live;
+  EXPECT_FALSE(digests.expire(ledgers, kNoon)) << "not quiet yet";
+  auto expired = digests.expire(ledgers, much_later);
+  ASSERT_TRUE(expired);
+  EXPECT_THAT(expired->batch.digests, ElementsAre(core::DigestRecord{.key = "calls/a", .value = std::nullopt}));
+  digests.apply(*expired);
+  EXPECT_THAT(committed({{"a", 1}}), ElementsAre(RecordFate::kPublish)) << "beyond the horizon it is new";
+}
+
+TEST_F(TaskDigestsTest, NothingExpiresBeforeEveryLaneHasBegun) {
+  digests = TaskDigests({topic({.has_query = true, .has_job = true, .has_by_id = true})});
+  committed({{"a", 1}});
+  ledgers[kLive] = ledger_of_the_day();
+
+  EXPECT_FALSE(digests.expire(ledgers, kNoon + std::chrono::days{30}));
+  ledgers[{.stream = kCalls, .lane = core::Lane::kSettle}] = ledger_of_the_day();
+  EXPECT_TRUE(digests.expire(ledgers, kNoon + std::chrono::days{30}));
+}
+
+// What a lane left unfinished that was switched off is nobody's to finish: its entries would stay for ever.
+TEST_F(TaskDigestsTest, TheLedgerOfALaneThatWasSwitchedOffDoesNotCount) {
+  committed({{"a", 1}});
+  ledgers[kLive] = ledger_of_the_day();
+  ledgers[{.stream = kCalls, .lane = core::Lane::kSettle}] = core::Ledger({}, kDay);
+
+  EXPECT_TRUE(digests.expire(ledgers, kNoon + std::chrono::days{30}));
+}
+
+TEST_F(TaskDigestsTest, KeysOfAStreamThatIsNotConfiguredAreLeftAlone) {
+  const std::string_view value = "1 provisional closed 0000000000000001 - 0 0 2026-05-04";
+  EXPECT_TRUE(digests.restore("others/a", &value));
+  EXPECT_EQ(digests.of(core::StreamName{"others"}), nullptr);
+}
+
+}  // namespace
+}  // namespace connector::kafka
