@@ -28,7 +28,7 @@ enum class ErrorCode : std::uint8_t {
   kAbortTransaction,    // the transaction must be aborted; its pages are redone
   kOutcomeUnknown,      // a commit may or may not have been applied: initialise again and read back
   kFenced,              // another producer owns the transactional id, or the transaction expired
-  kTopicUnusable,       // one stream's topic is missing, recreated or not writable: stop that stream alone
+  kTopicUnusable,       // one stream's topic is missing, recreated, or does not take what comes: stop that stream alone
   kStateRefused,        // stored state belongs to something else, is newer than known, or is damaged
   kConfigInvalid,
   kCancelled,

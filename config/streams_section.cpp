@@ -311,6 +311,20 @@ void read_page_size(Section& stream, std::string_view key, bool possible, const 
   }
 }
 
+void read_dead_letters(Section& stream, connector::core::DeadLetterRules& rules) {
+  using connector::core::OnOversize;
+  stream.choice<OnOversize>("on_oversize", rules.on_oversize,
+                            {{"dead_letter", OnOversize::kDeadLetter}, {"fail", OnOversize::kFail}, {"drop", OnOversize::kDrop}});
+  Section stop = stream.section("dead_letters");
+  stop.integer("stop_after", rules.stop.stop_after, {.min = 0, .max = 100'000});
+  stop.integer("of_last", rules.stop.of_last, {.min = 1, .max = 1'000'000'000});
+  if (rules.stop.stop_after > rules.stop.of_last) {
+    stop.problem("stop_after", "there are never more than of_last, which is " + std::to_string(rules.stop.of_last) +
+                                   " (allowed: at most that, or 0 for no threshold)");
+  }
+  stop.finish();
+}
+
 void read_stream(Section stream, const std::map<std::string, Definition>& definitions, StreamOptions& options) {
   const TextCheck known_definition = [&](const std::string& name) -> std::optional<std::string> {
     if (definitions.contains(name)) {
@@ -336,6 +350,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   using connector::source::ExistingTopic;
   stream.choice<ExistingTopic>("existing_topic", options.existing_topic,
                                {{"refuse", ExistingTopic::kRefuse}, {"append", ExistingTopic::kAppend}});
+  read_dead_letters(stream, options.dead_letters);
   if (stream.json_object("query", options.query) && definition != nullptr) {
     check_query(stream, *definition, options.query);
   }

@@ -28,6 +28,7 @@ std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options, const D
     const auto has = [&](core::Lane lane) { return std::ranges::find(lanes, lane) != lanes.end(); };
     topic.rules = {
         .has_query = has(core::Lane::kLive), .has_job = has(core::Lane::kSettle), .has_by_id = has(core::Lane::kFollow)};
+    topic.dead_letters = stream.dead_letters;
     topic.expiry.give_up = stream.follow.give_up;
     // No shorter than until the last reading of its window, which would take it for new.
     topic.expiry.quiet = stream.follow.quiet;

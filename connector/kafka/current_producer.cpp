@@ -20,7 +20,7 @@ Result<void> CurrentProducer::create(const ProducerSetup& setup) {
 awaitable<void> CurrentProducer::retire(core::TransactionBatch& batch) {
   if (!producer_) co_return;
   co_await producer_->close();
-  if (std::exchange(refusal_, std::nullopt)) core::narrow(batch, producer_->refused_records());
+  if (const auto refusal = std::exchange(refusal_, std::nullopt)) narrow(batch, refusal->code);
   producer_.reset();
 }
 
@@ -47,8 +47,13 @@ awaitable<Result<void>> CurrentProducer::commit() {
 // first of them alone would condemn the wrong record.
 Result<void> CurrentProducer::narrow_refused(core::TransactionBatch& batch) {
   const auto refusal = std::exchange(refusal_, std::nullopt);
-  if (!refusal || core::narrow(batch, producer_->refused_records())) return {};
+  if (!refusal || narrow(batch, refusal->code)) return {};
   return common::fail(ErrorCode::kTopicUnusable, refusal->message + "; no single record is at fault");
+}
+
+bool CurrentProducer::narrow(core::TransactionBatch& batch, ErrorCode refusal) const {
+  return core::narrow(batch, producer_->refused_records(),
+                      refusal == ErrorCode::kOversize ? batch.too_large : core::RecordFate::kRefused);
 }
 
 void CurrentProducer::set_password(const common::Secret& password) {

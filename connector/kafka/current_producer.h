@@ -44,6 +44,7 @@ class CurrentProducer {
   void request_stop();
 
  private:
+  bool narrow(core::TransactionBatch& batch, common::ErrorCode refusal) const;
   common::Result<void> note_refusal(common::Result<void> result);
 
   ProducerFactory factory_;

@@ -203,12 +203,11 @@ class KafkaProducer final : public core::TransactionalProducer {
       }
       for (std::size_t index = 0; index < page.records.size(); ++index, ++place) {
         const RecordFate fate = batch.fates[place];
-        if (fate != RecordFate::kOversize && fate != RecordFate::kRefused) continue;
+        const auto reason = core::dead_letter_reason(fate);
+        if (reason.empty()) continue;
         const core::RecordSlice& record = page.records[index];
-        const bool oversize = fate == RecordFate::kOversize;
-        const auto headers =
-            dead_letter_headers(page, oversize ? "oversize" : "broker_refused",
-                                oversize ? "larger than its topic takes" : "the broker refused it", index, record.value.size());
+        const auto detail = fate == RecordFate::kOversize ? "larger than its topic takes" : "the broker refused it";
+        const auto headers = dead_letter_headers(page, reason, detail, index, record.value.size());
         if (auto sent = send(dead_letters_.get(), RD_KAFKA_PARTITION_UA, record.key.substr(0, kDeadLetterKeyBytes),
                              cut(record.value), timestamp, headers.get(), RecordKind::kDeadLetter, letters++);
             !sent) {

@@ -20,6 +20,7 @@
 #include <atomic>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <map>
 #include <random>
 #include <utility>
 
@@ -70,6 +71,7 @@ class KafkaPublisher::Impl {
         topics_(options_, name_, std::move(streams), worker_, logger_),
         producer_(std::move(factory)) {
     owner_.incarnation = make_incarnation(random_);
+    for (const StreamTopic& stream : topics_.streams()) dead_letters_.set_rules(stream.stream, stream.dead_letters);
   }
 
   ~Impl() {
@@ -124,6 +126,10 @@ class KafkaPublisher::Impl {
   awaitable<Result<void>> reset_stream(StreamName stream) {
     if (!handover_.is_stopped(stream)) co_return Result<void>{};
     if (ended_ || stopping_) co_return common::fail(ErrorCode::kCancelled, "the task stops");
+    if (const auto held = held_.find(stream); held != held_.end() && clock_.steady_now() < held->second) {
+      co_return common::fail(*handover_.trouble(stream));
+    }
+    held_.erase(stream);
     const auto unusable = co_await topics_.look_again({stream}, handover_.ledgers());
     if (!unusable) co_return common::fail(unusable.error());
     if (!unusable->empty()) {
@@ -300,6 +306,8 @@ class KafkaPublisher::Impl {
     // Records that their topic cannot take are known beforehand unless compression makes them smaller.
     const std::size_t limit =
         compresses(options_) ? kMaxRecordBytes / 2 : std::min(topics_.max_message(stream), kMaxRecordBytes / 2);
+    const bool drops = dead_letters_.rules_of(stream).on_oversize == core::OnOversize::kDrop;
+    in_hand_.batch.too_large = drops ? core::RecordFate::kDropped : core::RecordFate::kOversize;
     measure(in_hand_, {.record = limit, .dead_letter = topics_.dead_letter_max_message()});
     digests_->decide(in_hand_, handover_.ledgers());
     return {};
@@ -327,6 +335,12 @@ class KafkaPublisher::Impl {
     using core::TransactionOutcome;
     for (const auto& [source, sum] : sum_up(in_hand_.batch)) {
       metrics_.records_published(source, sum.records, sum.bytes);
+      if (sum.dropped > 0) {
+        metrics_.records_dropped(source, "oversize", sum.dropped);
+        logger_.warn("Records larger than their topic takes were dropped", {{"stream", source.stream.str()},
+                                                                            {"lane", std::string{core::to_string(source.lane)}},
+                                                                            {"count", static_cast<std::int64_t>(sum.dropped)}});
+      }
       if (sum.withheld > 0) metrics_.records_dropped(source, "known", sum.withheld);
       for (const auto& [reason, count] : sum.dead_letters) {
         metrics_.dead_letters(source, reason, count);
@@ -336,6 +350,7 @@ class KafkaPublisher::Impl {
                                                                {"count", static_cast<std::int64_t>(count)}});
       }
     }
+    dead_letters_.commit(in_hand_.batch);
     digests_->apply(in_hand_);
     handover_.advance(std::move(in_hand_.ledgers));
     const auto took = since_begin();
@@ -427,6 +442,10 @@ class KafkaPublisher::Impl {
       case Action::kBegin:
         co_return co_await producer_.begin();
       case Action::kProduce:
+        if (auto allowed = dead_letters_.allow(in_hand_.batch); !allowed) {
+          held_[in_hand_.batch.stream] = clock_.steady_now() + tuning_.dead_letter_pause;
+          co_return allowed;
+        }
         co_return co_await producer_.produce(in_hand_.batch);
       case Action::kCommit:
         co_return co_await producer_.commit();
@@ -597,6 +616,8 @@ class KafkaPublisher::Impl {
   boost::asio::thread_pool worker_{1};  // administration and reading back
   TaskTopics topics_;
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
+  core::DeadLetterGuard dead_letters_;
+  std::map<StreamName, SteadyTime> held_;  // streams that their dead letters stopped: until when
   CurrentProducer producer_;
 };
 

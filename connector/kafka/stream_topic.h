@@ -2,6 +2,7 @@
 
 // A stream's topic: as configured, and as found at start.
 
+#include "connector/core/dead_letters/guard.h"
 #include "connector/core/digest/reconcile.h"
 #include "connector/core/digest/stream_digests.h"
 #include "connector/core/names.h"
@@ -18,6 +19,7 @@ struct StreamTopic {
   core::TopicSettings settings;  // for creating it; settings.name is not looked at
   core::StreamRules rules;       // which lanes read it
   core::ExpiryRules expiry;
+  core::DeadLetterRules dead_letters;
 };
 
 // What is known of a stream's topic after start.

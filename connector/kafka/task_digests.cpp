@@ -71,9 +71,10 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
       auto [day, unknown] = settled.try_emplace(content.home_day, false);
       if (unknown) day->second = core::is_settled(content.home_day, settle);
       if (batch.fates[place] == RecordFate::kWithheld) {
-        batch.fates[place] = fate_by_size(page, page.records[index], transaction.limits);
+        const bool small_enough = fits(page, page.records[index], transaction.limits.record);
+        batch.fates[place] = small_enough ? RecordFate::kPublish : batch.too_large;
       }
-      const bool refused = batch.fates[place] == RecordFate::kOversize || batch.fates[place] == RecordFate::kRefused;
+      const bool refused = core::is_unpublishable(batch.fates[place]);
       rows_.push_back({.key = page.records[index].key,
                        .sighting = {.form = form_of(page.form),
                                     .open = content.open,

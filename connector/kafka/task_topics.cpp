@@ -114,9 +114,9 @@ awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::ensure() {
     }
   }
   if (auto usable = check_state(*described); !usable) co_return common::fail(usable.error());
-  smallest_max_message_ = (*described)[kOffsets].max_message_bytes();
+  state_max_message_ = (*described)[kOffsets].max_message_bytes();
   for (std::size_t i = 0; i < kStreams; ++i) {
-    smallest_max_message_ = std::min(smallest_max_message_, (*described)[i].max_message_bytes());
+    state_max_message_ = std::min(state_max_message_, (*described)[i].max_message_bytes());
   }
   dead_letter_max_message_ = (*described)[kDeadLetters].max_message_bytes();
   std::vector<UnusableTopic> unusable;
@@ -177,7 +177,10 @@ awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::look_again(std::vector
     const TopicDescription& topic = (*described)[i];
     if (auto usable = judge(streams[i], topic, ledgers); !usable) {
       unusable.push_back({.stream = streams[i], .error = usable.error()});
-    } else if (!facts_.contains(streams[i])) {
+    } else if (const auto facts = facts_.find(streams[i]); facts != facts_.end()) {
+      // As known before, if the settings could not be read this time.
+      if (!topic.config.empty()) facts->second.max_message_bytes = topic.max_message_bytes();
+    } else {
       auto known = co_await learn(streams[i], topic, false);
       if (!known) co_return common::fail(known.error());
     }
@@ -263,7 +266,6 @@ awaitable<Result<void>> TaskTopics::learn(StreamName stream, const TopicDescript
   if (!admin_) co_return common::fail(ErrorCode::kCancelled, "the task stops");
   if (!made) empty = co_await run_blocking(worker_, [admin = admin_, &topic] { return admin->is_empty(topic, kAdminTimeout); });
   if (!empty) co_return common::fail(empty.error());
-  smallest_max_message_ = std::min(smallest_max_message_, topic.max_message_bytes());
   facts_[stream] = TopicFacts{.name = topic.name,
                               .id = topic.id,
                               .created = made,
@@ -281,9 +283,15 @@ std::optional<TopicFacts> TaskTopics::facts_of(const StreamName& stream) const {
   return found->second;
 }
 
+std::size_t TaskTopics::smallest_max_message() const {
+  std::size_t smallest = state_max_message_;
+  for (const auto& [stream, facts] : facts_) smallest = std::min(smallest, facts.max_message_bytes);
+  return smallest;
+}
+
 std::size_t TaskTopics::max_message(const StreamName& stream) const {
   const auto found = facts_.find(stream);
-  return found != facts_.end() ? found->second.max_message_bytes : smallest_max_message_;
+  return found != facts_.end() ? found->second.max_message_bytes : smallest_max_message();
 }
 
 const std::string& TaskTopics::topic_of(const StreamName& stream) const {

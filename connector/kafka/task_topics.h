@@ -57,8 +57,8 @@ class TaskTopics {
   // Makes (if allowed) and learns all of them; streams that cannot publish are in the answer. kRetryable: call again.
   // kPermissionDenied, kConfigInvalid, kStateRefused: the state topics cannot be used, so there is no task.
   boost::asio::awaitable<common::Result<std::vector<UnusableTopic>>> ensure();
-  // Describes the streams' topics afresh and judges them; those that are usable and were not known are known then. An error:
-  // could not be asked.
+  // Describes the streams' topics afresh and judges them; those that are usable and were not known are known then, and of the
+  // others how large their messages may be. An error: could not be asked.
   boost::asio::awaitable<common::Result<std::vector<UnusableTopic>>> look_again(std::vector<core::StreamName> streams,
                                                                                 const core::Ledgers& ledgers);
   // Describes the state topics afresh. An error: they cannot be used; nothing if they can, or could not be asked.
@@ -73,7 +73,7 @@ class TaskTopics {
   [[nodiscard]] const std::map<core::StreamName, TopicFacts>& facts() const { return facts_; }
   [[nodiscard]] std::optional<TopicFacts> facts_of(const core::StreamName& stream) const;
   // Of all topics written to; 0: not known.
-  [[nodiscard]] std::size_t smallest_max_message() const { return smallest_max_message_; }
+  [[nodiscard]] std::size_t smallest_max_message() const;
   // max.message.bytes of the stream's topic, the smallest of all if it is not known; and of the dead letters' topic.
   [[nodiscard]] std::size_t max_message(const core::StreamName& stream) const;
   [[nodiscard]] std::size_t dead_letter_max_message() const { return dead_letter_max_message_; }
@@ -99,7 +99,7 @@ class TaskTopics {
   common::Logger logger_;
   StateTopics state_;
   std::map<core::StreamName, TopicFacts> facts_;
-  std::size_t smallest_max_message_ = 0;
+  std::size_t state_max_message_ = 0;  // the smallest of the state topics'
   std::size_t dead_letter_max_message_ = 0;
   bool stopped_ = false;
   std::shared_ptr<TopicAdmin> admin_;  // shared with the call under way on the worker, as it may be replaced meanwhile

@@ -49,9 +49,8 @@ void stamp_ledgers(Transaction& transaction, const core::ConnectorName& name, co
   }
 }
 
-core::RecordFate fate_by_size(const core::Page& page, const core::RecordSlice& record, const MessageLimits& limits) {
-  const bool fits = record.key.size() + record.value.size() + header_bytes(page) + kRecordFraming <= limits.record;
-  return fits ? core::RecordFate::kPublish : core::RecordFate::kOversize;
+bool fits(const core::Page& page, const core::RecordSlice& record, std::size_t limit) {
+  return record.key.size() + record.value.size() + header_bytes(page) + kRecordFraming <= limit;
 }
 
 void measure(Transaction& transaction, const MessageLimits& limits) {
@@ -61,7 +60,9 @@ void measure(Transaction& transaction, const MessageLimits& limits) {
   for (const core::Page& page : batch.pages) records += page.records.size();
   batch.fates.reserve(records);
   for (const core::Page& page : batch.pages) {
-    for (const core::RecordSlice& record : page.records) batch.fates.push_back(fate_by_size(page, record, limits));
+    for (const core::RecordSlice& record : page.records) {
+      batch.fates.push_back(fits(page, record, limits.record) ? core::RecordFate::kPublish : batch.too_large);
+    }
   }
   batch.dead_letter_limit = limits.dead_letter > 2 * kDeadLetterFraming ? limits.dead_letter - kDeadLetterFraming : 0;
 }
@@ -73,10 +74,10 @@ std::map<SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& bat
     PublishedSum& sum = sums[page.source];
     for (const core::RecordSlice& record : page.records) {
       const core::RecordFate fate = batch.fates[place++];
-      if (fate == core::RecordFate::kOversize) {
-        ++sum.dead_letters["oversize"];
-      } else if (fate == core::RecordFate::kRefused) {
-        ++sum.dead_letters["broker_refused"];
+      if (const auto reason = core::dead_letter_reason(fate); !reason.empty()) {
+        ++sum.dead_letters[std::string{reason}];
+      } else if (fate == core::RecordFate::kDropped) {
+        ++sum.dropped;
       } else if (fate == core::RecordFate::kWithheld) {
         ++sum.withheld;
       } else {

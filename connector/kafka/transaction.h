@@ -45,15 +45,16 @@ common::Result<void> move_ledgers(Transaction& transaction, const core::Connecto
 // Adds the transaction's ledgers as its state: by their stamp its outcome is known when its commit does not tell.
 void stamp_ledgers(Transaction& transaction, const core::ConnectorName& name, const std::string& incarnation);
 
-// kOversize if the record is larger than `limits.record`, headers and framing included.
-core::RecordFate fate_by_size(const core::Page& page, const core::RecordSlice& record, const MessageLimits& limits);
-// The fate of every record by its size.
+// Whether the record is no larger than `limit`, headers and framing included.
+bool fits(const core::Page& page, const core::RecordSlice& record, std::size_t limit);
+// The fate of every record by its size; of those that are too large, the batch's `too_large`.
 void measure(Transaction& transaction, const MessageLimits& limits);
 
 struct PublishedSum {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
   std::uint64_t withheld = 0;                         // their content is published already, or a better form is awaited
+  std::uint64_t dropped = 0;                          // too large, and not wanted as dead letters
   std::map<std::string, std::uint64_t> dead_letters;  // by reason
 };
 std::map<core::SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& batch);

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace connector::core {
@@ -30,8 +31,18 @@ enum class RecordFate : std::uint8_t {
   kSuspect,   // was in a batch the broker refused: sent apart from the others, to find the one that is at fault
   kWithheld,  // not published: its content is, or a better form is awaited
   kOversize,  // larger than its topic takes: dead letter
+  kDropped,   // the same, where the stream's owner wants none
   kRefused,   // found at fault: dead letter
 };
+// The reason of a dead letter (docs/records.md); empty: the record becomes none.
+constexpr std::string_view dead_letter_reason(RecordFate fate) {
+  if (fate == RecordFate::kOversize) return "oversize";
+  return fate == RecordFate::kRefused ? "broker_refused" : "";
+}
+// Neither published nor about to be, whatever is known of its content.
+constexpr bool is_unpublishable(RecordFate fate) {
+  return fate == RecordFate::kOversize || fate == RecordFate::kDropped || fate == RecordFate::kRefused;
+}
 
 // The contents of one transaction: whole pages of one stream, and the state they move. Owns every byte that is produced; it must
 // outlive the attempt's commit, abort or close.
@@ -39,10 +50,11 @@ struct TransactionBatch {
   StreamName stream;
   std::vector<Page> pages;
   std::vector<StateRecord> state;
-  std::vector<DigestRecord> digests;  // for the task's partition of the digests topic
-  std::vector<RecordFate> fates;      // one a record, over all pages in order
-  std::size_t suspect_chunk = 0;      // how many suspects may share a produce request; 0: there is no suspect
-  std::size_t dead_letter_limit = 0;  // a dead letter's value is cut to this many bytes
+  std::vector<DigestRecord> digests;             // for the task's partition of the digests topic
+  std::vector<RecordFate> fates;                 // one a record, over all pages in order
+  std::size_t suspect_chunk = 0;                 // how many suspects may share a produce request; 0: there is no suspect
+  RecordFate too_large = RecordFate::kOversize;  // what becomes of a record that is; or kDropped
+  std::size_t dead_letter_limit = 0;             // a dead letter's value is cut to this many bytes
 };
 
 class TransactionalProducer {

@@ -4,7 +4,7 @@
 
 namespace connector::core {
 
-bool narrow(TransactionBatch& batch, const std::vector<std::size_t>& refused) {
+bool narrow(TransactionBatch& batch, const std::vector<std::size_t>& refused, RecordFate at_fault) {
   if (refused.empty()) return false;
   // Sent alone and refused: it is the one. (A request holds records of one partition, so a single report means a single record.)
   const bool alone = refused.size() == 1;
@@ -13,7 +13,7 @@ bool narrow(TransactionBatch& batch, const std::vector<std::size_t>& refused) {
   for (std::size_t place : refused) {
     RecordFate& fate = batch.fates[place];
     if (alone || (batch.suspect_chunk == 1 && fate == RecordFate::kSuspect)) {
-      fate = RecordFate::kRefused;
+      fate = at_fault;
       condemned = true;
     }
   }
@@ -21,7 +21,7 @@ bool narrow(TransactionBatch& batch, const std::vector<std::size_t>& refused) {
   // search is at its narrowest; otherwise the reports name the company the culprit is in.
   for (std::size_t place = 0; place < batch.fates.size(); ++place) {
     RecordFate& fate = batch.fates[place];
-    if (fate == RecordFate::kOversize || fate == RecordFate::kRefused || fate == RecordFate::kWithheld) continue;
+    if (is_unpublishable(fate) || fate == RecordFate::kWithheld) continue;
     const bool reported = std::ranges::binary_search(refused, place);
     const bool keep = fate == RecordFate::kSuspect && condemned;
     fate = reported || keep ? RecordFate::kSuspect : RecordFate::kPublish;

@@ -10,8 +10,8 @@
 
 namespace connector::core {
 
-// `refused`: places whose report said so in the attempt just aborted. Marks the records found at fault kRefused and the others
+// `refused`: places whose report said so in the attempt just aborted. Marks the records found at fault `at_fault` and the others
 // kSuspect for the next attempt. False if nothing can be narrowed: the refusal was not about a record.
-bool narrow(TransactionBatch& batch, const std::vector<std::size_t>& refused);
+bool narrow(TransactionBatch& batch, const std::vector<std::size_t>& refused, RecordFate at_fault = RecordFate::kRefused);
 
 }  // namespace connector::core

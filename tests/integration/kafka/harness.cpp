@@ -257,7 +257,10 @@ void Loop::wait(boost::asio::awaitable<void> operation, std::chrono::millisecond
 Instance::Instance(Loop& loop, InstanceOptions options) : loop_(loop), options_(std::move(options)) {
   std::vector<kafka::StreamTopic> streams;
   for (const auto& stream : options_.streams) {
-    streams.push_back({.stream = StreamName{stream}, .topic = topic(stream), .settings = {.partitions = 3}});
+    streams.push_back({.stream = StreamName{stream},
+                       .topic = topic(stream),
+                       .settings = {.partitions = 3},
+                       .dead_letters = options_.dead_letters});
   }
   common::Logger logger{{.level = common::LogLevel::kDebug, .format = common::LogFormat::kJson},
                         [lines = lines_](common::LogLevel, std::string_view line) {

@@ -88,6 +88,7 @@ struct InstanceOptions {
   std::string name;
   std::vector<std::string> streams{"conversations"};
   connector::kafka::KafkaOptions kafka;
+  connector::core::DeadLetterRules dead_letters;  // of every stream
   connector::kafka::PublisherTuning tuning;
   connector::kafka::ProducerFactory factory;
   std::uint64_t seed = 1;

@@ -180,9 +180,9 @@ TEST_F(Topics, ARecordTheBrokerRefusesIsFoundAndBecomesADeadLetter) {
   const auto letters = read_committed(bootstrap, instance.dead_letter_topic());
   ASSERT_EQ(letters.size(), 1U);
   EXPECT_EQ(letters[0].key, "k-5");
-  EXPECT_EQ(letters[0].headers.at("gk.reason"), "broker_refused");
+  EXPECT_EQ(letters[0].headers.at("gk.reason"), "oversize");
   EXPECT_GE(instance.metrics.count("transaction_done", "aborted"), 1U);
-  EXPECT_EQ(instance.metrics.total("dead_letters", "broker_refused"), 1);
+  EXPECT_EQ(instance.metrics.total("dead_letters", "oversize"), 1);
 }
 
 TEST_F(Topics, ADeadLetterTooLargeForItsTopicIsCut) {

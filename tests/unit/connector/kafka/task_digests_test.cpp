@@ -112,6 +112,20 @@ TEST_F(TaskDigestsTest, ARefusedRecordIsDecidedAgainAsADeadLetterOncePerContent)
   EXPECT_THAT(again.batch.fates, ElementsAre(RecordFate::kWithheld)) << "decided again, it is too large still";
 }
 
+TEST_F(TaskDigestsTest, WhatIsDroppedIsCountedOncePerContentToo) {
+  Transaction transaction = transaction_of({{"a", 1}, {"a", 1}});
+  transaction.batch.too_large = RecordFate::kDropped;
+  transaction.batch.fates.clear();
+  measure(transaction, {.record = 1, .dead_letter = 100'000});
+
+  digests.decide(transaction, ledgers);
+  digests.decide(transaction, ledgers);
+
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kDropped, RecordFate::kWithheld));
+  digests.apply(transaction);
+  EXPECT_THAT(committed({{"a", 2}}), ElementsAre(RecordFate::kPublish));
+}
+
 TEST_F(TaskDigestsTest, PagesWithoutContentsArePublishedAsTheyAre) {
   Transaction transaction = transaction_of({{"a", 1}, {"a", 1}});
   transaction.batch.pages.front().contents.clear();

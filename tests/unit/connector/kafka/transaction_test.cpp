@@ -81,6 +81,21 @@ TEST(Transaction, RecordsThatTheirTopicCannotTakeAreMarkedInTheirPlaces) {
   EXPECT_GT(batch.dead_letter_limit, 90'000U);
 }
 
+TEST(Transaction, WhatIsTooLargeIsDroppedWhereThatIsWanted) {
+  Transaction transaction;
+  core::TransactionBatch& batch = transaction.batch;
+  batch.too_large = RecordFate::kDropped;
+  batch.pages.push_back(page(kLive, 1, 5'000));
+
+  measure(transaction, {.record = 5'000, .dead_letter = 100'000});
+
+  EXPECT_EQ(batch.fates, (std::vector{RecordFate::kDropped}));
+  const auto sums = sum_up(batch);
+  EXPECT_EQ(sums.at(kLive).dropped, 1U);
+  EXPECT_EQ(sums.at(kLive).records, 0U);
+  EXPECT_TRUE(sums.at(kLive).dead_letters.empty());
+}
+
 TEST(Transaction, WhatWasPublishedIsSummedUpBySourcePartition) {
   core::TransactionBatch batch;
   batch.pages.push_back(page(kLive, 3, 10));

@@ -32,6 +32,16 @@ std::vector<std::size_t> attempt(const TransactionBatch& batch, const std::set<s
   return refused;
 }
 
+TEST(RefusalSearch, TheRecordAtFaultGetsTheFateThatIsAskedFor) {
+  TransactionBatch batch;
+  batch.fates.assign(3, RecordFate::kPublish);
+  batch.fates[0] = RecordFate::kDropped;
+
+  ASSERT_TRUE(narrow(batch, {1}, RecordFate::kDropped));
+
+  EXPECT_EQ(batch.fates, (std::vector{RecordFate::kDropped, RecordFate::kDropped, RecordFate::kPublish}));
+}
+
 class RefusalSearch : public testing::TestWithParam<std::set<std::size_t>> {};
 
 TEST_P(RefusalSearch, FindsExactlyTheBadRecordsInBoundedAttempts) {
