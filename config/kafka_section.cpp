@@ -173,7 +173,11 @@ void read_topics(Section topics, const connector::core::ConnectorName& name, con
   read_topic_settings(digests, "<name>-digests", options.digests);
   check_state_topic(digests, options.digests);
   read_topic_settings(topics.section("dead_letters"), "<name>-dead-letters", options.dead_letters);
-  topics.finish({{.key = "control"}, {.key = "progress"}});
+  Section progress = topics.section("progress");
+  progress.boolean("enabled", options.progress.enabled);
+  progress.duration("every", options.progress.every, {.min = 10ms, .max = 1h});
+  read_topic_settings(progress, "<name>-progress", options.progress.topic);
+  topics.finish({{.key = "control"}});
 }
 
 }  // namespace

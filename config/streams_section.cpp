@@ -408,6 +408,13 @@ void check_topics(const Section& streams, const Config& config) {
     streams.scope().problem(streams.mark(), "kafka.topics.dead_letters.name", dead_letters,
                             "is the topic of " + found->second + " too (allowed: one topic for each)");
   }
+  if (config.kafka.topics.progress.enabled) {
+    const std::string progress = state_topic(config.kafka.topics.progress.topic, "-progress");
+    if (const auto [found, added] = owners.emplace(progress, "kafka.topics.progress"); !added) {
+      streams.scope().problem(streams.mark(), "kafka.topics.progress.name", progress,
+                              "is the topic of " + found->second + " too (allowed: one topic for each)");
+    }
+  }
   for (const auto& stream : config.streams) {
     const std::string topic = effective_topic(stream, config);
     const std::string path = streams.path(stream.name.str());

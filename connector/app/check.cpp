@@ -112,13 +112,14 @@ void check_kafka(const AppOptions& options, const Definitions& definitions, cons
   findings.push_back({.verdict = Verdict::kOk, .subject = "Kafka", .detail = "cluster " + *cluster, .remedy = {}});
 
   const auto names = kafka::state_topics(options.name, options.kafka.topics);
-  std::vector<std::string> topics{names.offsets, names.digests, names.dead_letters};
+  std::vector<std::string> topics = names.names();
   for (const auto& topic : stream_topics(options, definitions)) topics.push_back(topic.topic);
   auto described = (*admin)->describe(topics, patience);
   if (!described) {
     findings.push_back(failed("topics", described.error(), "grant Describe on the topics"));
     return;
   }
+  // Only written, as the streams': the progress topic, too.
   const std::vector<kafka::TopicDescription> data(described->begin() + 3, described->end());
   const std::vector<kafka::TopicDescription> state(described->begin(), described->begin() + 2);
   for (const auto& topic : state) {

@@ -10,10 +10,12 @@
 #include "connector/kafka/producer.h"
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace connector::kafka {
 
@@ -35,6 +37,9 @@ class CurrentProducer {
   boost::asio::awaitable<common::Result<void>> produce(const core::TransactionBatch& batch);
   boost::asio::awaitable<common::Result<void>> commit();
   boost::asio::awaitable<common::Result<void>> abort() { return producer_->abort(); }
+  boost::asio::awaitable<common::Result<std::vector<std::int64_t>>> end_offsets(core::StreamName stream) {
+    return producer_->end_offsets(std::move(stream));
+  }
   // After an abort, if records were refused in the attempt: the next one knows better which. kTopicUnusable: no record is at
   // fault.
   common::Result<void> narrow_refused(core::TransactionBatch& batch);

@@ -37,11 +37,12 @@ Error failure_of(RecordKind kind, rd_kafka_resp_err_t code) {
   Error error = to_error(code, kind == RecordKind::kRecord       ? "publishing a record"
                                : kind == RecordKind::kDeadLetter ? "writing a dead letter"
                                : kind == RecordKind::kDigest     ? "writing a digest"
+                               : kind == RecordKind::kProgress   ? "writing the progress"
                                                                  : "writing the ledger");
   // The message was lost with the attempt, nothing more is known of it: the attempt is void, the producer is not.
   if (error.code == ErrorCode::kRetryable || error.code == ErrorCode::kOutcomeUnknown) error.code = ErrorCode::kAbortTransaction;
   const bool refused = error.code == ErrorCode::kOversize || error.code == ErrorCode::kRequestRejected;
-  if (kind == RecordKind::kDeadLetter && refused) error.code = ErrorCode::kTopicUnusable;
+  if ((kind == RecordKind::kDeadLetter || kind == RecordKind::kProgress) && refused) error.code = ErrorCode::kTopicUnusable;
   const bool state = kind == RecordKind::kState || kind == RecordKind::kDigest;
   if (state && (refused || error.code == ErrorCode::kTopicUnusable)) {
     error.code = code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? ErrorCode::kPermissionDenied : ErrorCode::kStateRefused;
@@ -61,6 +62,7 @@ void Deliveries::begin() {
   failure_.reset();
   refused_.clear();
   failed_.store(false, std::memory_order_release);
+  partitions_seen_.store(0, std::memory_order_release);
 }
 
 void Deliveries::sent(std::size_t bytes) {
@@ -86,9 +88,12 @@ bool Deliveries::wait_until_left(std::size_t rest, std::chrono::milliseconds pat
 }
 
 void Deliveries::delivered(const rd_kafka_message_t& message) noexcept {
+  const auto bits = reinterpret_cast<std::uintptr_t>(message._private);
+  const auto kind = static_cast<RecordKind>(bits >> kPlaceBits);
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    const auto bits = reinterpret_cast<std::uintptr_t>(message._private);
-    note(static_cast<RecordKind>(bits >> kPlaceBits), bits & kPlaceMask, message.err);
+    note(kind, bits & kPlaceMask, message.err);
+  } else if (kind == RecordKind::kRecord && message.partition >= partitions_seen_.load(std::memory_order_relaxed)) {
+    partitions_seen_.store(message.partition + 1, std::memory_order_release);
   }
   outstanding_.fetch_sub(1, std::memory_order_acq_rel);
   const std::size_t left = bytes_.fetch_sub(message.len) - message.len;

@@ -17,7 +17,7 @@
 
 namespace connector::kafka {
 
-enum class RecordKind : std::uint8_t { kRecord, kDeadLetter, kDigest, kState };
+enum class RecordKind : std::uint8_t { kRecord, kDeadLetter, kDigest, kState, kProgress };
 
 class Deliveries final : public DeliverySink {
  public:
@@ -40,6 +40,8 @@ class Deliveries final : public DeliverySink {
   // The failure that tells most; consequences (purged, timed out) only if there is nothing else.
   [[nodiscard]] std::optional<common::Error> failure() const;
   [[nodiscard]] std::vector<std::size_t> refused() const;
+  // How many partitions of the stream's topic are known to have taken records since `begin`: 1 + the highest.
+  [[nodiscard]] int partitions_seen() const { return partitions_seen_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<std::size_t> outstanding_ = 0;
@@ -47,6 +49,7 @@ class Deliveries final : public DeliverySink {
   std::atomic<bool> awaited_ = false;   // somebody waits for there to be no more of them than rest_
   std::atomic<std::size_t> rest_ = 0;
   std::condition_variable drained_;
+  std::atomic<int> partitions_seen_ = 0;  // written by the polling thread only, but for begin()
   std::atomic<bool> failed_ = false;
   mutable std::mutex mutex_;
   std::optional<common::Error> failure_;

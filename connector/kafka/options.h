@@ -19,12 +19,20 @@ enum class Delivery : std::uint8_t { kExactlyOnce, kAtLeastOnce };
 // A librdkafka property: secret ones (passwords, keys) print as *** and may come from a file that is read again.
 using PropertyValue = std::variant<std::string, common::SecretSource>;
 
+// Records that tell consumers how far each stream has come.
+struct ProgressOptions {
+  bool enabled = true;
+  common::Duration every{10'000};  // at most this often a stream, and only when it has moved
+  core::TopicSettings topic;       // "<name>-progress"; compacted unless its configuration says otherwise
+};
+
 struct TopicsOptions {
   bool create = true;                // false: never create, only check
   int replication_factor = -1;       // for every topic that does not say its own
   core::TopicSettings offsets;       // "<name>-offsets", compacted
   core::TopicSettings digests;       // "<name>-digests", compacted
   core::TopicSettings dead_letters;  // "<name>-dead-letters"
+  ProgressOptions progress;
   std::string stream_pattern = "{name}.{stream}";
 };
 

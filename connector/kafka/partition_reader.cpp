@@ -1,8 +1,9 @@
 #include "connector/kafka/partition_reader.h"
 
-#include "connector/kafka/admin_call.h"
 #include "connector/kafka/client.h"
 #include "connector/kafka/conf.h"
+#include "connector/kafka/error.h"
+#include "connector/kafka/list_offsets.h"
 
 #include <algorithm>
 #include <utility>
@@ -31,27 +32,6 @@ class Patience {
   common::Duration left_;
   const std::atomic<bool>& stop_;
 };
-
-Result<std::int64_t> high_watermark(rd_kafka_t* handle, const StateLocation& location, common::Duration timeout,
-                                    const std::atomic<bool>& stop) {
-  const std::string doing = "asking the end of topic " + location.topic;
-  const PartitionListHandle partitions{rd_kafka_topic_partition_list_new(1)};
-  rd_kafka_topic_partition_list_add(partitions.get(), location.topic.c_str(), location.partition)->offset =
-      RD_KAFKA_OFFSET_SPEC_LATEST;
-  auto event = admin_call(
-      handle, RD_KAFKA_ADMIN_OP_LISTOFFSETS, doing, timeout, stop,
-      [&](rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
-        const ErrorHandle error{rd_kafka_AdminOptions_set_isolation_level(options, RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED)};
-        rd_kafka_ListOffsets(handle, partitions.get(), options, queue);
-      });
-  if (!event) return common::fail(event.error());
-  std::size_t count = 0;
-  const auto* const* infos = rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event->get()), &count);
-  if (count != 1) return common::fail(ErrorCode::kRetryable, doing + ": no answer");
-  const auto* answer = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[0]);
-  if (answer->err != RD_KAFKA_RESP_ERR_NO_ERROR) return common::fail(to_error(answer->err, doing));
-  return answer->offset;
-}
 
 // Ends the fetcher before the topic handle goes.
 class Consumption {
@@ -84,13 +64,14 @@ Result<void> read_partition(const KafkaOptions& options, const StateLocation& lo
   rd_kafka_t* handle = (*client)->get();
   Patience patience{timeout, stop};
 
-  const auto end = high_watermark(handle, location, timeout, stop);
-  if (!end) {
-    if (end.error().code == ErrorCode::kRetryable) {
+  const auto ends = list_offsets(handle, location.topic, {location.partition}, TopicEdge::kEnd, timeout, stop);
+  if (!ends) {
+    if (ends.error().code == ErrorCode::kRetryable) {
       if (auto trouble = (*client)->take_trouble()) return common::fail(ErrorCode::kRetryable, doing + ": " + *trouble);
     }
-    return common::fail(end.error());
+    return common::fail(ends.error());
   }
+  const std::int64_t end = ends->front();
   // Loads the metadata too: without it the first fetch waits half a second.
   std::int64_t low = 0;
   std::int64_t stable_end = 0;
@@ -100,7 +81,7 @@ Result<void> read_partition(const KafkaOptions& options, const StateLocation& lo
     if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED) return common::fail(refused_permission(error, location.topic));
     return common::fail(error);
   }
-  if (*end <= low) return {};
+  if (end <= low) return {};
 
   const TopicHandle topic{rd_kafka_topic_new(handle, location.topic.c_str(), nullptr)};
   if (rd_kafka_consume_start(topic.get(), location.partition, RD_KAFKA_OFFSET_BEGINNING) != 0) {
@@ -108,12 +89,12 @@ Result<void> read_partition(const KafkaOptions& options, const StateLocation& lo
   }
   const Consumption consumption{topic.get(), location.partition};
   std::int64_t position = low;
-  while (position < *end) {
+  while (position < end) {
     const int wait = patience.slice(common::Duration{100});
     if (patience.stopped()) return common::fail(ErrorCode::kCancelled, doing + ": stopped");
     if (wait == 0) {
       return common::fail(ErrorCode::kRetryable, doing + ": committed up to offset " + std::to_string(position) + " of " +
-                                                     std::to_string(*end) + "; somebody's transaction is still open");
+                                                     std::to_string(end) + "; somebody's transaction is still open");
     }
     const MessageHandle message{rd_kafka_consume(topic.get(), location.partition, wait)};
     if (!message) continue;

@@ -5,8 +5,10 @@
 #include "connector/kafka/conf.h"
 #include "connector/kafka/deliveries.h"
 #include "connector/kafka/error.h"
+#include "connector/kafka/list_offsets.h"
 #include "connector/kafka/record_headers.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
@@ -39,10 +41,14 @@ class KafkaProducer final : public core::TransactionalProducer {
         deliveries_(std::move(deliveries)),
         client_(std::move(client)),
         batch_bytes_(batch_size(*client_)) {
-    for (const auto& [stream, topic] : setup.topics) topics_[stream].handle = open(topic);
+    for (const auto& [stream, topic] : setup.topics) {
+      topics_[stream].name = topic;
+      topics_[stream].handle = open(topic);
+    }
     offsets_ = open(setup.offsets_topic);
     digests_ = open(setup.digests_topic);
     dead_letters_ = open(setup.dead_letter_topic);
+    if (!setup.progress_topic.empty()) progress_ = open(setup.progress_topic);
   }
   ~KafkaProducer() override {
     pool_.join();
@@ -66,6 +72,9 @@ class KafkaProducer final : public core::TransactionalProducer {
   awaitable<Result<void>> abort() override {
     co_return co_await run_blocking(pool_, [this] { return abort_now(); });
   }
+  awaitable<Result<std::vector<std::int64_t>>> end_offsets(core::StreamName stream) override {
+    co_return co_await run_blocking(pool_, [this, stream = std::move(stream)] { return end_offsets_now(stream); });
+  }
   awaitable<void> close() override {
     co_await run_blocking(pool_, [this] {
       drop();
@@ -82,6 +91,7 @@ class KafkaProducer final : public core::TransactionalProducer {
 
  private:
   struct OpenTopic {
+    std::string name;
     TopicHandle handle;
     int partitions = 0;
   };
@@ -96,10 +106,12 @@ class KafkaProducer final : public core::TransactionalProducer {
   TopicHandle open(const std::string& topic) { return TopicHandle{rd_kafka_topic_new(client_->get(), topic.c_str(), nullptr)}; }
 
   void drop() {
+    published_to_ = nullptr;
     topics_.clear();
     offsets_.reset();
     digests_.reset();
     dead_letters_.reset();
+    progress_.reset();
     client_->close();
   }
 
@@ -118,7 +130,8 @@ class KafkaProducer final : public core::TransactionalProducer {
       if (!partitions) return common::fail(partitions.error());
       topic.partitions = *partitions;
     }
-    for (rd_kafka_topic_t* topic : {offsets_.get(), digests_.get(), dead_letters_.get()}) {
+    for (rd_kafka_topic_t* topic : {offsets_.get(), digests_.get(), dead_letters_.get(), progress_.get()}) {
+      if (topic == nullptr) continue;
       if (auto known = load_metadata(topic); !known) return common::fail(known.error());
     }
     client_->recovered();
@@ -147,6 +160,7 @@ class KafkaProducer final : public core::TransactionalProducer {
 
   Result<void> produce_now(const core::TransactionBatch& batch) {
     const auto topic = topics_.find(batch.stream);
+    published_to_ = topic == topics_.end() ? nullptr : &topic->second;
     if (topic == topics_.end() && !batch.pages.empty()) {
       return common::fail(ErrorCode::kInternal, "no topic is known for stream " + batch.stream.str());
     }
@@ -184,7 +198,7 @@ class KafkaProducer final : public core::TransactionalProducer {
       return {};
     }
     if (auto sent = send_digests(batch.digests); !sent) return sent;
-    return send_state(batch.state);
+    return send_state(batch);
   }
 
   Result<void> send_dead_letters(const core::TransactionBatch& batch) {
@@ -228,13 +242,16 @@ class KafkaProducer final : public core::TransactionalProducer {
     return {};
   }
 
-  Result<void> send_state(const std::vector<core::StateRecord>& state) {
+  Result<void> send_state(const core::TransactionBatch& batch) {
+    const std::vector<core::StateRecord>& state = batch.state;
     for (std::size_t i = 0; i < state.size(); ++i) {
       if (auto sent = send(offsets_.get(), partition_, state[i].key, state[i].value, 0, nullptr, RecordKind::kState, i); !sent) {
         return sent;
       }
     }
-    return {};
+    if (!batch.progress || !progress_) return {};
+    return send(progress_.get(), RD_KAFKA_PARTITION_UA, batch.progress->key, batch.progress->value, 0, nullptr,
+                RecordKind::kProgress, 0);
   }
 
   Result<void> send(rd_kafka_topic_t* topic, std::int32_t partition, std::string_view key, std::string_view value,
@@ -324,6 +341,7 @@ class KafkaProducer final : public core::TransactionalProducer {
   Result<void> commit_now() {
     const ErrorHandle error{rd_kafka_commit_transaction(client_->get(), kCallMs)};
     if (!error) {
+      note_partitions();
       client_->recovered();
       return {};
     }
@@ -349,7 +367,8 @@ class KafkaProducer final : public core::TransactionalProducer {
     if (unsent_ == Unsent::kState) {
       if (auto digests = acknowledged("the digests are not acknowledged yet"); !digests) return digests;
       unsent_ = Unsent::kNothing;
-      if (auto sent = batch_ != nullptr ? send_state(batch_->state) : Result<void>{}; !sent) return sent;
+      note_partitions();
+      if (auto sent = batch_ != nullptr ? send_state(*batch_) : Result<void>{}; !sent) return sent;
     }
     return acknowledged("the ledger is not acknowledged yet");
   }
@@ -369,6 +388,20 @@ class KafkaProducer final : public core::TransactionalProducer {
     return {};
   }
 
+  // A topic may get more partitions while it is written to; librdkafka uses them as soon as it learns of them.
+  void note_partitions() {
+    if (published_to_ != nullptr) published_to_->partitions = std::max(published_to_->partitions, deliveries_->partitions_seen());
+  }
+
+  Result<std::vector<std::int64_t>> end_offsets_now(const core::StreamName& stream) {
+    const auto topic = topics_.find(stream);
+    if (topic == topics_.end() || topic->second.partitions == 0) {
+      return common::fail(ErrorCode::kRetryable, "the topic of stream " + stream.str() + " is not known yet");
+    }
+    return list_offsets(client_->get(), topic->second.name, first_partitions(topic->second.partitions), TopicEdge::kEnd,
+                        common::Duration{kMetadataMs}, stop_);
+  }
+
   bool transactional_;
   std::int32_t partition_;
   std::int64_t full_queue_slices_;
@@ -382,9 +415,11 @@ class KafkaProducer final : public core::TransactionalProducer {
   std::unique_ptr<Client> client_;
   std::size_t batch_bytes_;  // a produce request is full then
   std::map<core::StreamName, OpenTopic> topics_;
+  OpenTopic* published_to_ = nullptr;  // in the transaction under way; one of topics_
   TopicHandle offsets_;
   TopicHandle digests_;
   TopicHandle dead_letters_;
+  TopicHandle progress_;
   boost::asio::thread_pool pool_{1};
 };
 

@@ -13,6 +13,7 @@
 #include "connector/kafka/signal.h"
 #include "connector/kafka/state_store.h"
 #include "connector/kafka/task_digests.h"
+#include "connector/kafka/task_progress.h"
 #include "connector/kafka/task_topics.h"
 #include "connector/kafka/transaction.h"
 
@@ -69,6 +70,7 @@ class KafkaPublisher::Impl {
                    .memory_bytes = options_.memory_bytes},
                   clock, metrics, logger_, work_),
         topics_(options_, name_, std::move(streams), worker_, logger_),
+        progress_(topics_.streams(), options_.topics.progress, metrics),
         producer_(std::move(factory)) {
     owner_.incarnation = make_incarnation(random_);
     for (const StreamTopic& stream : topics_.streams()) dead_letters_.set_rules(stream.stream, stream.dead_letters);
@@ -184,6 +186,7 @@ class KafkaPublisher::Impl {
       if (auto goes_on = co_await retry_start(restored.error()); !goes_on) co_return common::fail(goes_on.error());
     }
     handover_.set_ledgers(found_.ledgers);
+    progress_.committed(handover_.ledgers());
     contact_.tell(TaskEvent::kOwned);
     logger_.info("Task owned", {{"incarnation", owner_.incarnation},
                                 {"cluster_id", cluster_id_},
@@ -270,18 +273,23 @@ class KafkaPublisher::Impl {
         next_check_ = clock_.steady_now() + tuning_.topic_check_every;
         continue;
       }
-      const bool sweeps = now >= next_sweep_ && !stopping_;
-      if (sweeps) {
-        next_sweep_ = now + kSweepEvery;
-        tell_digests();
-      }
-      if (!sweeps || !take_expired()) {
-        if (!next || next->begin_at > now) {
-          const auto until = std::min(next_check_, next_sweep_);
-          co_await work_.wait_until(next ? std::min(next->begin_at, until) : until);
-          continue;
+      if (const auto moved = progress_.due(now); moved && !stopping_) {
+        const bool taken = co_await take_progress(*moved);
+        if (!taken) continue;
+      } else {
+        const bool sweeps = now >= next_sweep_ && !stopping_;
+        if (sweeps) {
+          next_sweep_ = now + kSweepEvery;
+          tell_digests();
         }
-        if (auto taken = take(next->stream); !taken) co_return taken;
+        if (!sweeps || !take_expired()) {
+          if (!next || next->begin_at > now) {
+            const auto until = std::min({next_check_, next_sweep_, progress_.next_due()});
+            co_await work_.wait_until(next ? std::min(next->begin_at, until) : until);
+            continue;
+          }
+          if (auto taken = take(next->stream); !taken) co_return taken;
+        }
       }
       const Decision decision = co_await drive(machine_.offer());
       if (decision.action == Action::kPublished) {
@@ -331,6 +339,31 @@ class KafkaPublisher::Impl {
     return true;
   }
 
+  // A transaction of its own: it begins when the markers of what it speaks of stand in every partition (the coordinator takes no
+  // sooner), so that no read_committed reader sees a watermark before its records. False: not now.
+  awaitable<bool> take_progress(StreamName stream) {
+    progress_.begin(stream, clock_.steady_now());
+    if (handover_.is_stopped(stream)) co_return false;
+    auto ends = co_await producer_.end_offsets(stream);
+    if (!ends) {
+      logger_.debug("Progress is not written now", {{"stream", stream.str()}, {"error", ends.error().message}});
+      co_return false;
+    }
+    // By a ledger's stamp the outcome is known when the commit does not tell.
+    const auto source = std::ranges::find_if(handover_.ledgers(), [&](const auto& ledger) {
+      return ledger.first.stream == stream && !ledger.second.stamp().incarnation.empty();
+    });
+    if (source == handover_.ledgers().end() || handover_.is_stopped(stream) || stopping_) co_return false;
+    in_hand_ = {};
+    in_hand_.number = ++commit_number_;
+    in_hand_.began = clock_.steady_now();
+    in_hand_.batch.stream = stream;
+    in_hand_.batch.progress = progress_.record(stream, std::move(*ends));
+    in_hand_.ledgers.insert(*source);
+    stamp_ledgers(in_hand_, name_, owner_.incarnation);
+    co_return true;
+  }
+
   void published(bool after_doubt) {
     using core::TransactionOutcome;
     for (const auto& [source, sum] : sum_up(in_hand_.batch)) {
@@ -353,6 +386,8 @@ class KafkaPublisher::Impl {
     dead_letters_.commit(in_hand_.batch);
     digests_->apply(in_hand_);
     handover_.advance(std::move(in_hand_.ledgers));
+    progress_.committed(in_hand_.batch.stream, handover_.ledgers());
+    if (in_hand_.batch.progress) progress_.written(in_hand_.batch.stream);
     const auto took = since_begin();
     metrics_.transaction_done(after_doubt ? TransactionOutcome::kUnknownApplied : TransactionOutcome::kCommitted, took);
     logger_.debug("Committed", {{"stream", in_hand_.batch.stream.str()},
@@ -477,6 +512,7 @@ class KafkaPublisher::Impl {
                         .offsets_topic = topics_.state().offsets,
                         .digests_topic = topics_.state().digests,
                         .dead_letter_topic = topics_.state().dead_letters,
+                        .progress_topic = topics_.state().progress,
                         .smallest_max_message_bytes = topics_.smallest_max_message(),
                         .logger = logger_.named("kafka")};
     for (const StreamTopic& stream : topics_.streams()) {
@@ -618,6 +654,7 @@ class KafkaPublisher::Impl {
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
   core::DeadLetterGuard dead_letters_;
   std::map<StreamName, SteadyTime> held_;  // streams that their dead letters stopped: until when
+  TaskProgress progress_;
   CurrentProducer producer_;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The headers of records and dead letters (docs/records.md). A page's list is built once; librdkafka takes a copy per record.
+// The headers of records and dead letters (docs/data.md). A page's list is built once; librdkafka takes a copy per record.
 
 #include "connector/core/ports/publisher.h"
 #include "connector/kafka/handles.h"

@@ -6,6 +6,7 @@
 #include "connector/kafka/options.h"
 
 #include <string>
+#include <vector>
 
 namespace connector::kafka {
 
@@ -13,12 +14,24 @@ struct StateTopics {
   std::string offsets;
   std::string digests;
   std::string dead_letters;
+  std::string progress;  // empty: not written
+
+  // In this order, which those who ask for them all rely on.
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> all{offsets, digests, dead_letters};
+    if (!progress.empty()) all.push_back(progress);
+    return all;
+  }
 };
 
 inline StateTopics state_topics(const core::ConnectorName& name, const TopicsOptions& topics) {
+  const core::TopicSettings& progress = topics.progress.topic;
   return {.offsets = topics.offsets.name.empty() ? name.str() + "-offsets" : topics.offsets.name,
           .digests = topics.digests.name.empty() ? name.str() + "-digests" : topics.digests.name,
-          .dead_letters = topics.dead_letters.name.empty() ? name.str() + "-dead-letters" : topics.dead_letters.name};
+          .dead_letters = topics.dead_letters.name.empty() ? name.str() + "-dead-letters" : topics.dead_letters.name,
+          .progress = !topics.progress.enabled ? std::string{}
+                      : progress.name.empty()  ? name.str() + "-progress"
+                                               : progress.name};
 }
 
 }  // namespace connector::kafka

@@ -18,11 +18,11 @@ constexpr common::Duration kAdminTimeout{5'000};
 constexpr common::Duration kFirstContact{500};  // one attempt to reach any broker
 constexpr int kStatePartitions = 1;
 
-// Places in the list of all topics; the streams' follow.
+// Places in the list of all topics: as in StateTopics::names(), and the streams' behind them.
 constexpr std::size_t kOffsets = 0;
 constexpr std::size_t kDigests = 1;
 constexpr std::size_t kDeadLetters = 2;
-constexpr std::size_t kStreams = 3;
+constexpr std::size_t kProgress = 3;  // if it is written
 
 }  // namespace
 
@@ -33,7 +33,8 @@ TaskTopics::TaskTopics(const KafkaOptions& options, core::ConnectorName name, st
       streams_(std::move(streams)),
       worker_(worker),
       logger_(std::move(logger)),
-      state_(state_topics(name_, options_.topics)) {}
+      state_(state_topics(name_, options_.topics)),
+      first_stream_(state_.names().size()) {}
 
 // --- the connection ----------------------------------------------------------------------------------------------------------
 
@@ -98,7 +99,7 @@ awaitable<Result<TaskTopics::Descriptions>> TaskTopics::describe_afresh(std::vec
 // --- the topics --------------------------------------------------------------------------------------------------------------
 
 awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::ensure() {
-  std::vector<std::string> names{state_.offsets, state_.digests, state_.dead_letters};
+  std::vector<std::string> names = state_.names();
   for (const StreamTopic& stream : streams_) names.push_back(stream.topic);
   auto described = co_await describe(names);
   if (!described) co_return common::fail(described.error());
@@ -115,19 +116,19 @@ awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::ensure() {
   }
   if (auto usable = check_state(*described); !usable) co_return common::fail(usable.error());
   state_max_message_ = (*described)[kOffsets].max_message_bytes();
-  for (std::size_t i = 0; i < kStreams; ++i) {
+  for (std::size_t i = 0; i < first_stream_; ++i) {
     state_max_message_ = std::min(state_max_message_, (*described)[i].max_message_bytes());
   }
   dead_letter_max_message_ = (*described)[kDeadLetters].max_message_bytes();
   std::vector<UnusableTopic> unusable;
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     const StreamName& stream = streams_[i].stream;
-    const TopicDescription& topic = (*described)[kStreams + i];
+    const TopicDescription& topic = (*described)[first_stream_ + i];
     if (auto usable = judge(stream, topic, {}); !usable) {
       unusable.push_back({.stream = stream, .error = usable.error()});
       continue;
     }
-    auto known = co_await learn(stream, topic, (*made)[kStreams + i]);
+    auto known = co_await learn(stream, topic, (*made)[first_stream_ + i]);
     if (!known) co_return common::fail(known.error());
   }
   co_return unusable;
@@ -143,7 +144,7 @@ awaitable<Result<std::vector<bool>>> TaskTopics::make_missing(const Descriptions
         worker_, [admin = admin_, &topic, &settings] { return admin->make(topic.name, settings, kAdminTimeout); });
     if (!done) {
       // A stream's topic that cannot be made stops that stream; without the state topics there is no task.
-      if (i < kStreams || done.error().code == ErrorCode::kRetryable) co_return common::fail(done.error());
+      if (i < first_stream_ || done.error().code == ErrorCode::kRetryable) co_return common::fail(done.error());
       logger_.error("Topic could not be made", {{"topic", topic.name}, {"error", done.error().message}});
       continue;
     }
@@ -154,14 +155,20 @@ awaitable<Result<std::vector<bool>>> TaskTopics::make_missing(const Descriptions
 }
 
 core::TopicSettings TaskTopics::settings_of(std::size_t index) const {
-  core::TopicSettings settings = index == kOffsets       ? options_.topics.offsets
+  core::TopicSettings settings = index >= first_stream_  ? streams_[index - first_stream_].settings
+                                 : index == kOffsets     ? options_.topics.offsets
                                  : index == kDigests     ? options_.topics.digests
                                  : index == kDeadLetters ? options_.topics.dead_letters
-                                                         : streams_[index - kStreams].settings;
+                                                         : options_.topics.progress.topic;
   if (settings.replication_factor == -1) settings.replication_factor = options_.topics.replication_factor;
   if (index == kOffsets || index == kDigests) {
     settings.partitions = kStatePartitions;
     for (auto& [property, value] : state_topic_config()) settings.config.try_emplace(property, value);
+  }
+  if (index == kProgress && index < first_stream_) {
+    // A few records a minute in all; compacted, a reader that begins late still finds where each stream stands.
+    if (settings.partitions == 0) settings.partitions = 1;
+    settings.config.try_emplace("cleanup.policy", "compact");
   }
   return settings;
 }
@@ -189,7 +196,7 @@ awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::look_again(std::vector
 }
 
 awaitable<Result<void>> TaskTopics::look_again_at_state() {
-  auto described = co_await describe_afresh({state_.offsets, state_.digests, state_.dead_letters});
+  auto described = co_await describe_afresh(state_.names());
   if (!described) co_return Result<void>{};  // not reachable just now: the next transaction will tell
   co_return check_state(*described);
 }
@@ -205,9 +212,9 @@ std::vector<UnusableTopic> TaskTopics::made_again(const core::Ledgers& ledgers) 
 
 // `described` begins with the state topics.
 Result<void> TaskTopics::check_state(const Descriptions& described) const {
-  for (std::size_t i = 0; i < kStreams; ++i) {
+  for (std::size_t i = 0; i < first_stream_; ++i) {
     const TopicDescription& topic = described[i];
-    const bool is_read = i != kDeadLetters;
+    const bool is_read = i == kOffsets || i == kDigests;
     if (!topic.describable) {
       return common::fail(ErrorCode::kPermissionDenied, "topic " + topic.name + " may not be seen: allow Write" +
                                                             (is_read ? " and Read" : "") + " on it to the connector's principal");

@@ -98,6 +98,7 @@ class TaskTopics {
   boost::asio::thread_pool& worker_;
   common::Logger logger_;
   StateTopics state_;
+  std::size_t first_stream_;  // place of the first stream's topic in the list of all
   std::map<core::StreamName, TopicFacts> facts_;
   std::size_t state_max_message_ = 0;  // the smallest of the state topics'
   std::size_t dead_letter_max_message_ = 0;

@@ -2,6 +2,7 @@
 
 #include "connector/kafka/admin_call.h"
 #include "connector/kafka/conf.h"
+#include "connector/kafka/list_offsets.h"
 
 #include <array>
 #include <charconv>
@@ -183,32 +184,11 @@ Result<void> TopicAdmin::make(const std::string& topic, const core::TopicSetting
 }
 
 Result<bool> TopicAdmin::is_empty(const TopicDescription& topic, common::Duration timeout) {
-  const auto offsets = [&](std::int64_t spec) -> Result<std::vector<std::int64_t>> {
-    const PartitionListHandle partitions{rd_kafka_topic_partition_list_new(topic.partitions)};
-    for (int p = 0; p < topic.partitions; ++p) {
-      rd_kafka_topic_partition_list_add(partitions.get(), topic.name.c_str(), p)->offset = spec;
-    }
-    auto event = admin_call(client_->get(), RD_KAFKA_ADMIN_OP_LISTOFFSETS, "asking the offsets of topic " + topic.name, timeout,
-                            stop_, [&](rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
-                              rd_kafka_ListOffsets(client_->get(), partitions.get(), options, queue);
-                            });
-    if (!event) return common::fail(event.error());
-    std::size_t count = 0;
-    const auto* const* infos = rd_kafka_ListOffsets_result_infos(rd_kafka_event_ListOffsets_result(event->get()), &count);
-    std::vector<std::int64_t> found(static_cast<std::size_t>(topic.partitions), 0);
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto* partition = rd_kafka_ListOffsetsResultInfo_topic_partition(infos[i]);
-      if (partition->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return common::fail(to_error(partition->err, "asking the offsets of topic " + topic.name));
-      }
-      found[static_cast<std::size_t>(partition->partition)] = partition->offset;
-    }
-    return found;
-  };
   if (topic.partitions == 0) return true;
-  const auto first = offsets(RD_KAFKA_OFFSET_SPEC_EARLIEST);
+  const auto partitions = first_partitions(topic.partitions);
+  const auto first = list_offsets(client_->get(), topic.name, partitions, TopicEdge::kFirst, timeout, stop_);
   if (!first) return common::fail(first.error());
-  const auto last = offsets(RD_KAFKA_OFFSET_SPEC_LATEST);
+  const auto last = list_offsets(client_->get(), topic.name, partitions, TopicEdge::kEnd, timeout, stop_);
   if (!last) return common::fail(last.error());
   return *first == *last;
 }

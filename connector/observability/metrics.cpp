@@ -32,6 +32,7 @@ constexpr std::array kOutcomes = std::to_array<std::string_view>(
     {"ok", "retryable", "rate_limited", "unauthorized", "credentials_invalid", "permission_denied", "request_rejected",
      "too_complex", "position_invalid", "malformed_response", "oversize", "config_invalid", "cancelled", "internal"});
 constexpr std::array kDropReasons = std::to_array<std::string_view>({"duplicate_in_window", "outside_window", "known"});
+constexpr std::array kWatermarks = std::to_array<std::string_view>({"seen_until", "complete_until", "settled_until"});
 constexpr std::array kRestartReasons = std::to_array<std::string_view>(
     {"taken_up", "too_complex", "submit_failed", "job_failed", "job_cancelled", "job_expired", "job_unknown",
      "job_never_finished", "position_rejected", "cursor_repeats", "page_unreadable", "availability_behind"});
@@ -88,6 +89,8 @@ enum Id : std::size_t {
   kWindowsRestarted,
   kOpenWindows,
   kCompleteUntil,
+  kShortWindows,
+  kWatermark,
   kDataAvailableUntil,
   kLaneFailing,
   kRecordsPublished,
@@ -145,6 +148,14 @@ std::vector<MetricDescription> describe_all() {
        kGauge,
        {"stream", "lane"},
        "End of the gap-free prefix that the lane has committed, Unix time: its freshness."},
+      {"genesys_kafka_short_windows",
+       kGauge,
+       {"stream", "lane"},
+       "Complete windows with fewer records than the service's total said, not read whole since; the newest 64."},
+      {"genesys_kafka_watermark_timestamp_seconds",
+       kGauge,
+       {"stream", "watermark"},
+       "How far the stream has come, Unix time, as its progress records say."},
       {"genesys_kafka_data_available_until_timestamp_seconds",
        kGauge,
        {"stream"},
@@ -268,6 +279,7 @@ PrometheusMetrics::PrometheusMetrics(const std::vector<SourcePartition>& sources
       impl_->count(id, labels, 0);
     }
     impl_->set(kOpenWindows, labels, 0);
+    impl_->set(kShortWindows, labels, 0);
     impl_->set(kLaneFailing, labels, 0);
     impl_->set(kStreamStopped, {{"stream", source.stream.str()}}, 0);
     impl_->count(kWindowsCompleted, impl_->of(source, "result", "full"), 0);
@@ -369,6 +381,14 @@ void PrometheusMetrics::windows_open(const SourcePartition& source, std::uint64_
 
 void PrometheusMetrics::complete_until(const SourcePartition& source, common::Instant instant) {
   impl_->set(kCompleteUntil, impl_->of(source), unix_seconds(instant));
+}
+
+void PrometheusMetrics::short_windows(const SourcePartition& source, std::uint64_t count) {
+  impl_->set(kShortWindows, impl_->of(source), static_cast<double>(count));
+}
+
+void PrometheusMetrics::watermark(const core::StreamName& stream, std::string_view which, common::Instant instant) {
+  impl_->set(kWatermark, {{"stream", impl_->stream(stream)}, {"watermark", listed(which, kWatermarks)}}, unix_seconds(instant));
 }
 
 void PrometheusMetrics::data_available_until(const core::StreamName& stream, common::Instant instant) {

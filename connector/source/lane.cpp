@@ -154,12 +154,7 @@ Lane::Awaited Lane::flush() {
       resynchronise();
     }
   }
-  report_watermarks();
   co_return Result<void>{};
-}
-
-void Lane::report_watermarks() {
-  stream_.metrics.complete_until(source_, stream_.publisher.committed(source_).complete_until());
 }
 
 Lane::Awaited Lane::start_ledger(common::Instant start) {

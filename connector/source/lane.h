@@ -82,9 +82,8 @@ class Lane {
   // Applies to the working ledger and hands over.
   Awaited submit_changes(const common::Interval& window, std::vector<core::LedgerChange> changes);
   Awaited submit(core::PageGroup group);
-  // Everything handed over is committed; watermarks are reported.
+  // Everything handed over is committed.
   Awaited flush();
-  void report_watermarks();
 
   // Starts the lane's ledger at `start` if it has not begun yet and says otherwise.
   Awaited start_ledger(common::Instant start);

@@ -310,7 +310,6 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
 
   stream_.metrics.window_completed(source_, is_short);
   stream_.metrics.windows_open(source_, working_.open().size());
-  report_watermarks();
   if (is_short) {
     stream_.logger.warn("a window is complete with fewer records than the service's total promised",
                         {{"stream", source_.stream.str()},

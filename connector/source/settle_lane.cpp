@@ -391,7 +391,6 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   if (is_last) {
     job.done = true;
     stream_.metrics.window_completed(source_, false);
-    report_watermarks();
   }
   co_return Result<void>{};
 }

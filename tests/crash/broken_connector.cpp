@@ -86,6 +86,9 @@ class LedgerFirstProducer final : public TransactionalProducer {
   }
   boost::asio::awaitable<Result<void>> commit() override { co_return co_await real_->commit(); }
   boost::asio::awaitable<Result<void>> abort() override { co_return co_await real_->abort(); }
+  boost::asio::awaitable<Result<std::vector<std::int64_t>>> end_offsets(connector::core::StreamName stream) override {
+    return real_->end_offsets(std::move(stream));
+  }
   boost::asio::awaitable<void> close() override { co_await real_->close(); }
   [[nodiscard]] std::vector<std::size_t> refused_records() const override { return real_->refused_records(); }
   std::optional<std::string> take_trouble() override { return real_->take_trouble(); }

@@ -105,6 +105,12 @@ class RecordingMetrics final : public connector::core::Metrics {
   void complete_until(const Source& source, common::Instant instant) override {
     record("complete_until", millis(instant), {name(source)});
   }
+  void short_windows(const Source& source, std::uint64_t count) override {
+    record("short_windows", static_cast<double>(count), {name(source), std::to_string(count)});
+  }
+  void watermark(const connector::core::StreamName& stream, std::string_view which, common::Instant instant) override {
+    record("watermark", millis(instant), {stream.str(), std::string(which)});
+  }
   void data_available_until(const connector::core::StreamName& stream, common::Instant instant) override {
     record("data_available_until", millis(instant), {stream.str()});
   }

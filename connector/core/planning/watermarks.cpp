@@ -19,10 +19,16 @@ void Watermarks::advance(const Watermarks& to) {
   advance_one(settled_until, to.settled_until);
 }
 
-Watermarks watermarks_of(const Ledger* live, const Ledger* settle) {
+std::string_view to_string(Basis basis) {
+  return basis == Basis::kService ? "service" : "policy";
+}
+
+Watermarks watermarks_of(const Ledger* live, const Ledger* settle, Basis basis) {
   Watermarks marks;
   if (live != nullptr) marks.seen_until = live->complete_until();
-  if (settle != nullptr) {
+  if (basis == Basis::kPolicy) {
+    if (live != nullptr) marks.complete_until = marks.settled_until = live->settled_until();
+  } else if (settle != nullptr) {
     marks.complete_until = settle->complete_until();
     marks.settled_until = settle->settled_until();
   }

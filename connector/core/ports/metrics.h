@@ -47,6 +47,9 @@ class Metrics {
   virtual void window_restarted(const SourcePartition& source, std::string_view reason) = 0;
   virtual void windows_open(const SourcePartition& source, std::uint64_t count) = 0;
   virtual void complete_until(const SourcePartition& source, common::Instant instant) = 0;
+  virtual void short_windows(const SourcePartition& source, std::uint64_t count) = 0;
+  // "seen_until", "complete_until", "settled_until".
+  virtual void watermark(const StreamName& stream, std::string_view which, common::Instant instant) = 0;
   virtual void data_available_until(const StreamName& stream, common::Instant instant) = 0;
   virtual void lane_failing(const SourcePartition& source, bool failing) = 0;
 

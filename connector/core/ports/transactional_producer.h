@@ -51,6 +51,7 @@ struct TransactionBatch {
   std::vector<Page> pages;
   std::vector<StateRecord> state;
   std::vector<DigestRecord> digests;             // for the task's partition of the digests topic
+  std::optional<StateRecord> progress;           // for the progress topic
   std::vector<RecordFate> fates;                 // one a record, over all pages in order
   std::size_t suspect_chunk = 0;                 // how many suspects may share a produce request; 0: there is no suspect
   RecordFate too_large = RecordFate::kOversize;  // what becomes of a record that is; or kDropped
@@ -69,6 +70,9 @@ class TransactionalProducer {
   virtual boost::asio::awaitable<common::Result<void>> produce(const TransactionBatch& batch) = 0;
   virtual boost::asio::awaitable<common::Result<void>> commit() = 0;
   virtual boost::asio::awaitable<common::Result<void>> abort() = 0;
+  // Between transactions: where each partition of the stream's topic ends. Everything this producer or an older one has committed
+  // lies before. kRetryable: not known just now.
+  virtual boost::asio::awaitable<common::Result<std::vector<std::int64_t>>> end_offsets(StreamName stream) = 0;
   // Gives the producer up, whatever is open. Afterwards no byte of a batch is referenced and only destruction is allowed.
   virtual boost::asio::awaitable<void> close() = 0;
 

@@ -59,6 +59,9 @@ TEST(Health, TellsLiveAndReadyAtEveryStageAndMetricsAreServed) {
     EXPECT_GT(connector.metric("genesys_kafka_windows_completed_total", {label}), 0);
     EXPECT_EQ(connector.metric("genesys_kafka_lane_failing", {label}), 0);
   }
+  for (const char* mark : {"seen_until", "complete_until", "settled_until"}) {
+    EXPECT_GT(connector.metric("genesys_kafka_watermark_timestamp_seconds", {fmt::format(R"(watermark="{}")", mark)}), 1.6e9);
+  }
   EXPECT_EQ(connector.get("/nothing/here").status, 404);
   EXPECT_EQ(scene.stop_connector().code, 0);
 }

@@ -51,6 +51,9 @@ class Misbehaving final : public core::TransactionalProducer {
     if (!refused_.empty()) refused_ = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
     return inner_->abort();
   }
+  boost::asio::awaitable<Result<std::vector<std::int64_t>>> end_offsets(core::StreamName stream) override {
+    return inner_->end_offsets(std::move(stream));
+  }
   boost::asio::awaitable<void> close() override { return inner_->close(); }
   [[nodiscard]] std::vector<std::size_t> refused_records() const override { return refused_; }
   std::optional<std::string> take_trouble() override { return inner_->take_trouble(); }

@@ -100,6 +100,9 @@ TEST_F(Fencing, AnExpiredTransactionIsNotTakenForARival) {
       co_return co_await inner->commit();
     }
     boost::asio::awaitable<common::Result<void>> abort() override { return inner->abort(); }
+    boost::asio::awaitable<common::Result<std::vector<std::int64_t>>> end_offsets(connector::core::StreamName stream) override {
+      return inner->end_offsets(std::move(stream));
+    }
     boost::asio::awaitable<void> close() override { return inner->close(); }
     [[nodiscard]] std::vector<std::size_t> refused_records() const override { return inner->refused_records(); }
     std::optional<std::string> take_trouble() override { return inner->take_trouble(); }

@@ -113,7 +113,8 @@ std::vector<VisibleRecord> read_committed(const std::string& bootstrap, const st
                          .tombstone = message->payload == nullptr,
                          .headers = headers_of(*message),
                          .timestamp = rd_kafka_message_timestamp(message.get(), &type),
-                         .offset = message->offset});
+                         .offset = message->offset,
+                         .partition = message->partition});
     }
     rd_kafka_consume_stop(handle.get(), partition);
   }
@@ -166,14 +167,16 @@ void make_topics_and_grant_least(const std::string& bootstrap, const std::string
   const std::string offsets = name + "-offsets";
   const std::string digests = name + "-digests";
   const std::string dead_letters = name + "-dead-letters";
+  const std::string progress = name + "-progress";
   const std::string data = name + ".conversations";
   for (const auto& state : {offsets, digests}) make_topic(bootstrap, state, 1, {{"cleanup.policy", "compact"}}, admin);
   make_topic(bootstrap, dead_letters, 1, {}, admin);
+  make_topic(bootstrap, progress, 1, {}, admin);
   make_topic(bootstrap, data, 3, {}, admin);
   const auto allow_topic = [&](const std::string& topic, int operation) {
     allow(bootstrap, RD_KAFKA_RESOURCE_TOPIC, topic, operation, principal, admin);
   };
-  for (const auto& topic : {offsets, digests, dead_letters, data}) allow_topic(topic, RD_KAFKA_ACL_OPERATION_WRITE);
+  for (const auto& topic : {offsets, digests, dead_letters, progress, data}) allow_topic(topic, RD_KAFKA_ACL_OPERATION_WRITE);
   for (const auto& state : {offsets, digests}) {
     allow_topic(state, RD_KAFKA_ACL_OPERATION_READ);
     allow_topic(state, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS);
@@ -326,6 +329,7 @@ InstanceOptions plain_options(const tests::support::KafkaBroker& broker) {
   options.name = tests::support::unique_name("acme");
   options.kafka.bootstrap_servers = broker.bootstrap();
   options.kafka.commit_interval = common::Duration{20};
+  options.kafka.topics.progress.enabled = false;
   return options;
 }
 

@@ -38,6 +38,7 @@ struct VisibleRecord {
   std::map<std::string, std::string> headers;
   std::int64_t timestamp = 0;
   std::int64_t offset = 0;
+  int partition = 0;
 };
 
 using Properties = std::map<std::string, std::string>;
@@ -119,6 +120,7 @@ class Instance {
   [[nodiscard]] std::string topic(const std::string& stream = "conversations") const { return options_.name + "." + stream; }
   [[nodiscard]] std::string offsets_topic() const { return options_.name + "-offsets"; }
   [[nodiscard]] std::string dead_letter_topic() const { return options_.name + "-dead-letters"; }
+  [[nodiscard]] std::string progress_topic() const { return options_.name + "-progress"; }
   [[nodiscard]] std::string log() const;
 
   tests::support::RecordingMetrics metrics;
@@ -139,6 +141,7 @@ class Instance {
   bool running_ = false;
 };
 
+// Progress is not written, so that the transactions are those of the test's pages alone.
 InstanceOptions plain_options(const tests::support::KafkaBroker& broker);
 
 // Every record 0 … count-1 exactly once in the topic.

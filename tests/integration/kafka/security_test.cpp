@@ -61,6 +61,7 @@ std::unique_ptr<support::KafkaBroker> SaslSsl::broker;
 TEST_F(SaslSsl, ScramWithTheLeastAclsSuffices) {
   grant_least();
   options.kafka.topics.create = false;
+  options.kafka.topics.progress.enabled = true;
   Instance instance{loop, options};
   instance.start_and_run();
 
@@ -68,6 +69,7 @@ TEST_F(SaslSsl, ScramWithTheLeastAclsSuffices) {
   ASSERT_TRUE(instance.flush());
 
   expect_each_once(broker->bootstrap(), data, 100, admin());
+  EXPECT_TRUE(loop.until([&] { return !read_committed(broker->bootstrap(), instance.progress_topic(), admin()).empty(); }));
   EXPECT_EQ(instance.log().find("connector-secret"), std::string::npos);
   EXPECT_EQ(instance.log().find("GROUP_AUTHORIZATION"), std::string::npos);
 }

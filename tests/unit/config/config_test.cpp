@@ -149,6 +149,10 @@ TEST(Config, ReadsEveryKeyOfKafka) {
   EXPECT_EQ(kafka.topics.offsets.config.at("segment.bytes"), "33554432");
   EXPECT_EQ(kafka.topics.dead_letters.partitions, 2);
   EXPECT_EQ(kafka.topics.dead_letters.replication_factor, 2);
+  EXPECT_TRUE(kafka.topics.progress.enabled);
+  EXPECT_EQ(kafka.topics.progress.every, 5s);
+  EXPECT_EQ(kafka.topics.progress.topic.name, "acme-watermarks");
+  EXPECT_EQ(kafka.topics.progress.topic.config.at("cleanup.policy"), "delete");
 }
 
 TEST(Config, ReadsEveryKeyOfAStream) {

@@ -30,7 +30,7 @@ class MockCluster {
     owner_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason.data(), reason.size()));
     if (!owner_) throw std::runtime_error(reason.data());
     cluster_ = rd_kafka_mock_cluster_new(owner_.get(), 1);
-    for (const char* topic : {"acme.conversations", "acme-offsets", "acme-dead-letters"}) {
+    for (const char* topic : {"acme.conversations", "acme-offsets", "acme-dead-letters", "acme-progress"}) {
       rd_kafka_mock_topic_create(cluster_, topic, 1, 1);
     }
   }
@@ -73,6 +73,7 @@ class ProducerTest : public testing::Test {
                                .topics = {{core::StreamName{"conversations"}, "acme.conversations"}},
                                .offsets_topic = "acme-offsets",
                                .dead_letter_topic = "acme-dead-letters",
+                               .progress_topic = "acme-progress",
                                .smallest_max_message_bytes = 1'000'000,
                                .logger = {}});
     if (!made) throw std::runtime_error(made.error().message);
@@ -115,6 +116,17 @@ class ProducerTest : public testing::Test {
       if (result || result.error().code != ErrorCode::kRetryable) return result;
     }
     return common::fail(ErrorCode::kInternal, "not decided after 100 attempts");
+  }
+  Result<std::vector<std::int64_t>> ends() {
+    Result<std::vector<std::int64_t>> found;
+    boost::asio::co_spawn(io, producer->end_offsets(core::StreamName{"conversations"}),
+                          [&](const std::exception_ptr& failure, Result<std::vector<std::int64_t>> value) {
+                            if (failure) std::rethrow_exception(failure);
+                            found = std::move(value);
+                          });
+    io.restart();
+    io.run();
+    return found;
   }
   Result<void> init() {
     return decided([this] { return producer->init(); });
@@ -230,6 +242,34 @@ TEST_F(ProducerTest, SuspectsAndDeadLettersAreProducedToo) {
   const auto published = publish(contents);
 
   EXPECT_TRUE(published) << published.error().message;
+}
+
+TEST_F(ProducerTest, TheEndOfATopicLiesBehindWhatWasPublished) {
+  ASSERT_TRUE(init());
+  const auto before = ends();
+  ASSERT_TRUE(before) << before.error().message;
+  ASSERT_EQ(before->size(), 1U);
+
+  ASSERT_TRUE(publish(batch(7)));
+
+  const auto after = ends();
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_GE(after->front(), before->front() + 7);
+}
+
+TEST_F(ProducerTest, AProgressTopicThatRefusesItsRecordIsUnusable) {
+  ASSERT_TRUE(init());
+  auto contents = batch(0);
+  contents.pages.clear();
+  contents.state.clear();
+  contents.progress = {.key = "conversations", .value = "{}"};
+  cluster->fail_next(kProduce, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+
+  const auto published = publish(contents);
+
+  ASSERT_FALSE(published);
+  EXPECT_EQ(published.error().code, ErrorCode::kTopicUnusable) << published.error().message;
+  ASSERT_TRUE(abort());
 }
 
 TEST_F(ProducerTest, AnUnknownStreamIsTheCallersMistake) {

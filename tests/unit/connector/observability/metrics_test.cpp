@@ -66,6 +66,8 @@ class MetricsTest : public testing::Test {
     metrics_.window_restarted(kSettle, "job_failed");
     metrics_.windows_open(kSettle, 2);
     metrics_.complete_until(kLive, at(1'700'000'000));
+    metrics_.short_windows(kLive, 3);
+    metrics_.watermark(kLive.stream, "settled_until", at(1'650'000'000));
     metrics_.data_available_until(kLive.stream, at(1'600'000'000));
     metrics_.lane_failing(kLive, true);
     metrics_.records_published(kLive, 97, 1'200'000);
@@ -108,6 +110,9 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value(R"(genesys_kafka_windows_restarted_total{lane="settle",reason="job_failed",stream="conversations"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_open_windows{lane="settle",stream="conversations"})"), 2);
   EXPECT_EQ(value(R"(genesys_kafka_complete_until_timestamp_seconds{lane="live",stream="conversations"})"), 1'700'000'000);
+  EXPECT_EQ(value(R"(genesys_kafka_short_windows{lane="live",stream="conversations"})"), 3);
+  EXPECT_EQ(value(R"(genesys_kafka_watermark_timestamp_seconds{stream="conversations",watermark="settled_until"})"),
+            1'650'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_data_available_until_timestamp_seconds{stream="conversations"})"), 1'600'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_lane_failing{lane="live",stream="conversations"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_records_published_total{lane="live",stream="conversations"})"), 97);
@@ -252,7 +257,7 @@ TEST(MetricNames, FollowTheRules) {
     EXPECT_GT(metric.help.size(), 15U) << metric.name;
     for (const std::string_view label : metric.labels) {
       EXPECT_THAT(label, testing::AnyOf("stream", "lane", "outcome", "status", "reason", "result", "state", "version", "revision",
-                                        "compiler"))
+                                        "compiler", "watermark"))
           << metric.name;
     }
     EXPECT_TRUE(names.insert(metric.name).second) << metric.name << " twice";

@@ -41,6 +41,19 @@ TEST(Watermarks, SettledIsWhatEveryAgeHasRead) {
   EXPECT_EQ(watermarks_of(nullptr, &settle).complete_until, kStart + 96h);
 }
 
+// A first reading proves nothing where the service guarantees nothing.
+TEST(Watermarks, ByPolicyNothingIsCompleteBeforeItWasReadAtEveryAge) {
+  Ledger live({}, kStart);
+  ASSERT_TRUE(live.apply(AgeStarted{.age = 10min, .from = kStart}));
+  ASSERT_TRUE(live.apply(AgeStarted{.age = 6h, .from = kStart}));
+  ASSERT_TRUE(live.apply(WindowCompleted{.window = {.start = kStart, .end = kStart + 8h}}));
+  ASSERT_TRUE(live.apply(WindowCompleted{.window = {.start = kStart, .end = kStart + 7h}, .pass = {.age = 10min}}));
+  ASSERT_TRUE(live.apply(WindowCompleted{.window = {.start = kStart, .end = kStart + 2h}, .pass = {.age = 6h}}));
+
+  EXPECT_EQ(watermarks_of(&live, nullptr, Basis::kPolicy),
+            (Watermarks{.seen_until = kStart + 8h, .complete_until = kStart + 2h, .settled_until = kStart + 2h}));
+}
+
 TEST(Watermarks, NoneGoesBack) {
   Watermarks marks{.seen_until = kStart + 2h, .complete_until = kStart + 1h};
 
