@@ -151,6 +151,7 @@ void read_settle(Section settle, connector::source::SettleOptions& options) {
                    "does not divide a day, so windows would not end at midnight UTC (allowed: such as 1h, 6h, 12h, 1d)");
   }
   read_ages(settle, options.ages, true);
+  settle.boolean("newest_first", options.newest_first);
   settle.integer("max_jobs", options.max_jobs, {.min = 1, .max = 50});
   settle.duration("poll_initial", options.poll_initial, {.min = 10ms, .max = 1h});
   settle.duration("poll_max", options.poll_max, {.min = 10ms, .max = 1h});
@@ -384,6 +385,14 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   options.settle.enabled = lane_enabled(stream, "settle", has_job, "job");
   if (options.settle.enabled) {
     read_settle(stream.section("settle"), options.settle);
+  }
+  using connector::source::TotalTrust;
+  const bool may_be_short = definition != nullptr && definition->query && definition->query->total &&
+                            definition->query->total->trust == TotalTrust::kApproximate;
+  if (options.live.enabled && !options.settle.enabled && options.live.ages.empty() && may_be_short) {
+    stream.scope().problem(stream.mark("live"), stream.path("live") + ".ages", "[]",
+                           "a window that yields fewer records than its approximate total promises would never be read again "
+                           "(allowed: at least one age, or settle on)");
   }
   if (!options.live.enabled && !options.settle.enabled) {
     stream.scope().problem(stream.mark(), stream.path(), "",

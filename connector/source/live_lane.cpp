@@ -301,8 +301,13 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
                                              .is_short = is_short,
                                              .page = open == nullptr ? 0 : open->pages + 1,
                                              .pass = reading.pass});
-  // What was read so late need not be read again at ages that are over. A full ledger has no place to say so.
-  if (working_.has_room_to_open()) {
+  if (stream_.definition.job && stream_.options.settle.enabled) {
+    const core::Ledger& settle = stream_.publisher.committed({.stream = source_.stream, .lane = core::Lane::kSettle});
+    std::ranges::move(core::short_made_good(working_, settle), std::back_inserter(changes));
+  }
+  // What was read so late need not be read again at ages that are over; but what is short is, however late. A full ledger has no
+  // place to say so.
+  if (!is_short && working_.has_room_to_open()) {
     std::ranges::move(core::passes_satisfied(working_, reading.window, reading.began, core::Satisfied::kInPart),
                       std::back_inserter(changes));
   }

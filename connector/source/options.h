@@ -43,6 +43,7 @@ struct SettleOptions {
   common::Duration window{86'400'000};  // ≤ one day; divides a UTC start day
   // Passes over every window: the first, at 0, as soon as the service guarantees its data; then when its end is this old.
   std::vector<common::Duration> ages{common::Duration{0}, common::Duration{259'200'000}, common::Duration{604'800'000}};
+  bool newest_first = false;             // of windows never read: the newest first, or the oldest
   std::uint32_t max_jobs = 2;            // open at once
   common::Duration poll_initial{1'000};  // growing to poll_max
   common::Duration poll_max{30'000};

@@ -116,8 +116,9 @@ Lane::Awaited SettleLane::run_crew() {
 
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
+  const SettleOptions& settle = stream_.options.settle;
   const core::SettlePlanOptions options{
-      .window = stream_.options.settle.window, .max_jobs = stream_.options.settle.max_jobs, .owed_gather = owed_gather()};
+      .window = settle.window, .max_jobs = settle.max_jobs, .newest_first = settle.newest_first, .owed_gather = owed_gather()};
   if (std::vector<core::LedgerChange> owed = newly_owed(); !owed.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(owed)); !submitted) co_return submitted;
   }

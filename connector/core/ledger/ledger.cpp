@@ -485,12 +485,30 @@ struct Ledger::Applier {
   }
 
   void note_short(const WindowCompleted& change) {
-    // What was short once and is read again may be whole now.
-    std::erase_if(ledger.short_,
-                  [&](const Interval& window) { return change.window.start <= window.start && window.end <= change.window.end; });
+    make_good(change.window);
     if (!change.is_short) return;
-    if (ledger.short_.size() == kMaxShortWindows) ledger.short_.erase(ledger.short_.begin());
     ledger.short_.push_back(change.window);
+    bound_short();
+  }
+
+  // What was short once and is read again may be whole now; or read in other parts, some whole and some not.
+  void make_good(const Interval& window) {
+    std::vector<Interval> left;
+    for (const Interval& one : ledger.short_) {
+      if (!one.overlaps(window)) {
+        left.push_back(one);
+        continue;
+      }
+      if (one.start < window.start) left.push_back({.start = one.start, .end = window.start});
+      if (window.end < one.end) left.push_back({.start = window.end, .end = one.end});
+    }
+    ledger.short_ = std::move(left);
+    bound_short();
+  }
+
+  void bound_short() {
+    if (ledger.short_.size() <= kMaxShortWindows) return;
+    ledger.short_.erase(ledger.short_.begin(), ledger.short_.end() - static_cast<std::ptrdiff_t>(kMaxShortWindows));
   }
 
   Result<void> operator()(const PassCompleted& change) {
@@ -523,6 +541,11 @@ struct Ledger::Applier {
 
   Result<void> operator()(const AvailabilitySeen& change) {
     if (!ledger.availability_ || *ledger.availability_ < change.date) ledger.availability_ = change.date;
+    return {};
+  }
+
+  Result<void> operator()(const ShortMadeGood& change) {
+    make_good(change.window);
     return {};
   }
 

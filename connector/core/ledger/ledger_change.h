@@ -99,7 +99,11 @@ struct OwedAdded {
   common::Interval window;
   common::Instant after;
 };
+// Another lane has read this whole: what was short of it is short no more.
+struct ShortMadeGood {
+  common::Interval window;
+};
 using LedgerChange = std::variant<LaneStarted, AgeStarted, AgeEnded, WindowOpened, PageRead, WindowCompleted, PassCompleted,
-                                  WindowRestarted, WindowAbandoned, AvailabilitySeen, OwedAdded>;
+                                  WindowRestarted, WindowAbandoned, AvailabilitySeen, OwedAdded, ShortMadeGood>;
 
 }  // namespace connector::core

@@ -38,4 +38,15 @@ std::vector<LedgerChange> passes_satisfied(const Ledger& ledger, const Interval&
   return changes;
 }
 
+std::vector<LedgerChange> short_made_good(const Ledger& live, const Ledger& settle) {
+  std::vector<LedgerChange> changes;
+  for (const Interval& window : live.short_windows()) {
+    for (const Interval& complete : settle.complete().intervals()) {
+      const Interval both{.start = std::max(window.start, complete.start), .end = std::min(window.end, complete.end)};
+      if (both.start < both.end) changes.emplace_back(ShortMadeGood{both});
+    }
+  }
+  return changes;
+}
+
 }  // namespace connector::core

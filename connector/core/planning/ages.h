@@ -22,4 +22,8 @@ enum class Satisfied : std::uint8_t { kWhole, kInPart };
 std::vector<LedgerChange> passes_satisfied(const Ledger& ledger, const common::Interval& window, common::Instant began,
                                            Satisfied by);
 
+// What `live` read short and the settle lane has read since: a job that is complete holds everything that began in its window,
+// however many rows the query shows.
+std::vector<LedgerChange> short_made_good(const Ledger& live, const Ledger& settle);
+
 }  // namespace connector::core

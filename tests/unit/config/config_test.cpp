@@ -181,6 +181,7 @@ TEST(Config, ReadsEveryKeyOfAStream) {
   EXPECT_EQ(stream.live.overlap, 10s);
   EXPECT_EQ(stream.live.min_window, 500ms);
   EXPECT_EQ(stream.settle.window, 6h);
+  EXPECT_TRUE(stream.settle.newest_first);
   EXPECT_EQ(stream.settle.max_jobs, 1U);
   EXPECT_EQ(stream.settle.poll_initial, 2s);
   EXPECT_EQ(stream.settle.poll_max, 20s);

@@ -208,6 +208,62 @@ TEST_F(LiveLane, FewerRowsThanPromisedAreReadAgainThenSplitThenSaid) {
   EXPECT_THAT(api.requests, SizeIs(3 * 2 + 2 * 3 * 2)) << "three passes of two requests: the whole window, then each half";
 }
 
+TEST_F(LiveLane, AnExactTotalThatIsNotReachedHoldsTheWindow) {
+  definition.query->total->trust = TotalTrust::kExact;
+  options.live.min_window = 60s;
+  service = pages({{conversation("a")}}, 2);
+  run_live();
+  pass(10min);
+  EXPECT_EQ(ledger().complete_until(), start);
+  EXPECT_THAT(publisher.keys(), IsEmpty());
+  EXPECT_GE(lines_with("promises 2 records and returned 1"), 1U);
+
+  service = pages({{conversation("a"), conversation("b")}}, 2);
+  pass(10min);
+
+  EXPECT_GE(ledger().complete_until(), at("2026-05-04T10:10:00"));
+  EXPECT_THAT(ledger().short_windows(), IsEmpty());
+}
+
+// After downtime a window is read so late that its ages are over. That satisfies them, unless rows were missing.
+TEST_F(LiveLane, AShortWindowIsReadAgainHoweverLateAndIsShortNoMoreWhenItIsWhole) {
+  options.live.min_window = 60s;
+  options.live.ages = {10min, 1h};
+  clock.set_utc(start + 5h);
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    const std::int64_t total = ledger().complete_until() == start ? 2 : 1;  // short until the first window is read
+    if (page_number(request) > 1) return answer(R"({"totalHits":)" + std::to_string(total) + "}");
+    return answer(query_page({conversation("a")}, total));
+  };
+  run_live();
+  pass(10min);
+
+  EXPECT_EQ(metrics.count("window_completed", "short"), 1U);
+  EXPECT_THAT(ledger().short_windows(), IsEmpty());
+  EXPECT_GE(ledger().passes().at(1h).prefix_end(start), start + 3h) << "what was short was read once more";
+}
+
+// With jobs: the settle lane reads the range anyway.
+TEST_F(LiveLane, AShortWindowIsShortNoMoreWhenAJobHasReadIt) {
+  options.settle.enabled = true;
+  options.live.min_window = 60s;
+  clock.set_utc(start + 90s);
+  service = pages({{conversation("a")}}, 2);
+  core::Ledger begun({}, start - 1min);
+  ASSERT_TRUE(begun.apply(core::WindowCompleted{.window = {.start = start - 1min, .end = start}}));
+  publisher.adopt(live, begun);
+  run_live();
+  ASSERT_THAT(ledger().short_windows(), SizeIs(1));
+  pass(1min);
+  EXPECT_THAT(ledger().short_windows(), SizeIs(2)) << "no job has read it";
+
+  ASSERT_TRUE(publisher.ledgers.at(settle).apply(core::WindowCompleted{.window = {.start = start, .end = start + 1h}}));
+  service = pages({{conversation("a")}}, 1);
+  pass(1min);
+
+  EXPECT_THAT(ledger().short_windows(), IsEmpty());
+}
+
 TEST_F(LiveLane, AnOverlapDoesNotKeepAShortWindowFromEnding) {
   options.live.overlap = 30s;
   options.live.min_window = 10s;

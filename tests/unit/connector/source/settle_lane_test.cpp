@@ -73,6 +73,17 @@ class SettleLane : public ReaderTest {
   FakeLake lake;
 };
 
+// After downtime the user may want today before last week; the older days follow all the same.
+TEST_F(SettleLane, ReadsTheNewestDayFirstIfTold) {
+  options.settle.newest_first = true;
+  options.settle.max_jobs = 1;
+  run_settle();
+  pass(1min);
+
+  EXPECT_THAT(publisher.keys(), ElementsAre("2026-05-05-1", "2026-05-05-2", "2026-05-04-1", "2026-05-04-2"));
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+}
+
 TEST_F(SettleLane, ReadsEveryDayBehindTheAvailabilityDate) {
   run_settle();
   pass(1min);

@@ -181,6 +181,24 @@ TEST(LedgerAges, AShortWindowThatIsReadWholeLaterIsShortNoMore) {
   EXPECT_THAT(ledger.short_windows(), IsEmpty());
 }
 
+// Windows are read again side by side or cut, seldom as they were read first.
+TEST(LedgerAges, OfAShortWindowThatIsReadInPartsTheWholeOnesAreShortNoMore) {
+  Ledger ledger = begun(0);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 4), .is_short = true}));
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(1, 2), .pass = {.age = 72h}}));
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(3, 4), .is_short = true, .pass = {.age = 72h}}));
+
+  EXPECT_THAT(ledger.short_windows(), ElementsAre(days(0, 1), days(2, 3), days(3, 4)));
+}
+
+TEST(LedgerAges, WhatAnotherLaneHasReadWholeIsShortNoMore) {
+  Ledger ledger = begun(0);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 2), .is_short = true}));
+  ASSERT_TRUE(ledger.apply(ShortMadeGood{days(-5, 1)}));
+
+  EXPECT_THAT(ledger.short_windows(), ElementsAre(days(1, 2)));
+}
+
 TEST(LedgerAges, TheBoundHoldsOverAllAgesTogether) {
   Ledger ledger = begun(0, {24h, 48h, 72h});
   ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(0, 2000)}));

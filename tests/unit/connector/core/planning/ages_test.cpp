@@ -101,5 +101,20 @@ TEST(Ages, OfAWideLiveWindowThePartThatIsOldEnoughIsSatisfied) {
   EXPECT_THAT(ledger.passes().at(6h).intervals(), IsEmpty());
 }
 
+TEST(ShortMadeGood, IsWhatTheSettleLaneHasReadOfIt) {
+  Ledger live({}, kStart);
+  ASSERT_TRUE(live.apply(WindowCompleted{.window = {.start = kStart, .end = kStart + 2h}, .is_short = true}));
+  ASSERT_TRUE(live.apply(WindowCompleted{.window = {.start = kStart + 2h, .end = kStart + 3h}}));
+  ASSERT_TRUE(live.apply(WindowCompleted{.window = {.start = kStart + 3h, .end = kStart + 4h}, .is_short = true}));
+  Ledger settle({}, kStart);
+  apply_all(live, short_made_good(live, settle));
+  EXPECT_THAT(live.short_windows(), SizeIs(2)) << "no job has read anything";
+
+  ASSERT_TRUE(settle.apply(WindowCompleted{.window = {.start = kStart + 1h, .end = kStart + 3h}}));
+  apply_all(live, short_made_good(live, settle));
+  EXPECT_THAT(live.short_windows(),
+              ElementsAre(Interval{.start = kStart, .end = kStart + 1h}, Interval{.start = kStart + 3h, .end = kStart + 4h}));
+}
+
 }  // namespace
 }  // namespace connector::core
