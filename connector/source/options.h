@@ -63,8 +63,8 @@ struct StreamOptions {
   std::string topic;       // empty: by kafka.topics.stream_pattern
   core::TopicSettings topic_settings;
   ExistingTopic existing_topic = ExistingTopic::kRefuse;  // an empty ledger over a topic that has records
-  core::DeadLetterRules dead_letters;  // what is too large, and when there are too many of them
-  common::json::Object query;          // the user's filters, merged into the request body of query and job
+  core::DeadLetterRules dead_letters;                     // what is too large, and when there are too many of them
+  common::json::Object query;                             // the user's filters, merged into the request body of query and job
   SyncMatch sync_match = SyncMatch::kOverlap;
   int page_size = 0;  // 0: the definition's maximum
   int job_page_size = 0;
