@@ -16,6 +16,7 @@
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <variant>
@@ -44,6 +45,14 @@ common::Result<std::string> read_file(const std::string& path) {
   return content;
 }
 
+std::optional<bool> confirm(const std::string& question) {
+  if (isatty(STDIN_FILENO) == 0 || isatty(STDERR_FILENO) == 0) return std::nullopt;
+  std::cerr << question << " [y/N] ";
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "yes";
+}
+
 // Pages come and go by the megabyte. glibc would learn from the first one freed to take the others from its heaps, where the gaps
 // between them stay with the process; and it would keep a heap for each of librdkafka's threads.
 void bound_heaps() {
@@ -60,6 +69,10 @@ int dispatch(const cli::Command& command, const cli::Surroundings& surroundings)
         if constexpr (std::is_same_v<Verb, cli::RunCommand>) return cli::run(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::CheckCommand>) return cli::check(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::SampleCommand>) return cli::sample(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::OffsetsGetCommand>) return cli::offsets_get(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::OffsetsSetCommand>) return cli::offsets_set(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::OffsetsResetCommand>) return cli::offsets_reset(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::OffsetsImportCommand>) return cli::offsets_import(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigShowCommand>) return cli::config_show(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigSchemaCommand>) return cli::config_schema(verb, surroundings);
       },
@@ -77,8 +90,9 @@ int main(int argc, char** argv) {
       (answered->exit_code == cli::kDone ? std::cout : std::cerr) << answered->text;
       return answered->exit_code;
     }
-    return dispatch(std::get<cli::Command>(parsed),
-                    {.environment = read_environment(), .read_file = read_file, .out = std::cout, .err = std::cerr});
+    return dispatch(
+        std::get<cli::Command>(parsed),
+        {.environment = read_environment(), .read_file = read_file, .confirm = confirm, .out = std::cout, .err = std::cerr});
   } catch (const std::exception& exception) {
     std::cerr << "internal error: " << exception.what() << "\n";
     return cli::kInternalError;

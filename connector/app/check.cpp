@@ -1,6 +1,7 @@
 #include "connector/app/check.h"
 
 #include "common/clock.h"
+#include "connector/app/find_cluster.h"
 #include "connector/app/one_shot.h"
 #include "connector/app/stream_topics.h"
 #include "connector/genesys/access_check.h"
@@ -24,8 +25,6 @@ using namespace std::chrono_literals;
 // The smallest question that still needs the stream's permission: an old second, one record.
 constexpr common::Duration kProbeAge = 24h;
 constexpr common::Duration kProbeLength = 1s;
-constexpr common::Duration kTurn = 1s;
-constexpr common::Duration kLastingTrouble = 5s;
 
 std::vector<genesys::StreamProbe> make_probes(const AppOptions& options, const Definitions& definitions, common::Instant now) {
   std::vector<genesys::StreamProbe> probes;
@@ -74,25 +73,6 @@ void check_service(const AppOptions& options, const Definitions& definitions, co
     findings.push_back(to_finding(item));
 }
 
-struct ClusterAnswer {
-  common::Result<std::string> id;
-  std::optional<std::string> trouble;  // why not, if the client library knows
-};
-
-// In short turns: what an operator must mend (a refused password, an untrusted certificate) and what lasts for a while need not
-// be waited for to the end.
-ClusterAnswer find_cluster(kafka::TopicAdmin& admin, common::Duration patience) {
-  const common::SystemClock clock;
-  const auto began = clock.steady_now();
-  ClusterAnswer answer;
-  for (;;) {
-    answer.id = admin.cluster_id(kTurn);
-    if (auto trouble = admin.take_trouble()) answer.trouble = std::move(trouble);
-    const auto waited = clock.steady_now() - began;
-    if (answer.id || waited > (answer.trouble ? kLastingTrouble : patience)) return answer;
-  }
-}
-
 void check_kafka(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,
                  common::Duration patience, std::vector<Finding>& findings) {
   auto admin = kafka::TopicAdmin::create(options.kafka, options.name, logger.named("kafka"));
@@ -100,13 +80,10 @@ void check_kafka(const AppOptions& options, const Definitions& definitions, cons
     findings.push_back(failed("Kafka settings", admin.error(), "correct kafka.librdkafka"));
     return;
   }
-  const auto [cluster, trouble] = find_cluster(**admin, patience);
+  const auto cluster = find_cluster(**admin, patience);
   if (!cluster) {
-    // No broker answered: with a reason it is the settings, without one the network.
-    auto error = cluster.error();
-    error.code = trouble ? ErrorCode::kConfigInvalid : ErrorCode::kTopicUnusable;
-    if (trouble) error.message += " (" + *trouble + ")";
-    findings.push_back(failed("Kafka", error, "check kafka.bootstrap_servers and the security settings in kafka.librdkafka"));
+    findings.push_back(
+        failed("Kafka", cluster.error(), "check kafka.bootstrap_servers and the security settings in kafka.librdkafka"));
     return;
   }
   findings.push_back({.verdict = Verdict::kOk, .subject = "Kafka", .detail = "cluster " + *cluster, .remedy = {}});

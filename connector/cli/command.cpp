@@ -1,10 +1,13 @@
 #include "connector/cli/command.h"
 
+#include "connector/core/names.h"
 #include "connector/observability/build_info.h"
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <optional>
 #include <sstream>
+#include <utility>
 
 namespace connector::cli {
 namespace {
@@ -20,6 +23,86 @@ void add_output_option(CLI::App& verb, Output& output) {
       ->transform(CLI::CheckedTransformer(kOutputs, CLI::ignore_case))
       ->type_name("FORMAT");
 }
+
+void add_lane_option(CLI::App& verb, std::string& lane, std::string_view meaning) {
+  std::vector<std::string> lanes;
+  for (const core::Lane known : core::kAllLanes) lanes.emplace_back(core::to_string(known));
+  verb.add_option("--lane", lane, std::string(meaning))->check(CLI::IsMember(lanes))->type_name("LANE");
+}
+
+void add_change_options(CLI::App& verb, OffsetsChange& change) {
+  verb.add_flag("--dry-run", change.dry_run, "Show what would change; change nothing");
+  verb.add_flag("-y,--yes", change.yes, "Do not ask; needed where there is no terminal");
+  add_output_option(verb, change.output);
+}
+
+struct OffsetsVerbs {
+  OffsetsGetCommand get;
+  OffsetsGetCommand take_out;
+  OffsetsSetCommand set;
+  OffsetsResetCommand reset;
+  OffsetsImportCommand take_in;
+  CLI::App* get_verb = nullptr;
+  CLI::App* export_verb = nullptr;
+  CLI::App* set_verb = nullptr;
+  CLI::App* reset_verb = nullptr;
+  CLI::App* import_verb = nullptr;
+
+  explicit OffsetsVerbs(CLI::App& app) {
+    CLI::App* offsets = app.add_subcommand("offsets", "Look at the stored source offsets, move them, take them elsewhere");
+    offsets->require_subcommand(1);
+    get_verb = offsets->add_subcommand("get", "What each lane has read; beside a running connector, too");
+    add_reading(*get_verb, get);
+    add_output_option(*get_verb, get.output);
+    export_verb = offsets->add_subcommand("export", "Everything of it as JSON, in Kafka Connect's form");
+    add_reading(*export_verb, take_out);
+    take_out.output = Output::kJson;
+
+    set_verb = offsets->add_subcommand("set", "Move a lane of a connector that is stopped");
+    add_config_option(*set_verb, set.config);
+    set_verb->add_option("stream", set.stream, "Name of a stream")->required()->type_name("STREAM");
+    add_lane_option(*set_verb, set.lane, "The lane to move");
+    set_verb->get_option("--lane")->required();
+    auto* how = set_verb->add_option_group("how", "How it is moved: one of");
+    how->add_option("--start", set.start, "It begins there: what lies between there and what it has read is read")
+        ->type_name("INSTANT");
+    how->add_option("--complete-until", set.complete_until,
+                    "It goes on there: what lies before counts as read, nothing behind it")
+        ->type_name("INSTANT");
+    how->add_option("--reread", set.reread, "It reads this interval again")->type_name("FROM/TO");
+    how->require_option(1);
+    add_change_options(*set_verb, set.change);
+
+    reset_verb = offsets->add_subcommand("reset", "Let a stream's lanes begin as the configuration says");
+    add_config_option(*reset_verb, reset.config);
+    reset_verb->add_option("stream", reset.stream, "Name of a stream")->required()->type_name("STREAM");
+    add_lane_option(*reset_verb, reset.lane, "This lane alone");
+    add_change_options(*reset_verb, reset.change);
+
+    import_verb = offsets->add_subcommand("import", "Store what was exported; the connector is stopped");
+    add_config_option(*import_verb, take_in.config);
+    import_verb->add_option("file", take_in.file, "An export")->required()->type_name("FILE");
+    import_verb->add_flag("--force-identity", take_in.force_identity,
+                          "Take over what belongs to another organisation, cluster or topic, or to other filters");
+    add_change_options(*import_verb, take_in.change);
+  }
+
+  [[nodiscard]] std::optional<Command> chosen() const {
+    if (*get_verb) return Command{get};
+    if (*export_verb) return Command{take_out};
+    if (*set_verb) return Command{set};
+    if (*reset_verb) return Command{reset};
+    if (*import_verb) return Command{take_in};
+    return std::nullopt;
+  }
+
+ private:
+  static void add_reading(CLI::App& verb, OffsetsGetCommand& command) {
+    add_config_option(verb, command.config);
+    verb.add_option("--stream", command.stream, "This stream alone")->type_name("STREAM");
+    add_lane_option(verb, command.lane, "This lane alone");
+  }
+};
 
 }  // namespace
 
@@ -54,6 +137,8 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
       ->check(CLI::Range(1U, 100000U))
       ->capture_default_str();
 
+  const OffsetsVerbs offsets(app);
+
   CLI::App* config_verb = app.add_subcommand("config", "Look at the configuration");
   config_verb->require_subcommand(1);
   ConfigShowCommand show;
@@ -77,6 +162,7 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
   if (*sample_verb) return Command{sample};
   if (*show_verb) return Command{show};
   if (*schema_verb) return Command{ConfigSchemaCommand{}};
+  if (auto chosen = offsets.chosen()) return std::move(*chosen);
   return Answered{.exit_code = 2, .text = app.help()};
 }
 

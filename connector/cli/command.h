@@ -33,7 +33,43 @@ struct ConfigShowCommand {
   Output output = Output::kText;
 };
 struct ConfigSchemaCommand {};
-using Command = std::variant<RunCommand, CheckCommand, SampleCommand, ConfigShowCommand, ConfigSchemaCommand>;
+// `offsets get`, and `offsets export`, which is the same in JSON.
+struct OffsetsGetCommand {
+  std::filesystem::path config;
+  std::string stream;  // empty: every one
+  std::string lane;
+  Output output = Output::kText;
+};
+// `offsets set`, `reset` and `import`: what they have in common.
+struct OffsetsChange {
+  bool dry_run = false;
+  bool yes = false;  // do not ask
+  Output output = Output::kText;
+};
+// One of `start`, `complete_until` and `reread` is given.
+struct OffsetsSetCommand {
+  std::filesystem::path config;
+  std::string stream;
+  std::string lane;
+  std::string start;           // RFC 3339
+  std::string complete_until;  // RFC 3339
+  std::string reread;          // start/end
+  OffsetsChange change;
+};
+struct OffsetsResetCommand {
+  std::filesystem::path config;
+  std::string stream;
+  std::string lane;  // empty: every one
+  OffsetsChange change;
+};
+struct OffsetsImportCommand {
+  std::filesystem::path config;
+  std::string file;
+  bool force_identity = false;
+  OffsetsChange change;
+};
+using Command = std::variant<RunCommand, CheckCommand, SampleCommand, ConfigShowCommand, ConfigSchemaCommand, OffsetsGetCommand,
+                             OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand>;
 
 // The command line is answered already: --help and --version (exit 0, text for stdout), or a mistake (exit 2, text for stderr).
 struct Answered {

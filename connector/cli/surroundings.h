@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -14,6 +15,8 @@ namespace connector::cli {
 struct Surroundings {
   std::map<std::string, std::string> environment;
   std::function<common::Result<std::string>(const std::string& path)> read_file;
+  // Asks the person at the terminal; nothing if there is none.
+  std::function<std::optional<bool>(const std::string& question)> confirm;
   std::ostream& out;  // results
   std::ostream& err;  // problems
 };

@@ -10,6 +10,10 @@ namespace connector::cli {
 int run(const RunCommand& command, const Surroundings& surroundings);
 int check(const CheckCommand& command, const Surroundings& surroundings);
 int sample(const SampleCommand& command, const Surroundings& surroundings);
+int offsets_get(const OffsetsGetCommand& command, const Surroundings& surroundings);
+int offsets_set(const OffsetsSetCommand& command, const Surroundings& surroundings);
+int offsets_reset(const OffsetsResetCommand& command, const Surroundings& surroundings);
+int offsets_import(const OffsetsImportCommand& command, const Surroundings& surroundings);
 int config_show(const ConfigShowCommand& command, const Surroundings& surroundings);
 int config_schema(const ConfigSchemaCommand& command, const Surroundings& surroundings);
 

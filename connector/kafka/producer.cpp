@@ -245,7 +245,8 @@ class KafkaProducer final : public core::TransactionalProducer {
   Result<void> send_state(const core::TransactionBatch& batch) {
     const std::vector<core::StateRecord>& state = batch.state;
     for (std::size_t i = 0; i < state.size(); ++i) {
-      if (auto sent = send(offsets_.get(), partition_, state[i].key, state[i].value, 0, nullptr, RecordKind::kState, i); !sent) {
+      const std::string_view value = state[i].value ? std::string_view{*state[i].value} : std::string_view{};
+      if (auto sent = send(offsets_.get(), partition_, state[i].key, value, 0, nullptr, RecordKind::kState, i); !sent) {
         return sent;
       }
     }

@@ -13,6 +13,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,5 +33,14 @@ common::Result<void> take_stored(const StateLocation& location, std::string_view
 // kCancelled soon after `stop` was raised.
 common::Result<core::StoredState> read_state(const KafkaOptions& options, const StateLocation& location, common::Logger logger,
                                              common::Duration timeout, const std::atomic<bool>& stop);
+
+// The values of this connector's keys as they are stored, unjudged: verbs must be able to show and mend what a start refuses.
+using StoredOffsets = std::map<std::string, std::string>;
+common::Result<StoredOffsets> read_offsets(const KafkaOptions& options, const StateLocation& location, common::Logger logger,
+                                           common::Duration timeout, const std::atomic<bool>& stop);
+// Whose ledger stands under `key`; nothing: no ledger of this connector.
+std::optional<core::SourcePartition> ledger_source(const core::ConnectorName& name, std::string_view key);
+// As far as it can be read: what is damaged is left out.
+core::StoredState readable_state(const StateLocation& location, const StoredOffsets& stored);
 
 }  // namespace connector::kafka

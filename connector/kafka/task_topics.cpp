@@ -155,16 +155,12 @@ awaitable<Result<std::vector<bool>>> TaskTopics::make_missing(const Descriptions
 }
 
 core::TopicSettings TaskTopics::settings_of(std::size_t index) const {
+  if (index == kOffsets) return state_topic_settings(options_.topics, options_.topics.offsets);
+  if (index == kDigests) return state_topic_settings(options_.topics, options_.topics.digests);
   core::TopicSettings settings = index >= first_stream_  ? streams_[index - first_stream_].settings
-                                 : index == kOffsets     ? options_.topics.offsets
-                                 : index == kDigests     ? options_.topics.digests
                                  : index == kDeadLetters ? options_.topics.dead_letters
                                                          : options_.topics.progress.topic;
   if (settings.replication_factor == -1) settings.replication_factor = options_.topics.replication_factor;
-  if (index == kOffsets || index == kDigests) {
-    settings.partitions = kStatePartitions;
-    for (auto& [property, value] : state_topic_config()) settings.config.try_emplace(property, value);
-  }
   if (index == kProgress && index < first_stream_) {
     // A few records a minute in all; compacted, a reader that begins late still finds where each stream stands.
     if (settings.partitions == 0) settings.partitions = 1;

@@ -200,6 +200,13 @@ std::map<std::string, std::string> state_topic_config() {
           {"min.cleanable.dirty.ratio", "0.1"}};
 }
 
+core::TopicSettings state_topic_settings(const TopicsOptions& topics, core::TopicSettings own) {
+  if (own.replication_factor == -1) own.replication_factor = topics.replication_factor;
+  own.partitions = 1;
+  for (auto& [property, value] : state_topic_config()) own.config.try_emplace(property, value);
+  return own;
+}
+
 Result<void> check_state_topic(const TopicDescription& topic, int partitions) {
   const auto policy = topic.setting("cleanup.policy");
   if (policy && *policy != "compact") {

@@ -77,6 +77,9 @@ class TopicAdmin {
 // Settings of the state topics (docs/state.md): small segments and a low dirty ratio keep what a start reads short.
 std::map<std::string, std::string> state_topic_config();
 
+// With what a state topic is made: as configured, `own` before what holds for all topics.
+core::TopicSettings state_topic_settings(const TopicsOptions& topics, core::TopicSettings own);
+
 // kStateRefused: a state topic would lose state (not compacted) or belongs to another layout (partitions).
 common::Result<void> check_state_topic(const TopicDescription& topic, int partitions);
 // Where a topic's settings differ from what we would have made: worth a warning each.

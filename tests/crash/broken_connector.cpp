@@ -78,7 +78,7 @@ class LedgerFirstProducer final : public TransactionalProducer {
   boost::asio::awaitable<Result<void>> init() override { co_return co_await real_->init(); }
   boost::asio::awaitable<Result<void>> begin() override { co_return co_await real_->begin(); }
   boost::asio::awaitable<Result<void>> produce(const TransactionBatch& batch) override {
-    for (const auto& record : batch.state) loose_.write(topic_, partition_, record.key, record.value);
+    for (const auto& record : batch.state) loose_.write(topic_, partition_, record.key, record.value.value());
     // Wrong for long enough that a kill meets it within a few rounds.
     boost::asio::steady_timer gap(co_await boost::asio::this_coro::executor, kGap);
     co_await gap.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));

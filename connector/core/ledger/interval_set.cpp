@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace connector::core {
 
@@ -26,6 +27,18 @@ void IntervalSet::add(common::Interval interval) {
     ++last;
   }
   intervals_.insert(intervals_.erase(first, last), interval);
+}
+
+void IntervalSet::remove(const common::Interval& interval) {
+  if (interval.empty()) return;
+  std::vector<common::Interval> left;
+  for (const common::Interval& kept : intervals_) {
+    const common::Interval before{.start = kept.start, .end = std::min(kept.end, interval.start)};
+    const common::Interval after{.start = std::max(kept.start, interval.end), .end = kept.end};
+    if (!before.empty()) left.push_back(before);
+    if (!after.empty()) left.push_back(after);
+  }
+  intervals_ = std::move(left);
 }
 
 bool IntervalSet::covers(const common::Interval& interval) const {

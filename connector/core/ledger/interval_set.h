@@ -13,6 +13,7 @@ class IntervalSet {
  public:
   // Adds and joins with whatever it touches; an empty interval is ignored.
   void add(common::Interval interval);
+  void remove(const common::Interval& interval);
   [[nodiscard]] bool covers(const common::Interval& interval) const;
   // The first part of `within` that is not covered, cut at the next covered interval.
   [[nodiscard]] std::optional<common::Interval> first_gap(const common::Interval& within) const;

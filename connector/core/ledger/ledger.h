@@ -66,6 +66,14 @@ class Ledger {
   // Contradictions (a page of a window that is not open, completing what is complete) are kInternal: the caller's bug, not the
   // operator's. kOversize: a cursor above its bound, or a value above kMaxBytes. A refused change leaves the ledger as it was.
   common::Result<void> apply(const LedgerChange& change);
+  // What an operator may do to a lane (`offsets set`); its watermarks may go back by it. What is owed stays owed.
+  // As if everything before `instant` had been read and nothing behind it: what was not read before it counts as read at every
+  // age, what was keeps its passes. `instant` lies behind `start`.
+  [[nodiscard]] Ledger moved_to(common::Instant instant) const;
+  // As if nothing of `window` had been read.
+  [[nodiscard]] Ledger without(const common::Interval& window) const;
+  // As if the lane had begun there: what was read behind it stays read. `instant` lies before the end of what is complete.
+  [[nodiscard]] Ledger started_at(common::Instant instant) const;
   // False when completing or opening would pass a bound above: the lane then finishes open windows first.
   [[nodiscard]] bool has_room_to_open() const;
   [[nodiscard]] const OpenWindow* find_open(const common::Interval& window) const;

@@ -19,10 +19,10 @@
 
 namespace connector::core {
 
-// A key and value for the task's own partition of the offsets topic: a ledger or the claim.
+// A key and value for the task's own partition of the offsets topic: a ledger or the claim. No value: it is removed.
 struct StateRecord {
   std::string key;
-  std::string value;
+  std::optional<std::string> value;
 };
 
 // What becomes of one record of a batch in the next attempt.

@@ -33,6 +33,30 @@ TEST(Parse, ReadsEveryVerbWithItsOptions) {
   EXPECT_NO_THROW(parsed<ConfigSchemaCommand>({"config", "schema"}));
 }
 
+TEST(Parse, ReadsTheOffsetsVerbs) {
+  const auto get = parsed<OffsetsGetCommand>({"offsets", "get", "-c", "a.yaml", "--stream", "calls", "--lane", "live"});
+  EXPECT_EQ(get.stream, "calls");
+  EXPECT_EQ(get.lane, "live");
+  EXPECT_EQ(get.output, Output::kText);
+  EXPECT_EQ(parsed<OffsetsGetCommand>({"offsets", "export", "-c", "a.yaml"}).output, Output::kJson);
+
+  const auto set = parsed<OffsetsSetCommand>(
+      {"offsets", "set", "calls", "-c", "a.yaml", "--lane", "settle", "--complete-until", "2026-01-01T00:00:00Z", "--dry-run"});
+  EXPECT_EQ(set.stream, "calls");
+  EXPECT_EQ(set.complete_until, "2026-01-01T00:00:00Z");
+  EXPECT_TRUE(set.change.dry_run);
+  EXPECT_FALSE(set.change.yes);
+
+  const auto reset = parsed<OffsetsResetCommand>({"offsets", "reset", "calls", "-c", "a.yaml", "--yes", "-o", "json"});
+  EXPECT_TRUE(reset.lane.empty());
+  EXPECT_TRUE(reset.change.yes);
+  EXPECT_EQ(reset.change.output, Output::kJson);
+
+  const auto import = parsed<OffsetsImportCommand>({"offsets", "import", "a.json", "-c", "a.yaml", "--force-identity"});
+  EXPECT_EQ(import.file, "a.json");
+  EXPECT_TRUE(import.force_identity);
+}
+
 struct Mistake {
   std::string name;
   std::vector<std::string> arguments;
@@ -46,15 +70,19 @@ TEST_P(Mistakes, EndWithExitCodeTwoAndAReason) {
   EXPECT_FALSE(answered.text.empty());
 }
 
-INSTANTIATE_TEST_SUITE_P(Parse, Mistakes,
-                         testing::Values(Mistake{"NoVerb", {}}, Mistake{"UnknownVerb", {"walk"}},
-                                         Mistake{"NoConfiguration", {"run"}},
-                                         Mistake{"UnknownOption", {"run", "-c", "a.yaml", "--fast"}},
-                                         Mistake{"UnknownFormat", {"check", "-c", "a.yaml", "-o", "xml"}},
-                                         Mistake{"NoStream", {"sample", "-c", "a.yaml"}},
-                                         Mistake{"NoRecords", {"sample", "s", "-c", "a.yaml", "--max-records", "0"}},
-                                         Mistake{"ConfigAlone", {"config"}}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Parse, Mistakes,
+    testing::Values(Mistake{"NoVerb", {}}, Mistake{"UnknownVerb", {"walk"}}, Mistake{"NoConfiguration", {"run"}},
+                    Mistake{"UnknownOption", {"run", "-c", "a.yaml", "--fast"}},
+                    Mistake{"UnknownFormat", {"check", "-c", "a.yaml", "-o", "xml"}},
+                    Mistake{"NoStream", {"sample", "-c", "a.yaml"}},
+                    Mistake{"NoRecords", {"sample", "s", "-c", "a.yaml", "--max-records", "0"}},
+                    Mistake{"ConfigAlone", {"config"}}, Mistake{"OffsetsAlone", {"offsets"}},
+                    Mistake{"UnknownLane", {"offsets", "get", "-c", "a.yaml", "--lane", "fast"}},
+                    Mistake{"SetWithoutALane", {"offsets", "set", "s", "-c", "a", "--start", "x"}},
+                    Mistake{"SetWhere", {"offsets", "set", "s", "-c", "a", "--lane", "live"}},
+                    Mistake{"SetTwice", {"offsets", "set", "s", "-c", "a", "--lane", "live", "--start", "x", "--reread", "y"}}),
+    [](const auto& info) { return info.param.name; });
 
 TEST(Parse, HelpAndVersionAreAnswersNotMistakes) {
   const auto help = std::get<Answered>(parse({"--help"}));

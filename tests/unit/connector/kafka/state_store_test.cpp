@@ -63,6 +63,19 @@ TEST_F(StateStore, RefusesADamagedLedgerAndNamesItsKey) {
   EXPECT_NE(taken.error().message.find("acme-offsets"), std::string::npos);
 }
 
+TEST_F(StateStore, WhatCannotBeReadIsLeftOutForThoseWhoMendIt) {
+  const core::SourcePartition settle{.stream = live.stream, .lane = core::Lane::kSettle};
+  const auto readable = readable_state(location, {{claim_key(location.name, 0), claim},
+                                                  {ledger_key(location.name, live), ledger},
+                                                  {ledger_key(location.name, settle), "{"}});
+
+  EXPECT_TRUE(readable.claim);
+  EXPECT_TRUE(readable.ledgers.contains(live));
+  EXPECT_FALSE(readable.ledgers.contains(settle));
+  EXPECT_EQ(ledger_source(location.name, ledger_key(location.name, settle)), settle);
+  EXPECT_FALSE(ledger_source(location.name, claim_key(location.name, 0)));
+}
+
 TEST_F(StateStore, RefusesAClaimOfANewerVersion) {
   const auto taken = take(claim_key(location.name, 0), R"({"v":9})");
 

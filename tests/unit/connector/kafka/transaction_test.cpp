@@ -48,7 +48,7 @@ TEST(Transaction, CarriesTheLedgersThatItsPagesMoveAndNoOther) {
   EXPECT_EQ(moved.stamp(), (core::CommitStamp{.incarnation = "incarnation", .number = 7}));
   ASSERT_EQ(transaction.batch.state.size(), 1U);
   EXPECT_EQ(transaction.batch.state.front().key, R"(["acme",{"stream":"conversations","lane":"live"}])");
-  EXPECT_EQ(*core::Ledger::parse(transaction.batch.state.front().value), moved);
+  EXPECT_EQ(*core::Ledger::parse(*transaction.batch.state.front().value), moved);
   EXPECT_EQ(before, committed()) << "moved only once it is committed";
 }
 

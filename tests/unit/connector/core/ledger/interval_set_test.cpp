@@ -90,7 +90,7 @@ TEST(IntervalSet, LastGapIsCutByWhatIsCovered) {
 }
 
 // The set against the plainest model: one truth value a millisecond.
-TEST(IntervalSet, AgreesWithABitmapWhateverIsAdded) {
+TEST(IntervalSet, AgreesWithABitmapWhateverIsAddedOrRemoved) {
   std::mt19937 random(1);
   constexpr int kLength = 60;
   for (int round = 0; round < 300; ++round) {
@@ -99,8 +99,9 @@ TEST(IntervalSet, AgreesWithABitmapWhateverIsAdded) {
     for (int i = 0; i < 12; ++i) {
       const int start = std::uniform_int_distribution(0, kLength - 1)(random);
       const int end = std::min(kLength, start + std::uniform_int_distribution(0, 12)(random));
-      set.add(span(start, end));
-      for (int j = start; j < end; ++j) model[static_cast<std::size_t>(j)] = true;
+      const bool adds = std::bernoulli_distribution(0.75)(random);
+      adds ? set.add(span(start, end)) : set.remove(span(start, end));
+      for (int j = start; j < end; ++j) model[static_cast<std::size_t>(j)] = adds;
     }
     for (int j = 0; j < kLength; ++j) {
       ASSERT_EQ(set.covers(span(j, j + 1)), model[static_cast<std::size_t>(j)]) << "round " << round << " at " << j;
