@@ -35,7 +35,7 @@ common::Result<void> belongs(const source::StreamOptions& stream, const core::Le
     return fail(ErrorCode::kTopicUnusable,
                 fmt::format("stream {}: topic {} was deleted and created again (id {}, its ledger knows {}), so the records "
                             "published before are gone; "
-                            "give the stream another name, or remove its ledgers from the offsets topic to read everything again",
+                            "give the stream another name to read everything again, or restore the topic",
                             stream.name.str(), findings.topic, now.topic_id, stored.topic_id));
   }
   return {};
@@ -58,7 +58,8 @@ common::Result<std::map<core::Lane, core::Ledger>> admit(const source::StreamOpt
     return fail(ErrorCode::kStateRefused,
                 fmt::format("stream {}: topic {} has records but the offsets topic has no ledger for them; they would be "
                             "published again. Choose another "
-                            "topic, restore the offsets topic, or set streams.{}.existing_topic: append",
+                            "topic, restore the offsets topic or import an export of it (`genesys-kafka offsets import`), or set "
+                            "streams.{}.existing_topic: append",
                             stream.name.str(), findings.topic, stream.name.str()));
   }
 

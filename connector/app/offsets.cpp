@@ -85,7 +85,7 @@ Result<void> check_unmoved(const SourceOffsets& now, const std::vector<OffsetCha
 }
 
 asio::awaitable<Result<void>> write(kafka::StateWriter& writer, const core::ConnectorName& name,
-                                    std::vector<OffsetChange> changes) {
+                                    std::vector<OffsetChange> changes, kafka::DigestsMemory digests) {
   auto found = co_await writer.take_over();
   if (!found) co_return fail(found.error());
   // Before the claim: whoever runs goes on by itself if this ends here.
@@ -93,14 +93,51 @@ asio::awaitable<Result<void>> write(kafka::StateWriter& writer, const core::Conn
   std::vector<kafka::StateChange> records;
   records.reserve(changes.size());
   for (OffsetChange& change : changes) records.push_back({.source = change.source, .ledger = std::move(change.after)});
-  co_return co_await writer.write(std::move(records));
+  co_return co_await writer.write(std::move(records), digests);
 }
 
 asio::awaitable<Result<void>> write_and_close(kafka::StateWriter& writer, const core::ConnectorName& name,
-                                              std::vector<OffsetChange> changes) {
-  auto written = co_await write(writer, name, std::move(changes));
+                                              std::vector<OffsetChange> changes, kafka::DigestsMemory digests) {
+  auto written = co_await write(writer, name, std::move(changes), digests);
   co_await writer.close();
   co_return written;
+}
+
+Result<void> become_owner_and_write(const AppOptions& options, const TaskOffsets& offsets, std::vector<OffsetChange> changes,
+                                    kafka::DigestsMemory digests, const common::Logger& logger, common::Duration patience) {
+  auto admin = open_admin(options, logger);
+  if (!admin) return fail(admin.error());
+  if (!offsets.topic_exists) {
+    if (auto made = make_topic(**admin, options, offsets.topic, patience); !made) return made;
+  }
+  const auto topic = look_at_topic(**admin, offsets.topic, patience);
+  if (!topic) return fail(topic.error());
+  if (!topic->writable) {
+    return fail(ErrorCode::kPermissionDenied, fmt::format("topic {} may not be written: allow Write on it", offsets.topic));
+  }
+
+  asio::io_context io{1};
+  common::SystemClock clock;
+  std::random_device entropy;
+  kafka::StateWriter writer({.name = options.name,
+                             .kafka = options.kafka,
+                             .offsets_topic = offsets.topic,
+                             .max_message_bytes = topic->max_message_bytes(),
+                             .patience = patience,
+                             .logger = logger.named("kafka"),
+                             .seed = (std::uint64_t{entropy()} << 32U) | entropy(),
+                             .factory = {}},
+                            clock);
+  Result<void> result = fail(ErrorCode::kInternal, "the change did not end");
+  std::exception_ptr thrown;
+  asio::co_spawn(io, write_and_close(writer, options.name, std::move(changes), digests),
+                 [&](const std::exception_ptr& exception, Result<void> written) {
+                   thrown = exception;
+                   result = std::move(written);
+                 });
+  io.run();
+  if (thrown) std::rethrow_exception(thrown);
+  return result;
 }
 
 }  // namespace
@@ -152,39 +189,12 @@ Result<Identities> present_identities(const AppOptions& options, const Definitio
 
 Result<void> change_offsets(const AppOptions& options, const TaskOffsets& offsets, std::vector<OffsetChange> changes,
                             const common::Logger& logger, common::Duration patience) {
-  auto admin = open_admin(options, logger);
-  if (!admin) return fail(admin.error());
-  if (!offsets.topic_exists) {
-    if (auto made = make_topic(**admin, options, offsets.topic, patience); !made) return made;
-  }
-  const auto topic = look_at_topic(**admin, offsets.topic, patience);
-  if (!topic) return fail(topic.error());
-  if (!topic->writable) {
-    return fail(ErrorCode::kPermissionDenied, fmt::format("topic {} may not be written: allow Write on it", offsets.topic));
-  }
+  return become_owner_and_write(options, offsets, std::move(changes), kafka::DigestsMemory::kKeep, logger, patience);
+}
 
-  asio::io_context io{1};
-  common::SystemClock clock;
-  std::random_device entropy;
-  kafka::StateWriter writer({.name = options.name,
-                             .kafka = options.kafka,
-                             .offsets_topic = offsets.topic,
-                             .max_message_bytes = topic->max_message_bytes(),
-                             .patience = patience,
-                             .logger = logger.named("kafka"),
-                             .seed = (std::uint64_t{entropy()} << 32U) | entropy(),
-                             .factory = {}},
-                            clock);
-  Result<void> result = fail(ErrorCode::kInternal, "the change did not end");
-  std::exception_ptr thrown;
-  asio::co_spawn(io, write_and_close(writer, options.name, std::move(changes)),
-                 [&](const std::exception_ptr& exception, Result<void> written) {
-                   thrown = exception;
-                   result = std::move(written);
-                 });
-  io.run();
-  if (thrown) std::rethrow_exception(thrown);
-  return result;
+Result<void> accept_lost_digests(const AppOptions& options, const TaskOffsets& offsets, const common::Logger& logger,
+                                 common::Duration patience) {
+  return become_owner_and_write(options, offsets, {}, kafka::DigestsMemory::kForget, logger, patience);
 }
 
 }  // namespace connector::app

@@ -38,4 +38,8 @@ common::Result<Identities> present_identities(const AppOptions& options, const D
 common::Result<void> change_offsets(const AppOptions& options, const TaskOffsets& offsets, std::vector<OffsetChange> changes,
                                     const common::Logger& logger, common::Duration patience);
 
+// The next start takes the digests topic as it is. Errors as above.
+common::Result<void> accept_lost_digests(const AppOptions& options, const TaskOffsets& offsets, const common::Logger& logger,
+                                         common::Duration patience);
+
 }  // namespace connector::app

@@ -47,6 +47,8 @@ struct OffsetsVerbs {
   CLI::App* set_verb = nullptr;
   CLI::App* reset_verb = nullptr;
   CLI::App* import_verb = nullptr;
+  OffsetsAcceptLostDigestsCommand accept;
+  CLI::App* accept_verb = nullptr;
 
   explicit OffsetsVerbs(CLI::App& app) {
     CLI::App* offsets = app.add_subcommand("offsets", "Look at the stored source offsets, move them, take them elsewhere");
@@ -85,6 +87,11 @@ struct OffsetsVerbs {
     import_verb->add_flag("--force-identity", take_in.force_identity,
                           "Take over what belongs to another organisation, cluster or topic, or to other filters");
     add_change_options(*import_verb, take_in.change);
+
+    accept_verb = offsets->add_subcommand("accept-lost-digests",
+                                          "Start with the digests topic as it is; what is read again is published again");
+    add_config_option(*accept_verb, accept.config);
+    accept_verb->add_flag("-y,--yes", accept.yes, "Do not ask; needed where there is no terminal");
   }
 
   [[nodiscard]] std::optional<Command> chosen() const {
@@ -93,6 +100,7 @@ struct OffsetsVerbs {
     if (*set_verb) return Command{set};
     if (*reset_verb) return Command{reset};
     if (*import_verb) return Command{take_in};
+    if (*accept_verb) return Command{accept};
     return std::nullopt;
   }
 

@@ -68,8 +68,12 @@ struct OffsetsImportCommand {
   bool force_identity = false;
   OffsetsChange change;
 };
+struct OffsetsAcceptLostDigestsCommand {
+  std::filesystem::path config;
+  bool yes = false;
+};
 using Command = std::variant<RunCommand, CheckCommand, SampleCommand, ConfigShowCommand, ConfigSchemaCommand, OffsetsGetCommand,
-                             OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand>;
+                             OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand, OffsetsAcceptLostDigestsCommand>;
 
 // The command line is answered already: --help and --version (exit 0, text for stdout), or a mistake (exit 2, text for stderr).
 struct Answered {

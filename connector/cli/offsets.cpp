@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -129,6 +130,15 @@ void print_changes_as_json(const std::vector<app::OffsetChange>& changes, bool w
   out << common::json::serialize(common::json::Object{{"changes", std::move(entries)}, {"written", written}}) << "\n";
 }
 
+// An exit code if it is not to be done.
+std::optional<int> ask(bool yes, std::string_view what, const Surroundings& surroundings) {
+  if (yes) return std::nullopt;
+  const auto confirmed = surroundings.confirm(fmt::format("{} A connector that runs is fenced by it (exit 4).", what));
+  if (confirmed && *confirmed) return std::nullopt;
+  surroundings.err << (confirmed ? "nothing was changed\n" : "nothing was changed: without a terminal this needs --yes\n");
+  return confirmed ? kInterrupted : kConfigurationError;
+}
+
 // Shows the changes, asks, writes.
 int carry_out(const Configuration& configuration, const app::TaskOffsets& found, std::vector<app::OffsetChange> changes,
               const OffsetsChange& how, const Surroundings& surroundings) {
@@ -150,17 +160,7 @@ int carry_out(const Configuration& configuration, const app::TaskOffsets& found,
         << "with delivery at_least_once a connector that runs is not fenced and would write over this: make sure that "
            "it is stopped\n";
   }
-  if (!how.yes) {
-    const auto confirmed = surroundings.confirm("Write this? A connector that runs is fenced by it (exit 4).");
-    if (!confirmed) {
-      surroundings.err << "nothing was changed: without a terminal this needs --yes\n";
-      return kConfigurationError;
-    }
-    if (!*confirmed) {
-      surroundings.err << "nothing was changed\n";
-      return kInterrupted;
-    }
-  }
+  if (const auto declined = ask(how.yes, "Write this?", surroundings)) return *declined;
   const auto written = app::change_offsets(configuration.loaded.config, found, changes, logger_of(configuration), kPatience);
   if (!written) return refused(surroundings, written.error());
   if (json) {
@@ -281,6 +281,27 @@ int offsets_import(const OffsetsImportCommand& command, const Surroundings& surr
     return kConfigurationError;
   }
   return carry_out(*configuration, *found, std::move(plan.changes), command.change, surroundings);
+}
+
+int offsets_accept_lost_digests(const OffsetsAcceptLostDigestsCommand& command, const Surroundings& surroundings) {
+  const auto configuration = read_configuration(command.config, surroundings);
+  if (!configuration) return kConfigurationError;
+  const auto found = read_existing(*configuration);
+  if (!found) return refused(surroundings, found.error());
+  if (!found->owner || !found->owner->digests) {
+    surroundings.out << "nothing to change: the next start takes the digests topic as it is\n";
+    return kDone;
+  }
+  surroundings.err
+      << "the task was " << told_owner(*found) << "\n"
+      << "the next start takes the digests topic as it is; what it reads again (the days that are not settled yet, "
+         "open conversations) is published again once, if its digest is not there, and may be without attributes until "
+         "its day is settled again\n";
+  if (const auto declined = ask(command.yes, "Accept that?", surroundings)) return *declined;
+  const auto written = app::accept_lost_digests(configuration->loaded.config, *found, logger_of(*configuration), kPatience);
+  if (!written) return refused(surroundings, written.error());
+  surroundings.out << "written\n";
+  return kDone;
 }
 
 }  // namespace connector::cli

@@ -14,6 +14,7 @@ int offsets_get(const OffsetsGetCommand& command, const Surroundings& surroundin
 int offsets_set(const OffsetsSetCommand& command, const Surroundings& surroundings);
 int offsets_reset(const OffsetsResetCommand& command, const Surroundings& surroundings);
 int offsets_import(const OffsetsImportCommand& command, const Surroundings& surroundings);
+int offsets_accept_lost_digests(const OffsetsAcceptLostDigestsCommand& command, const Surroundings& surroundings);
 int config_show(const ConfigShowCommand& command, const Surroundings& surroundings);
 int config_schema(const ConfigSchemaCommand& command, const Surroundings& surroundings);
 

@@ -170,8 +170,10 @@ class KafkaPublisher::Impl {
     starting_ = true;
     Decision decision = co_await drive(machine_.start());
     if (decision.action != Action::kIdle) co_return common::fail(reason_of(decision));
-    in_hand_ =
-        claim_transaction(name_, kTask, {.incarnation = owner_.incarnation, .host = host_name(), .claimed_at = clock_.utc_now()});
+    // The mark is that of the owner before until the digests have been looked at: should this start be refused, so is the next.
+    claim_ = {.incarnation = owner_.incarnation, .host = host_name(), .claimed_at = clock_.utc_now()};
+    if (found_.claim) claim_.digests = found_.claim->digests;
+    in_hand_ = claim_transaction(name_, kTask, claim_);
     in_hand_.began = clock_.steady_now();
     decision = co_await drive(machine_.offer());
     if (decision.action != Action::kPublished) co_return common::fail(reason_of(decision));
@@ -185,6 +187,7 @@ class KafkaPublisher::Impl {
       if (restored) break;
       if (auto goes_on = co_await retry_start(restored.error()); !goes_on) co_return common::fail(goes_on.error());
     }
+    if (auto marked = co_await mark_digests(); !marked) co_return common::fail(marked.error());
     handover_.set_ledgers(found_.ledgers);
     progress_.committed(handover_.ledgers());
     contact_.tell(TaskEvent::kOwned);
@@ -225,17 +228,47 @@ class KafkaPublisher::Impl {
     const auto began = clock_.steady_now();
     const StateLocation location{.name = name_, .topic = topics_.state().digests, .partition = kTask};
     auto digests = std::make_unique<TaskDigests>(topics_.streams());
-    auto read = co_await run_blocking(worker_, [this, options = options_, location, &digests] {
-      return read_partition(options, location, logger_.named("kafka"), kReadBackPatience, read_stop_,
-                            [&](std::string_view key, const std::string_view* value) { return digests->restore(key, value); });
+    std::optional<std::string> stored_mark;
+    const auto take = [&, mark_key = digests_mark_key(name_, kTask)](std::string_view key,
+                                                                     const std::string_view* value) -> Result<void> {
+      if (key != mark_key) return digests->restore(key, value);
+      stored_mark = value != nullptr ? std::optional<std::string>{*value} : std::nullopt;
+      return {};
+    };
+    auto read = co_await run_blocking(worker_, [this, options = options_, location, &take] {
+      return read_partition(options, location, logger_.named("kafka"), kReadBackPatience, read_stop_, take);
     });
     if (!read) co_return read;
+    std::optional<core::DigestsMark> mark;
+    if (stored_mark) {
+      auto parsed = core::DigestsMark::parse(*stored_mark);
+      if (!parsed) co_return common::fail(common::with_context(parsed.error(), "topic " + location.topic));
+      mark = std::move(*parsed);
+    }
+    const auto expected = found_.claim ? found_.claim->digests : std::nullopt;
+    if (auto sound = core::check_digests_mark(expected, mark, location.topic); !sound) co_return sound;
+    if (!found_.claim && mark) {
+      logger_.warn(
+          "A connector of this name has run, by its digests, but the offsets topic holds no claim of it: was it emptied?",
+          {{"topic", topics_.state().offsets}, {"digests_topic", location.topic}});
+    }
+    claim_.digests = core::next_mark(expected, mark, owner_.incarnation);
     digests_ = std::move(digests);
     std::uint64_t keys = 0;
     for (const StreamTopic& stream : topics_.streams()) keys += digests_->of(stream.stream)->committed().size();
     const auto took = std::chrono::duration_cast<common::Duration>(clock_.steady_now() - began);
     logger_.info("Digests restored", {{"keys", keys}, {"milliseconds", static_cast<std::int64_t>(took.count())}});
     tell_digests();
+    co_return Result<void>{};
+  }
+
+  awaitable<Result<void>> mark_digests() {
+    in_hand_ = mark_transaction(name_, kTask, claim_);
+    in_hand_.number = ++commit_number_;  // in no ledger: when in doubt it is written again, which changes nothing
+    in_hand_.began = clock_.steady_now();
+    const Decision decision = co_await drive(machine_.offer());
+    if (decision.action != Action::kPublished) co_return common::fail(reason_of(decision));
+    in_hand_ = {};
     co_return Result<void>{};
   }
 
@@ -630,6 +663,7 @@ class KafkaPublisher::Impl {
   Contact contact_;
   core::Ownership owner_;
   core::StoredState found_;  // what was there before our claim
+  core::Claim claim_;
   std::string cluster_id_;
 
   Transaction in_hand_;

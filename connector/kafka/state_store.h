@@ -23,6 +23,10 @@ namespace connector::kafka {
 // Keys as Kafka Connect writes them: ["<name>",{"stream":"…","lane":"…"}] and ["<name>",{"task":0}].
 std::string ledger_key(const core::ConnectorName& name, const core::SourcePartition& source);
 std::string claim_key(const core::ConnectorName& name, std::int32_t task);
+// In the digests topic, where every other key begins with a stream's name.
+inline std::string digests_mark_key(const core::ConnectorName& name, std::int32_t task) {
+  return claim_key(name, task);
+}
 
 // Takes one stored record into `state`. Keys of another connector are passed over, a null value removes. kStateRefused: damaged
 // or of a newer version.

@@ -50,10 +50,13 @@ class StateWriter::Impl {
     co_return found_;
   }
 
-  awaitable<Result<void>> write(std::vector<StateChange> changes) {
+  awaitable<Result<void>> write(std::vector<StateChange> changes, DigestsMemory digests) {
     const StoredOffsets planned_on = found_;  // somebody may become the owner between take_over() and our claim
-    in_hand_ = claim_transaction(setup_.name, kTask,
-                                 {.incarnation = owner_.incarnation, .host = host_name(), .claimed_at = clock_.utc_now()});
+    core::Claim claim{.incarnation = owner_.incarnation, .host = host_name(), .claimed_at = clock_.utc_now()};
+    if (const auto before = readable_state(location_, found_).claim; before && digests == DigestsMemory::kKeep) {
+      claim.digests = before->digests;
+    }
+    in_hand_ = claim_transaction(setup_.name, kTask, claim);
     const Decision claimed = co_await drive(machine_.offer());
     if (claimed.action != Action::kPublished) co_return common::fail(reason_of(claimed));
     owner_.claimed = true;
@@ -63,6 +66,7 @@ class StateWriter::Impl {
                              "another instance has written the state meanwhile; nothing was changed: stop it, then try again");
     }
 
+    if (changes.empty()) co_return Result<void>{};
     in_hand_ = {};
     in_hand_.number = 1;
     for (StateChange& change : changes) {
@@ -187,8 +191,8 @@ StateWriter::~StateWriter() = default;
 awaitable<Result<StoredOffsets>> StateWriter::take_over() {
   return impl_->take_over();
 }
-awaitable<Result<void>> StateWriter::write(std::vector<StateChange> changes) {
-  return impl_->write(std::move(changes));
+awaitable<Result<void>> StateWriter::write(std::vector<StateChange> changes, DigestsMemory digests) {
+  return impl_->write(std::move(changes), digests);
 }
 awaitable<void> StateWriter::close() {
   return impl_->close();

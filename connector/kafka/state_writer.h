@@ -30,6 +30,9 @@ struct StateChange {
   std::optional<core::Ledger> ledger;
 };
 
+// Whether the next start looks for the digests that go with the state: kForget accepts that they are lost.
+enum class DigestsMemory : std::uint8_t { kKeep, kForget };
+
 struct StateWriterSetup {
   core::ConnectorName name;
   KafkaOptions kafka;
@@ -52,9 +55,10 @@ class StateWriter {
   // Fences every other owner and reads what is stored then; nobody has lost the task yet, a connector that runs goes on by
   // itself. kTopicUnusable: Kafka does not answer; kPermissionDenied, kConfigInvalid.
   boost::asio::awaitable<common::Result<StoredOffsets>> take_over();
-  // Claims the task and then writes the changes, in one transaction. kFenced: another instance took over meanwhile. Any error but
-  // kOutcomeUnknown: nothing was changed.
-  boost::asio::awaitable<common::Result<void>> write(std::vector<StateChange> changes);
+  // Claims the task and then writes the changes, if there are any, in one transaction. kFenced: another instance took over
+  // meanwhile. Any error but kOutcomeUnknown: nothing was changed.
+  boost::asio::awaitable<common::Result<void>> write(std::vector<StateChange> changes,
+                                                     DigestsMemory digests = DigestsMemory::kKeep);
   // Before its end, whatever happened.
   boost::asio::awaitable<void> close();
 

@@ -23,6 +23,13 @@ Transaction claim_transaction(const core::ConnectorName& name, std::int32_t task
   return transaction;
 }
 
+Transaction mark_transaction(const core::ConnectorName& name, std::int32_t task, const core::Claim& claim) {
+  assert(claim.digests && "it is what is written");
+  Transaction transaction = claim_transaction(name, task, claim);
+  transaction.batch.digests.push_back({.key = digests_mark_key(name, task), .value = claim.digests->serialize()});
+  return transaction;
+}
+
 Result<void> move_ledgers(Transaction& transaction, const core::ConnectorName& name, const core::Ledgers& committed,
                           const std::string& incarnation) {
   for (const core::Page& page : transaction.batch.pages) {

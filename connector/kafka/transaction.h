@@ -36,6 +36,9 @@ struct Transaction {
 // With this an incarnation begins.
 Transaction claim_transaction(const core::ConnectorName& name, std::int32_t task, const core::Claim& claim);
 
+// `claim`, which has a mark, in both state topics: from then on the digests are those that go with this task's ledgers.
+Transaction mark_transaction(const core::ConnectorName& name, std::int32_t task, const core::Claim& claim);
+
 // Applies the pages' changes to copies of the `committed` ledgers, which has one for each source partition, and adds them,
 // stamped, as the transaction's state. A change that its ledger refuses is returned: nothing of the transaction may be published
 // then.

@@ -330,6 +330,7 @@ std::vector<crash::Violation> ConnectorScene::violations() const {
 std::set<std::string> ConnectorScene::wanted() const {
   std::set<std::string> keys;
   for (const auto& [key, value] : read_compacted(reader(), name_ + "-digests")) {
+    if (key.starts_with('[')) continue;  // the mark
     const auto entry = connector::core::DigestEntry::parse(value);
     if (!entry) throw std::runtime_error(entry.error().message);
     if (entry->state == connector::core::DigestState::kWanted) {

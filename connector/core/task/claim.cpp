@@ -2,6 +2,8 @@
 
 #include "common/json.h"
 
+#include <utility>
+
 namespace connector::core {
 
 common::Result<Claim> Claim::parse(std::string_view stored) {
@@ -23,7 +25,13 @@ common::Result<Claim> Claim::parse(std::string_view stored) {
   }
   const auto instant = common::parse_instant(*claimed_at);
   if (!instant) return common::fail(ErrorCode::kStateRefused, "the stored claim's time: " + instant.error().message);
-  return Claim{.incarnation = *incarnation, .host = *host, .claimed_at = *instant};
+  Claim claim{.incarnation = *incarnation, .host = *host, .claimed_at = *instant};
+  if (const auto* digests = common::json::find(*document, "digests")) {
+    auto mark = DigestsMark::parse(common::json::serialize(*digests));
+    if (!mark) return common::fail(common::with_context(mark.error(), "the stored claim"));
+    claim.digests = std::move(*mark);
+  }
+  return claim;
 }
 
 std::string Claim::serialize() const {
@@ -32,6 +40,13 @@ std::string Claim::serialize() const {
   document["incarnation"] = incarnation;
   document["host"] = host;
   document["claimed_at"] = common::format_instant(claimed_at);
+  if (digests) {
+    common::json::Object mark;
+    mark["v"] = DigestsMark::kFormatVersion;
+    mark["incarnation"] = digests->incarnation;
+    mark["generation"] = digests->generation;
+    document["digests"] = std::move(mark);
+  }
   return common::json::serialize(document);
 }
 

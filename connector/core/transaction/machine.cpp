@@ -115,6 +115,12 @@ Decision TransactionMachine::step(const Result<ReadBackFinding>& result, SteadyT
     if (ends_task(code) || code == ErrorCode::kTopicUnusable) return end(Action::kFailed, result.error());
     return wait_then(doing_, next_backoff(), result.error());
   }
+  if (result->lost) {
+    return end(Action::kFailed, Error{.code = ErrorCode::kStateRefused,
+                                      .message = "the claim of this instance is gone from the offsets topic: the topic was "
+                                                 "emptied, made again or replaced by an older copy. Restore it, or import an "
+                                                 "export of it (`genesys-kafka offsets import`), then start again"});
+  }
   if (result->foreign) {
     return end(Action::kFenced, Error{.code = ErrorCode::kFenced,
                                       .message = "another instance has claimed the task; this one stops. Run one instance of a "

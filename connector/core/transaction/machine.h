@@ -46,6 +46,7 @@ struct Decision {
 struct ReadBackFinding {
   bool foreign = false;  // a rival's claim or ledger after ours
   bool applied = false;  // the batch in hand is there
+  bool lost = false;     // our own claim is gone: the partition was emptied, made again or put back to an older copy
 };
 
 struct TransactionPolicy {

@@ -6,7 +6,9 @@ ReadBackFinding assess(const StoredState& stored, const Ownership& owner, std::o
   const bool claim_is_mine = stored.claim && stored.claim->incarnation == owner.incarnation;
   ReadBackFinding finding;
   if (owner.claimed) {
-    finding.foreign = !claim_is_mine;
+    // Compaction keeps the last claim, so nobody but an administrator takes it away, or brings an earlier one back.
+    finding.lost = !stored.claim || owner.inherited.contains(stored.claim->incarnation);
+    finding.foreign = !claim_is_mine && !finding.lost;
     for (const auto& [source, ledger] : stored.ledgers) {
       const std::string& writer = ledger.stamp().incarnation;
       if (writer != owner.incarnation && !owner.inherited.contains(writer)) finding.foreign = true;

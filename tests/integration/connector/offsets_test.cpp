@@ -177,6 +177,42 @@ TEST_F(Offsets, AConnectorThatRunsIsFenced) {
   EXPECT_EQ(scene.connector().ended().code, 4) << scene.log();
 }
 
+// A restarted container must not get by what stopped it.
+TEST_F(Offsets, LostDigestsAreRefusedAgainAndAgainUntilTheLossIsAccepted) {
+  work_and_stop();
+  delete_topic(support::shared_broker().bootstrap(), scene.name() + "-digests");
+
+  for (int start = 0; start < 2; ++start) {
+    const auto refused = scene.run_verb({"run"});
+    EXPECT_EQ(refused.code, 2) << refused.err;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr(scene.name() + "-digests"), HasSubstr("emptied or made again"),
+                                   HasSubstr("offsets accept-lost-digests")));
+  }
+  // Another change of the state does not accept it in passing.
+  const auto back = scene.ledgers().at(Lane::kSettle).start() + 1s;
+  EXPECT_EQ(scene
+                .run_verb({"offsets", "set", "conversations", "--lane", "settle", "--complete-until",
+                           common::format_instant(back), "--yes"})
+                .code,
+            0);
+  EXPECT_EQ(scene.run_verb({"run"}).code, 2);
+
+  const auto accepted = scene.run_verb({"offsets", "accept-lost-digests", "--yes"});
+  EXPECT_EQ(accepted.code, 0) << accepted.err;
+  work_and_stop();
+  work_and_stop();
+}
+
+// It has read, and has no digests: they begin now.
+TEST_F(Offsets, AConnectorOfAVersionWithoutDigestsGoesOn) {
+  work_and_stop();
+  write_record(support::shared_broker().bootstrap(), scene.offsets_topic(), fmt::format(R"(["{}",{{"task":0}}])", scene.name()),
+               R"({"v":1,"incarnation":"before","host":"h","claimed_at":"2026-05-04T10:00:00.000Z"})");
+  delete_topic(support::shared_broker().bootstrap(), scene.name() + "-digests");
+
+  work_and_stop();
+}
+
 TEST_F(Offsets, AreWrittenWithoutTransactionsToo) {
   scene.configuration.kafka = {"delivery: at_least_once"};
   work_and_stop();

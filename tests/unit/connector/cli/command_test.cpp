@@ -55,6 +55,8 @@ TEST(Parse, ReadsTheOffsetsVerbs) {
   const auto import = parsed<OffsetsImportCommand>({"offsets", "import", "a.json", "-c", "a.yaml", "--force-identity"});
   EXPECT_EQ(import.file, "a.json");
   EXPECT_TRUE(import.force_identity);
+
+  EXPECT_TRUE(parsed<OffsetsAcceptLostDigestsCommand>({"offsets", "accept-lost-digests", "-c", "a.yaml", "-y"}).yes);
 }
 
 struct Mistake {

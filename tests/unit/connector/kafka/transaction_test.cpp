@@ -52,6 +52,19 @@ TEST(Transaction, CarriesTheLedgersThatItsPagesMoveAndNoOther) {
   EXPECT_EQ(before, committed()) << "moved only once it is committed";
 }
 
+TEST(Transaction, TheMarkOfTheDigestsStandsInBothTopics) {
+  const core::Claim claim{
+      .incarnation = "mine", .host = "h", .claimed_at = {}, .digests = core::DigestsMark{.incarnation = "mine", .generation = 3}};
+
+  const Transaction transaction = mark_transaction(kName, 0, claim);
+
+  ASSERT_EQ(transaction.batch.state.size(), 1U);
+  EXPECT_EQ(core::Claim::parse(*transaction.batch.state.front().value).value(), claim);
+  ASSERT_EQ(transaction.batch.digests.size(), 1U);
+  EXPECT_EQ(transaction.batch.digests.front().key, R"(["acme",{"task":0}])");
+  EXPECT_EQ(core::DigestsMark::parse(*transaction.batch.digests.front().value).value(), *claim.digests);
+}
+
 TEST(Transaction, AChangeThatContradictsItsLedgerIsRefused) {
   Transaction transaction;
   transaction.batch.stream = kLive.stream;

@@ -150,6 +150,15 @@ TEST(Claim, ReadsItsFixtureOfVersion1) {
   EXPECT_EQ(*claim, (Claim{.incarnation = "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
                            .host = "connector-0.example",
                            .claimed_at = common::parse_instant("2026-05-04T10:00:00Z").value()}));
+}
+
+TEST(Claim, ReadsAndWritesItsFixtureOfVersion2) {
+  const std::string stored = read_file(std::filesystem::path(GK_STATE_FIXTURES) / "v2" / "claim.json");
+
+  const auto claim = Claim::parse(stored);
+
+  ASSERT_TRUE(claim) << claim.error().message;
+  EXPECT_EQ(claim->digests, (DigestsMark{.incarnation = "5f1d0c6a9b3e47288d0e6f4b21c7a935", .generation = 7}));
   EXPECT_EQ(claim->serialize() + "\n", stored);
 }
 

@@ -16,10 +16,19 @@ TEST(Claim, ComesBackAsItWasStored) {
   EXPECT_EQ(*parsed, claim);
 }
 
+TEST(Claim, KeepsTheMarkOfTheDigests) {
+  const Claim claim{.incarnation = "a1",
+                    .host = "h",
+                    .claimed_at = *common::parse_instant("2026-05-04T09:12:03Z"),
+                    .digests = DigestsMark{.incarnation = "a0", .generation = 7}};
+
+  EXPECT_EQ(Claim::parse(claim.serialize()).value(), claim);
+}
+
 TEST(Claim, IsStoredInTheDocumentedForm) {
   const Claim claim{.incarnation = "a1", .host = "h", .claimed_at = *common::parse_instant("2026-05-04T09:12:03Z")};
 
-  EXPECT_EQ(claim.serialize(), R"({"v":1,"incarnation":"a1","host":"h","claimed_at":"2026-05-04T09:12:03.000Z"})");
+  EXPECT_EQ(claim.serialize(), R"({"v":2,"incarnation":"a1","host":"h","claimed_at":"2026-05-04T09:12:03.000Z"})");
 }
 
 struct Refused {
@@ -40,12 +49,14 @@ TEST_P(ClaimRefused, SaysWhatIsWrong) {
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, ClaimRefused,
-    testing::Values(Refused{"newer", R"({"v":2,"incarnation":"a","host":"h","claimed_at":"2026-05-04T09:12:03Z"})",
-                            "start the newer program"},
-                    Refused{"not_json", "{", "damaged"}, Refused{"no_version", R"({"incarnation":"a"})", "no format version"},
-                    Refused{"no_incarnation", R"({"v":1,"incarnation":"","host":"h","claimed_at":"2026-05-04T09:12:03Z"})",
-                            "lacks"},
-                    Refused{"bad_time", R"({"v":1,"incarnation":"a","host":"h","claimed_at":"yesterday"})", "time"}),
+    testing::Values(
+        Refused{"newer", R"({"v":3,"incarnation":"a","host":"h","claimed_at":"2026-05-04T09:12:03Z"})",
+                "start the newer program"},
+        Refused{"not_json", "{", "damaged"}, Refused{"no_version", R"({"incarnation":"a"})", "no format version"},
+        Refused{"no_incarnation", R"({"v":1,"incarnation":"","host":"h","claimed_at":"2026-05-04T09:12:03Z"})", "lacks"},
+        Refused{"bad_mark", R"({"v":2,"incarnation":"a","host":"h","claimed_at":"2026-05-04T09:12:03Z","digests":{"v":1}})",
+                "mark lacks"},
+        Refused{"bad_time", R"({"v":1,"incarnation":"a","host":"h","claimed_at":"yesterday"})", "time"}),
     [](const auto& info) { return std::string{info.param.name}; });
 
 }  // namespace

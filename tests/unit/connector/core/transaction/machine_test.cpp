@@ -202,6 +202,16 @@ TEST(TransactionMachine, FencedLooksForARivalBeforeInitialisingAgain) {
   EXPECT_EQ(story.decision().error->code, ErrorCode::kFenced);
 }
 
+TEST(TransactionMachine, AnEmptiedOffsetsTopicIsNoRival) {
+  Story story;
+  story.owns_the_task().has_a_batch().ok().ok().fails(ErrorCode::kFenced).waits().then(Action::kReadClaim);
+
+  story.finds({.lost = true}).then(Action::kFailed);
+
+  EXPECT_EQ(story.decision().error->code, ErrorCode::kStateRefused);
+  EXPECT_NE(story.decision().error->message.find("offsets import"), std::string::npos);
+}
+
 TEST(TransactionMachine, FencedWithoutARivalWasAnExpiredTransaction) {
   Story story;
   story.owns_the_task().has_a_batch().ok().ok().fails(ErrorCode::kFenced).waits().finds({}).then(Action::kCreate);

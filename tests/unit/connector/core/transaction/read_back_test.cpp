@@ -28,6 +28,7 @@ struct Case {
   std::optional<std::uint64_t> in_doubt;
   bool foreign;
   bool applied;
+  bool lost = false;
 };
 
 class ReadBackCase : public testing::TestWithParam<Case> {};
@@ -37,6 +38,7 @@ TEST_P(ReadBackCase, TellsOwnerAndOutcome) {
 
   EXPECT_EQ(finding.foreign, GetParam().foreign);
   EXPECT_EQ(finding.applied, GetParam().applied);
+  EXPECT_EQ(finding.lost, GetParam().lost);
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, ReadBackCase,
@@ -49,7 +51,10 @@ INSTANTIATE_TEST_SUITE_P(Cases, ReadBackCase,
                                          Case{"nothing_in_doubt", stored("mine", "mine", 3), true, std::nullopt, false, false},
                                          Case{"rival_claimed", stored("rival", "mine", 3), true, 3, true, false},
                                          Case{"rival_wrote_a_ledger", stored("mine", "rival", 3), true, 3, true, false},
-                                         Case{"our_claim_has_vanished", stored("", "mine", 3), true, 3, true, false}),
+                                         Case{"our_claim_has_vanished", stored("", "mine", 3), true, 3, false, false, true},
+                                         Case{"all_is_gone", {}, true, std::nullopt, false, false, true},
+                                         Case{"the_claim_before_ours_is_back", stored("old", "old", 3), true, 3, false, false,
+                                              true}),
                          [](const auto& info) { return std::string{info.param.name}; });
 
 TEST(ReadBack, NamesEveryIncarnationFound) {
