@@ -15,6 +15,8 @@ int offsets_set(const OffsetsSetCommand& command, const Surroundings& surroundin
 int offsets_reset(const OffsetsResetCommand& command, const Surroundings& surroundings);
 int offsets_import(const OffsetsImportCommand& command, const Surroundings& surroundings);
 int offsets_accept_lost_digests(const OffsetsAcceptLostDigestsCommand& command, const Surroundings& surroundings);
+int plan(const PlanCommand& command, const Surroundings& surroundings);
+int plan_diff(const PlanCommand& command, const Surroundings& surroundings);  // `diff` is given
 int config_show(const ConfigShowCommand& command, const Surroundings& surroundings);
 int config_schema(const ConfigSchemaCommand& command, const Surroundings& surroundings);
 
