@@ -13,6 +13,7 @@
 #include <cstring>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <iterator>
 #include <map>
@@ -76,6 +77,7 @@ int dispatch(const cli::Command& command, const cli::Surroundings& surroundings)
         if constexpr (std::is_same_v<Verb, cli::OffsetsAcceptLostDigestsCommand>)
           return cli::offsets_accept_lost_digests(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::PlanCommand>) return cli::plan(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::VerifyCommand>) return cli::verify(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigShowCommand>) return cli::config_show(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigSchemaCommand>) return cli::config_schema(verb, surroundings);
       },

@@ -1,7 +1,7 @@
 #pragma once
 
-// What `check` and `sample` need of a running connector: an io_context, the HTTP client and the API, and a bound on how long one
-// question may take. No Kafka, no listener, no state.
+// What the verbs that end by themselves need of a running connector: an io_context, the HTTP client and the API, and a bound on
+// how long one question may take. No Kafka, no listener, no state.
 
 #include "common/clock.h"
 #include "common/http/client.h"
@@ -11,6 +11,7 @@
 #include "connector/genesys/genesys_api.h"
 #include "connector/observability/metrics.h"
 
+#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -34,6 +35,10 @@ class OneShot final {
                                                        common::Duration patience);
 
   [[nodiscard]] genesys::GenesysApi& api() { return *api_; }
+  [[nodiscard]] common::Clock& clock() { return clock_; }
+  [[nodiscard]] core::Metrics& metrics() { return *metrics_; }
+  // Runs while something is asked, until nothing is left to do on it.
+  [[nodiscard]] boost::asio::any_io_executor executor() { return io_.get_executor(); }
 
   // Performs `question` to its end; after `patience` it is cancelled and answers whatever it makes of that.
   template <class T>

@@ -13,6 +13,7 @@ namespace connector::cli {
 namespace {
 
 const std::map<std::string, Output> kOutputs{{"text", Output::kText}, {"json", Output::kJson}};
+const std::map<std::string, VerifyForm> kVerifyForms{{"job", VerifyForm::kJob}, {"query", VerifyForm::kQuery}};
 
 void add_config_option(CLI::App& verb, std::filesystem::path& path) {
   verb.add_option("-c,--config", path, "Configuration file (YAML)")->required()->type_name("FILE");
@@ -161,6 +162,22 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
   plan_verb->add_option("--diff", plan.diff, "Instead: what this configuration will do to the state made with the former one")
       ->type_name("OLD.yaml");
   add_output_option(*plan_verb, plan.output);
+  VerifyCommand verify;
+  CLI::App* verify_verb = app.add_subcommand(
+      "verify", "Ask the service again for a range, read the stream's topic and say where they differ (exit code 6)");
+  add_config_option(*verify_verb, verify.config);
+  verify_verb->add_option("stream", verify.stream, "Name of a stream of the configuration")->required()->type_name("STREAM");
+  verify_verb->add_option("--from", verify.from, "Records that began at or after this, RFC 3339")
+      ->required()
+      ->type_name("INSTANT");
+  verify_verb->add_option("--to", verify.to, "… and before this, RFC 3339")->required()->type_name("INSTANT");
+  verify_verb->add_option("--form", verify.form, "Ask the job or the query (default: the job where the stream has one)")
+      ->transform(CLI::CheckedTransformer(kVerifyForms, CLI::ignore_case))
+      ->type_name("FORM");
+  verify_verb->add_flag("--repair", verify.repair,
+                        "Publish what is missing or different, as the owner of the task: stop the connector first");
+  verify_verb->add_flag("--yes", verify.yes, "Repair without asking");
+  add_output_option(*verify_verb, verify.output);
 
   CLI::App* config_verb = app.add_subcommand("config", "Look at the configuration");
   config_verb->require_subcommand(1);
@@ -184,6 +201,7 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
   if (*check_verb) return Command{check};
   if (*sample_verb) return Command{sample};
   if (*plan_verb) return Command{plan};
+  if (*verify_verb) return Command{verify};
   if (*show_verb) return Command{show};
   if (*schema_verb) return Command{ConfigSchemaCommand{}};
   if (auto chosen = offsets.chosen()) return std::move(*chosen);

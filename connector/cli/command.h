@@ -36,6 +36,17 @@ struct PlanCommand {
   std::optional<std::filesystem::path> diff;  // the former configuration
   Output output = Output::kText;
 };
+enum class VerifyForm : std::uint8_t { kBest, kJob, kQuery };
+struct VerifyCommand {
+  std::filesystem::path config;
+  std::string stream;
+  std::string from;  // RFC 3339
+  std::string to;
+  VerifyForm form = VerifyForm::kBest;  // kBest: by the job where the stream has one
+  bool repair = false;
+  bool yes = false;  // do not ask before the repair
+  Output output = Output::kText;
+};
 struct ConfigShowCommand {
   std::filesystem::path config;
   Output output = Output::kText;
@@ -80,9 +91,9 @@ struct OffsetsAcceptLostDigestsCommand {
   std::filesystem::path config;
   bool yes = false;
 };
-using Command =
-    std::variant<RunCommand, CheckCommand, SampleCommand, PlanCommand, ConfigShowCommand, ConfigSchemaCommand, OffsetsGetCommand,
-                 OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand, OffsetsAcceptLostDigestsCommand>;
+using Command = std::variant<RunCommand, CheckCommand, SampleCommand, PlanCommand, VerifyCommand, ConfigShowCommand,
+                             ConfigSchemaCommand, OffsetsGetCommand, OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand,
+                             OffsetsAcceptLostDigestsCommand>;
 
 // The command line is answered already: --help and --version (exit 0, text for stdout), or a mistake (exit 2, text for stderr).
 struct Answered {

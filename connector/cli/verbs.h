@@ -17,6 +17,7 @@ int offsets_import(const OffsetsImportCommand& command, const Surroundings& surr
 int offsets_accept_lost_digests(const OffsetsAcceptLostDigestsCommand& command, const Surroundings& surroundings);
 int plan(const PlanCommand& command, const Surroundings& surroundings);
 int plan_diff(const PlanCommand& command, const Surroundings& surroundings);  // `diff` is given
+int verify(const VerifyCommand& command, const Surroundings& surroundings);
 int config_show(const ConfigShowCommand& command, const Surroundings& surroundings);
 int config_schema(const ConfigSchemaCommand& command, const Surroundings& surroundings);
 

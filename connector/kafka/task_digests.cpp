@@ -83,7 +83,8 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
                                     .availability = page.availability,
                                     .home_day = content.home_day,
                                     .home_day_settled = day->second,
-                                    .publishable = refused ? core::Publishable::kNo : core::Publishable::kYes}});
+                                    .publishable = refused ? core::Publishable::kNo : core::Publishable::kYes,
+                                    .requested = page.repair ? core::Requested::kRepair : core::Requested::kNo}});
       places_.push_back(place);
     }
   }

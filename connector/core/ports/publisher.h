@@ -57,6 +57,7 @@ struct Page {
   std::vector<DeadLetter> dead_letters;
   std::vector<LedgerChange> changes;  // applied in order; what the page means for the ledger
   RecordForm form = RecordForm::kQuery;
+  bool repair = false;  // its records are published though their content is known: what was published of them is not there
   common::Interval window;
   common::Instant read_at;
   common::Instant service_date;                 // the answer's `Date`

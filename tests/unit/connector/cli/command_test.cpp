@@ -33,6 +33,12 @@ TEST(Parse, ReadsEveryVerbWithItsOptions) {
   EXPECT_EQ(plan.records_per_day, (std::vector<std::string>{"5", "calls=7"}));
   EXPECT_FALSE(plan.diff);
   EXPECT_EQ(parsed<PlanCommand>({"plan", "-c", "a.yaml", "--diff", "old.yaml"}).diff, "old.yaml");
+  const auto verify = parsed<VerifyCommand>({"verify", "calls", "-c", "a.yaml", "--from", "2026-01-01T00:00:00Z", "--to",
+                                             "2026-01-02T00:00:00Z", "--form", "query", "--repair", "--yes"});
+  EXPECT_EQ(verify.stream, "calls");
+  EXPECT_EQ(verify.to, "2026-01-02T00:00:00Z");
+  EXPECT_EQ(verify.form, VerifyForm::kQuery);
+  EXPECT_TRUE(verify.repair && verify.yes);
 
   EXPECT_EQ(parsed<ConfigShowCommand>({"config", "show", "-c", "a.yaml"}).output, Output::kText);
   EXPECT_NO_THROW(parsed<ConfigSchemaCommand>({"config", "schema"}));
@@ -84,6 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"UnknownFormat", {"check", "-c", "a.yaml", "-o", "xml"}},
                     Mistake{"NoStream", {"sample", "-c", "a.yaml"}},
                     Mistake{"NoRecords", {"sample", "s", "-c", "a.yaml", "--max-records", "0"}},
+                    Mistake{"NoRange", {"verify", "s", "-c", "a.yaml", "--from", "2026-01-01T00:00:00Z"}},
                     Mistake{"ConfigAlone", {"config"}}, Mistake{"OffsetsAlone", {"offsets"}},
                     Mistake{"UnknownLane", {"offsets", "get", "-c", "a.yaml", "--lane", "fast"}},
                     Mistake{"SetWithoutALane", {"offsets", "set", "s", "-c", "a", "--start", "x"}},

@@ -126,6 +126,19 @@ TEST_F(TaskDigestsTest, WhatIsDroppedIsCountedOncePerContentToo) {
   EXPECT_THAT(committed({{"a", 2}}), ElementsAre(RecordFate::kPublish));
 }
 
+TEST_F(TaskDigestsTest, ARepairIsPublishedThoughItsContentIsKnownAndRemembered) {
+  committed({{"a", 1}});
+  Transaction transaction = transaction_of({{"a", 1}});
+  transaction.batch.pages.front().repair = true;
+
+  digests.decide(transaction, ledgers);
+  digests.apply(transaction);
+
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kPublish));
+  EXPECT_THAT(transaction.batch.digests, SizeIs(1));
+  EXPECT_THAT(committed({{"a", 1}}), ElementsAre(RecordFate::kWithheld)) << "only what is marked";
+}
+
 TEST_F(TaskDigestsTest, PagesWithoutContentsArePublishedAsTheyAre) {
   Transaction transaction = transaction_of({{"a", 1}, {"a", 1}});
   transaction.batch.pages.front().contents.clear();

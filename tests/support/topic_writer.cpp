@@ -1,0 +1,82 @@
+#include "tests/support/topic_writer.h"
+
+#include <librdkafka/rdkafka.h>
+
+#include <array>
+#include <memory>
+#include <stdexcept>
+
+namespace tests::support {
+namespace {
+
+template <auto Function>
+struct Release {
+  template <class T>
+  void operator()(T* pointer) const {
+    Function(pointer);
+  }
+};
+using Producer = std::unique_ptr<rd_kafka_t, Release<rd_kafka_destroy>>;
+
+Producer make_producer(const TopicReaderOptions& options, rd_kafka_resp_err_t& delivered) {
+  std::map<std::string, std::string> settings = options.properties;
+  settings["bootstrap.servers"] = options.bootstrap;
+  settings["acks"] = "all";
+  std::array<char, 512> error{};
+  rd_kafka_conf_t* conf = rd_kafka_conf_new();
+  rd_kafka_conf_set_opaque(conf, &delivered);
+  rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t* /*handle*/, const rd_kafka_message_t* message, void* opaque) {
+    *static_cast<rd_kafka_resp_err_t*>(opaque) = message->err;
+  });
+  for (const auto& [name, value] : settings) {
+    if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error.data(), error.size()) != RD_KAFKA_CONF_OK) {
+      rd_kafka_conf_destroy(conf);
+      throw std::runtime_error(error.data());
+    }
+  }
+  Producer producer(rd_kafka_new(RD_KAFKA_PRODUCER, conf, error.data(), error.size()));
+  if (!producer) {
+    rd_kafka_conf_destroy(conf);
+    throw std::runtime_error(error.data());
+  }
+  return producer;
+}
+
+}  // namespace
+
+void write_record(const TopicReaderOptions& options, const std::string& topic, const TopicRecord& record) {
+  rd_kafka_resp_err_t delivered = RD_KAFKA_RESP_ERR__TIMED_OUT;
+  const Producer producer = make_producer(options, delivered);
+  rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
+  for (const auto& [name, value] : record.headers) {
+    rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                        static_cast<ssize_t>(value.size()));
+  }
+  std::string key = record.key.value_or("");
+  std::string value = record.value.value_or("");
+  std::array<rd_kafka_vu_t, 6> fields{};
+  fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+  fields[0].u.cstr = topic.c_str();
+  fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  fields[1].u.i32 = record.partition;
+  fields[2].vtype = RD_KAFKA_VTYPE_KEY;
+  fields[2].u.mem = {.ptr = key.data(), .size = key.size()};
+  fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
+  fields[3].u.mem = {.ptr = record.value ? value.data() : nullptr, .size = value.size()};
+  fields[4].vtype = RD_KAFKA_VTYPE_HEADERS;
+  fields[4].u.headers = headers;
+  fields[5].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  fields[5].u.i = RD_KAFKA_MSG_F_COPY;
+  if (rd_kafka_error_t* error = rd_kafka_produceva(producer.get(), fields.data(), fields.size()); error != nullptr) {
+    const std::string text = rd_kafka_error_string(error);
+    rd_kafka_error_destroy(error);
+    rd_kafka_headers_destroy(headers);
+    throw std::runtime_error("producing: " + text);
+  }
+  rd_kafka_flush(producer.get(), static_cast<int>(options.timeout.count()));
+  if (delivered != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    throw std::runtime_error(std::string("delivery: ") + rd_kafka_err2str(delivered));
+  }
+}
+
+}  // namespace tests::support

@@ -1,0 +1,14 @@
+#pragma once
+
+// Puts a record into a topic beside its owner: how a test damages what was published. Waits until it is acknowledged.
+
+#include "tests/support/topic_reader.h"
+
+#include <string>
+
+namespace tests::support {
+
+// Into the record's own partition; offset and timestamp are not looked at. Throws std::runtime_error when it is not taken.
+void write_record(const TopicReaderOptions& options, const std::string& topic, const TopicRecord& record);
+
+}  // namespace tests::support
