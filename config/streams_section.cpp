@@ -350,6 +350,11 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   using connector::source::ExistingTopic;
   stream.choice<ExistingTopic>("existing_topic", options.existing_topic,
                                {{"refuse", ExistingTopic::kRefuse}, {"append", ExistingTopic::kAppend}});
+  using connector::source::OnChangedMembership;
+  stream.choice<OnChangedMembership>("on_changed_membership", options.on_changed_membership,
+                                     {{"refuse", OnChangedMembership::kRefuse},
+                                      {"continue", OnChangedMembership::kContinue},
+                                      {"re_read", OnChangedMembership::kReRead}});
   read_dead_letters(stream, options.dead_letters);
   if (stream.json_object("query", options.query) && definition != nullptr) {
     check_query(stream, *definition, options.query);

@@ -25,12 +25,6 @@ common::Result<void> belongs(const source::StreamOptions& stream, const core::Le
                                                       "offsets topic if it was copied here",
                                                       stream.name.str(), stored.cluster_id, now.cluster_id));
   }
-  if (stored.membership != now.membership) {
-    return fail(ErrorCode::kStateRefused, fmt::format("stream {}: endpoint, filters or key differ from those its ledger was made "
-                                                      "with (fingerprint {}, now {}); give the changed "
-                                                      "stream another name and topic, or restore the old `query`",
-                                                      stream.name.str(), stored.membership, now.membership));
-  }
   if (!now.topic_id.empty() && stored.topic_id != now.topic_id) {
     return fail(ErrorCode::kTopicUnusable,
                 fmt::format("stream {}: topic {} was deleted and created again (id {}, its ledger knows {}), so the records "
@@ -39,6 +33,17 @@ common::Result<void> belongs(const source::StreamOptions& stream, const core::Le
                             stream.name.str(), findings.topic, now.topic_id, stored.topic_id));
   }
   return {};
+}
+
+common::Result<void> has_members(const source::StreamOptions& stream, const core::LedgerIdentity& stored,
+                                 const core::LedgerIdentity& now) {
+  if (stored.membership == now.membership || stream.on_changed_membership != source::OnChangedMembership::kRefuse) return {};
+  return fail(
+      ErrorCode::kStateRefused,
+      fmt::format("stream {}: endpoint, filters or key differ from those its ledger was made with (fingerprint {}, now {}); "
+                  "give the changed stream another name and topic, restore the old `query`, or set "
+                  "streams.{}.on_changed_membership to `continue` (what was read stays as it is) or `re_read`",
+                  stream.name.str(), stored.membership, now.membership, stream.name.str()));
 }
 
 common::Instant first_start(const source::StreamOptions& stream, const StreamFindings& findings) {
@@ -50,9 +55,14 @@ common::Instant first_start(const source::StreamOptions& stream, const StreamFin
 
 }  // namespace
 
-common::Result<std::map<core::Lane, core::Ledger>> admit(const source::StreamOptions& stream, const StreamFindings& findings) {
+common::Result<Admitted> admit(const source::StreamOptions& stream, const StreamFindings& findings) {
   for (const auto& [lane, ledger] : findings.ledgers) {
     if (auto same = belongs(stream, ledger.identity(), findings); !same) return fail(same.error());
+  }
+  for (const core::Lane lane : findings.lanes) {
+    const auto found = findings.ledgers.find(lane);
+    if (found == findings.ledgers.end()) continue;
+    if (auto same = has_members(stream, found->second.identity(), findings.identity); !same) return fail(same.error());
   }
   if (findings.ledgers.empty() && !findings.topic_empty && stream.existing_topic == source::ExistingTopic::kRefuse) {
     return fail(ErrorCode::kStateRefused,
@@ -62,11 +72,39 @@ common::Result<std::map<core::Lane, core::Ledger>> admit(const source::StreamOpt
                             stream.name.str(), findings.topic, stream.name.str()));
   }
 
-  std::map<core::Lane, core::Ledger> fresh;
+  Admitted admitted;
+  bool membership_changed = false;
+  bool content_changed = false;
   for (const core::Lane lane : findings.lanes) {
-    if (!findings.ledgers.contains(lane)) fresh.emplace(lane, core::Ledger(findings.identity, first_start(stream, findings)));
+    const auto found = findings.ledgers.find(lane);
+    if (found == findings.ledgers.end()) {
+      admitted.begun.push_back(lane);
+      admitted.ledgers.emplace(lane, core::Ledger(findings.identity, first_start(stream, findings)));
+      continue;
+    }
+    const core::LedgerIdentity& stored = found->second.identity();
+    core::LedgerIdentity identity = findings.identity;
+    if (identity.topic_id.empty()) identity.topic_id = stored.topic_id;
+    if (stored == identity) continue;
+    membership_changed = membership_changed || stored.membership != identity.membership;
+    content_changed = content_changed || (!stored.content.empty() && stored.content != identity.content);
+    const bool anew =
+        stored.membership != identity.membership && stream.on_changed_membership == source::OnChangedMembership::kReRead;
+    core::Ledger ledger = anew ? core::Ledger({}, first_start(stream, findings)) : found->second;
+    ledger.set_identity(std::move(identity));
+    admitted.ledgers.emplace(lane, std::move(ledger));
   }
-  return fresh;
+  if (membership_changed) {
+    const bool continues = stream.on_changed_membership == source::OnChangedMembership::kContinue;
+    admitted.notices.emplace_back(
+        continues ? "endpoint, filters or key have changed: what was read before stays as it is, as on_changed_membership says"
+                  : "endpoint, filters or key have changed: everything is read again, as on_changed_membership says");
+  }
+  if (content_changed) {
+    admitted.notices.emplace_back(
+        "what counts as a change of a record is another: records are published once more when they are read next");
+  }
+  return admitted;
 }
 
 }  // namespace connector::app

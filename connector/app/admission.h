@@ -26,9 +26,17 @@ struct StreamFindings {
   common::Instant now;
 };
 
-// Ledgers for the lanes that have none yet. kStateRefused with the remedy when the found state belongs to another organisation,
+struct Admitted {
+  // Of every lane that runs, those to begin with where they are not the ones found: lanes without one, ledgers that are given the
+  // present identity, and lanes that read everything again.
+  std::map<core::Lane, core::Ledger> ledgers;
+  std::vector<core::Lane> begun;     // lanes that had none
+  std::vector<std::string> notices;  // for the operator: changes that were accepted
+};
+
+// What the lanes begin with. kStateRefused with the remedy when the found state belongs to another organisation,
 // cluster or membership, or when the topic has records and no ledger says that they are ours; kTopicUnusable when the topic was
 // deleted and made again: that stream alone is stopped.
-common::Result<std::map<core::Lane, core::Ledger>> admit(const source::StreamOptions& stream, const StreamFindings& findings);
+common::Result<Admitted> admit(const source::StreamOptions& stream, const StreamFindings& findings);
 
 }  // namespace connector::app

@@ -10,6 +10,7 @@
 #include "connector/observability/build_info.h"
 #include "connector/observability/health.h"
 #include "connector/observability/metrics.h"
+#include "connector/source/content_fingerprint.h"
 #include "connector/source/membership.h"
 #include "connector/source/stream_reader.h"
 
@@ -256,7 +257,8 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
   StreamFindings findings{.identity = {.organization_id = organization_->id,
                                        .cluster_id = restored_->cluster_id,
                                        .topic_id = {},
-                                       .membership = source::membership_fingerprint(definition, stream)},
+                                       .membership = source::membership_fingerprint(definition, stream),
+                                       .content = source::content_fingerprint(definition)},
                           .topic = {},
                           .lanes = {},
                           .ledgers = {},
@@ -272,13 +274,21 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
     if (source.stream == stream.name) findings.ledgers.emplace(source.lane, ledger);
   }
 
-  auto fresh = admit(stream, findings);
-  if (!fresh) return common::fail(fresh.error());
+  auto admitted = admit(stream, findings);
+  if (!admitted) return common::fail(admitted.error());
+  for (const std::string& notice : admitted->notices) {
+    logger_.warn("the stream's settings differ from those its state was made with",
+                 {{"stream", stream.name.str()}, {"notice", notice}});
+  }
   common::Instant start = findings.now;
   for (const auto& [lane, ledger] : findings.ledgers) start = ledger.start();
-  for (auto& [lane, ledger] : *fresh) {
+  for (auto& [lane, ledger] : admitted->ledgers) {
     start = ledger.start();
-    if (auto adopted = publisher_->adopt({stream.name, lane}, std::move(ledger)); !adopted) return adopted;
+    if (std::ranges::find(admitted->begun, lane) == admitted->begun.end()) {
+      publisher_->replace({stream.name, lane}, std::move(ledger));
+    } else if (auto adopted = publisher_->adopt({stream.name, lane}, std::move(ledger)); !adopted) {
+      return adopted;
+    }
   }
   if (const auto* configured = std::get_if<common::Instant>(&stream.start); configured != nullptr && *configured != start) {
     logger_.warn("the stream keeps the start it first ran with; a changed `start` has no effect on an existing ledger",
@@ -300,7 +310,7 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
   logger_.info("stream started", {{"stream", stream.name.str()},
                                   {"topic", findings.topic},
                                   {"start", common::format_instant(start)},
-                                  {"new_ledgers", fresh->size()}});
+                                  {"new_ledgers", admitted->begun.size()}});
   return {};
 }
 

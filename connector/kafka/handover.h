@@ -35,6 +35,7 @@ class Handover {
   [[nodiscard]] const core::Ledger& committed(const core::SourcePartition& source) const;
   std::string take_spare_storage() { return queue_.take_spare_storage(); }
   common::Result<void> adopt(const core::SourcePartition& source, core::Ledger initial);
+  void replace(const core::SourcePartition& source, core::Ledger ledger) { committed_[source] = std::move(ledger); }
 
   // --- for the publisher
 

@@ -640,6 +640,9 @@ awaitable<void> KafkaPublisher::stop(common::Duration patience) {
 Result<void> KafkaPublisher::adopt(const SourcePartition& source, core::Ledger initial) {
   return impl_->handover().adopt(source, std::move(initial));
 }
+void KafkaPublisher::replace(const SourcePartition& source, core::Ledger ledger) {
+  impl_->handover().replace(source, std::move(ledger));
+}
 std::optional<Error> KafkaPublisher::stream_trouble(const StreamName& stream) const {
   return impl_->handover().trouble(stream);
 }

@@ -52,6 +52,10 @@ struct SettleOptions {
 
 enum class ExistingTopic : std::uint8_t { kRefuse, kAppend };
 
+// What to do with state that was read by other filters, another endpoint or another key: refuse the start, keep it and go on with
+// the new ones, or read everything again.
+enum class OnChangedMembership : std::uint8_t { kRefuse, kContinue, kReRead };
+
 struct FromNow {};
 using StreamStart = std::variant<common::Instant, FromNow>;
 
@@ -62,6 +66,7 @@ struct StreamOptions {
   std::string topic;       // empty: by kafka.topics.stream_pattern
   core::TopicSettings topic_settings;
   ExistingTopic existing_topic = ExistingTopic::kRefuse;  // an empty ledger over a topic that has records
+  OnChangedMembership on_changed_membership = OnChangedMembership::kRefuse;
   core::DeadLetterRules dead_letters;  // what is too large, and when there are too many of them
   common::json::Object query;          // the user's filters, merged into the request body of query and job
   SyncMatch sync_match = SyncMatch::kOverlap;

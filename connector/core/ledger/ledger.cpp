@@ -228,6 +228,12 @@ struct Ledger::Parser {
       if (!text) return fail(text.error());
       *target = std::move(*text);
     }
+    // Not known of what was written before it was kept.
+    if (version >= 2 && common::json::find(value, "content") != nullptr) {
+      auto content = string_member(value, "content");
+      if (!content) return fail(content.error());
+      ledger.identity_.content = std::move(*content);
+    }
     auto number = count_member(value, "commit", std::numeric_limits<std::uint64_t>::max());
     if (!number) return fail(number.error());
     ledger.stamp_.number = *number;
@@ -343,6 +349,7 @@ std::string Ledger::serialize() const {
   object["cluster"] = identity_.cluster_id;
   object["topic"] = identity_.topic_id;
   object["membership"] = identity_.membership;
+  if (!identity_.content.empty()) object["content"] = identity_.content;
   object["start"] = common::format_instant(start_);
   object["complete"] = to_json(complete_.intervals());
   Object passes;

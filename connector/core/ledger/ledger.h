@@ -36,6 +36,7 @@ struct LedgerIdentity {
   std::string cluster_id;
   std::string topic_id;    // of the stream's data topic; a new id means that the topic was deleted and made again
   std::string membership;  // fingerprint of what decides which records belong (endpoint, filters, key)
+  std::string content;     // fingerprint of what decides what counts as a change; empty: not known (written before it was kept)
   friend bool operator==(const LedgerIdentity&, const LedgerIdentity&) = default;
 };
 

@@ -57,6 +57,33 @@ TEST_F(RoundTrip, ARecordCarriesItsBytesHeadersAndReadTime) {
   EXPECT_EQ(records[0].headers, headers);
 }
 
+// What the application decides about state of other settings is stored with the next transaction: here, to read all again.
+TEST_F(RoundTrip, AReplacedLedgerIsStoredWithTheNextTransaction) {
+  {
+    Instance first{loop, options};
+    first.start_and_run();
+    first.submit_pages(3, 10);
+    ASSERT_TRUE(first.flush());
+  }
+  options.seed = 2;
+  Instance second{loop, options};
+  const auto restored = second.start();
+  ASSERT_TRUE(restored) << restored.error().message;
+  const SourcePartition live = Instance::live("conversations");
+  auto identity = restored->ledgers.at(live).identity();
+  identity.content = "1:other";
+
+  second.publisher->replace(live, connector::core::Ledger{identity, window(0).start});
+  second.run();
+  second.submit_pages(1, 10);
+  ASSERT_TRUE(second.flush());
+
+  const auto ledger = visible_ledger(bootstrap, second.offsets_topic());
+  ASSERT_TRUE(ledger);
+  EXPECT_EQ(ledger->identity(), identity);
+  EXPECT_EQ(ledger->complete_until(), window(0).end);
+}
+
 TEST_F(RoundTrip, TheNextIncarnationGoesOnWhereTheLastCommitted) {
   std::string first_incarnation;
   {

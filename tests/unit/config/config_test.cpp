@@ -163,6 +163,7 @@ TEST(Config, ReadsEveryKeyOfAStream) {
   EXPECT_EQ(stream.topic_settings.partitions, 12);
   EXPECT_EQ(stream.topic_settings.config.at("cleanup.policy"), "compact");
   EXPECT_EQ(stream.existing_topic, connector::source::ExistingTopic::kAppend);
+  EXPECT_EQ(stream.on_changed_membership, connector::source::OnChangedMembership::kReRead);
   EXPECT_EQ(stream.dead_letters.on_oversize, connector::core::OnOversize::kFail);
   EXPECT_EQ(stream.dead_letters.stop.stop_after, 5U);
   EXPECT_EQ(stream.dead_letters.stop.of_last, 500U);

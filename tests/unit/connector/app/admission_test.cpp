@@ -10,12 +10,14 @@ namespace {
 
 using common::ErrorCode;
 using core::Lane;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 const common::Instant kStart = common::parse_instant("2026-01-01T00:00:00Z").value();
 const common::Instant kNow = common::parse_instant("2026-03-01T12:00:00Z").value();
 const core::LedgerIdentity kIdentity{
-    .organization_id = "org-1", .cluster_id = "cluster-1", .topic_id = "topic-1", .membership = "m-1"};
+    .organization_id = "org-1", .cluster_id = "cluster-1", .topic_id = "topic-1", .membership = "m-1", .content = "c-1"};
 
 source::StreamOptions conversations() {
   source::StreamOptions stream;
@@ -30,12 +32,13 @@ StreamFindings nothing_found() {
 }
 
 TEST(Admission, NewStreamBeginsEveryLaneAtTheConfiguredStart) {
-  const auto fresh = admit(conversations(), nothing_found());
+  const auto admitted = admit(conversations(), nothing_found());
 
-  ASSERT_TRUE(fresh.has_value());
-  ASSERT_EQ(fresh->size(), 2U);
-  EXPECT_EQ(fresh->at(Lane::kLive).start(), kStart);
-  EXPECT_EQ(fresh->at(Lane::kSettle).identity(), kIdentity);
+  ASSERT_TRUE(admitted.has_value());
+  ASSERT_EQ(admitted->ledgers.size(), 2U);
+  EXPECT_EQ(admitted->ledgers.at(Lane::kLive).start(), kStart);
+  EXPECT_EQ(admitted->ledgers.at(Lane::kSettle).identity(), kIdentity);
+  EXPECT_THAT(admitted->begun, ElementsAre(Lane::kLive, Lane::kSettle));
 }
 
 TEST(Admission, StartNowIsResolvedOnceAndSharedWithALaneThatJoinsLater) {
@@ -43,14 +46,15 @@ TEST(Admission, StartNowIsResolvedOnceAndSharedWithALaneThatJoinsLater) {
   stream.start = source::FromNow{};
   auto findings = nothing_found();
 
-  EXPECT_EQ(admit(stream, findings)->at(Lane::kLive).start(), kNow);
+  EXPECT_EQ(admit(stream, findings)->ledgers.at(Lane::kLive).start(), kNow);
 
   findings.ledgers.emplace(Lane::kLive, core::Ledger(kIdentity, kStart));
   findings.topic_empty = false;
   const auto joined = admit(stream, findings);
   ASSERT_TRUE(joined.has_value());
-  EXPECT_FALSE(joined->contains(Lane::kLive));
-  EXPECT_EQ(joined->at(Lane::kSettle).start(), kStart);
+  EXPECT_FALSE(joined->ledgers.contains(Lane::kLive));
+  EXPECT_EQ(joined->ledgers.at(Lane::kSettle).start(), kStart);
+  EXPECT_THAT(joined->begun, ElementsAre(Lane::kSettle));
 }
 
 TEST(Admission, RefusesARecordBearingTopicWithoutALedger) {
@@ -98,12 +102,93 @@ INSTANTIATE_TEST_SUITE_P(
         Foreign{"RecreatedTopic", {"org-1", "cluster-1", "topic-2", "m-1"}, ErrorCode::kTopicUnusable, "created again"}),
     [](const auto& info) { return info.param.name; });
 
+// What a live lane has read, by other filters or with another idea of a change.
+StreamFindings found_with(const std::string& membership, const std::string& content) {
+  auto findings = nothing_found();
+  findings.topic_empty = false;
+  core::LedgerIdentity stored = kIdentity;
+  stored.membership = membership;
+  stored.content = content;
+  for (const Lane lane : findings.lanes) {
+    core::Ledger ledger(stored, kStart);
+    EXPECT_TRUE(ledger.apply(core::WindowCompleted{.window = {.start = kStart, .end = kStart + std::chrono::hours{24}}}));
+    findings.ledgers.emplace(lane, std::move(ledger));
+  }
+  return findings;
+}
+
+TEST(Admission, StateOfTheSameSettingsIsLeftAlone) {
+  const auto admitted = admit(conversations(), found_with("m-1", "c-1"));
+
+  ASSERT_TRUE(admitted.has_value());
+  EXPECT_THAT(admitted->ledgers, IsEmpty());
+  EXPECT_THAT(admitted->notices, IsEmpty());
+}
+
+TEST(Admission, ChangedMembershipGoesOnWhereItWasIfThatIsNamed) {
+  auto stream = conversations();
+  stream.on_changed_membership = source::OnChangedMembership::kContinue;
+
+  const auto admitted = admit(stream, found_with("m-2", "c-1"));
+
+  ASSERT_TRUE(admitted.has_value());
+  EXPECT_EQ(admitted->ledgers.at(Lane::kLive).complete_until(), kStart + std::chrono::hours{24});
+  EXPECT_EQ(admitted->ledgers.at(Lane::kLive).identity(), kIdentity);
+  EXPECT_EQ(admitted->ledgers.at(Lane::kSettle).identity(), kIdentity);
+  EXPECT_THAT(admitted->begun, IsEmpty());
+  EXPECT_THAT(admitted->notices, ElementsAre(HasSubstr("stays as it is")));
+}
+
+TEST(Admission, ChangedMembershipReadsEverythingAgainIfThatIsNamed) {
+  auto stream = conversations();
+  stream.on_changed_membership = source::OnChangedMembership::kReRead;
+  stream.start = source::FromNow{};
+
+  const auto admitted = admit(stream, found_with("m-2", "c-1"));
+
+  ASSERT_TRUE(admitted.has_value());
+  EXPECT_TRUE(admitted->ledgers.at(Lane::kLive).is_untouched());
+  EXPECT_EQ(admitted->ledgers.at(Lane::kLive).start(), kStart) << "`now` was resolved when the stream first ran";
+  EXPECT_EQ(admitted->ledgers.at(Lane::kSettle).identity(), kIdentity);
+  EXPECT_THAT(admitted->notices, ElementsAre(HasSubstr("read again")));
+
+  auto done = found_with("m-1", "c-1");
+  EXPECT_THAT(admit(stream, done)->ledgers, IsEmpty()) << "once: a restart reads nothing again";
+}
+
+TEST(Admission, ALaneThatIsOffIsNotJudgedByItsFilters) {
+  auto findings = found_with("m-2", "c-1");
+  findings.ledgers.erase(Lane::kLive);
+  findings.lanes = {Lane::kLive};
+
+  EXPECT_TRUE(admit(conversations(), findings).has_value());
+}
+
+TEST(Admission, AnotherIdeaOfAChangeIsTakenUpAndTold) {
+  const auto admitted = admit(conversations(), found_with("m-1", "c-2"));
+
+  ASSERT_TRUE(admitted.has_value());
+  EXPECT_EQ(admitted->ledgers.at(Lane::kLive).identity(), kIdentity);
+  EXPECT_EQ(admitted->ledgers.at(Lane::kLive).complete_until(), kStart + std::chrono::hours{24});
+  EXPECT_THAT(admitted->notices, ElementsAre(HasSubstr("published once more")));
+}
+
+TEST(Admission, AnUnknownIdeaOfAChangeIsFilledInWithoutAWord) {
+  const auto admitted = admit(conversations(), found_with("m-1", ""));
+
+  ASSERT_TRUE(admitted.has_value());
+  EXPECT_EQ(admitted->ledgers.at(Lane::kSettle).identity().content, "c-1");
+  EXPECT_THAT(admitted->notices, IsEmpty());
+}
+
 TEST(Admission, UnknownTopicIdIsNotADifference) {
   auto findings = nothing_found();
   findings.identity.topic_id.clear();
   findings.ledgers.emplace(Lane::kLive, core::Ledger(kIdentity, kStart));
 
-  EXPECT_TRUE(admit(conversations(), findings).has_value());
+  const auto admitted = admit(conversations(), findings);
+  ASSERT_TRUE(admitted.has_value());
+  EXPECT_FALSE(admitted->ledgers.contains(Lane::kLive)) << "the id that is known is kept";
 }
 
 }  // namespace

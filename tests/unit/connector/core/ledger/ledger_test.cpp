@@ -137,8 +137,10 @@ TEST(Ledger, ReadsAndWritesEveryFixtureOfVersion2) {
   const std::size_t read = fixtures_read_back(folder, [](const Ledger& ledger, const std::string& stored) {
     EXPECT_EQ(ledger.serialize() + "\n", stored) << "this release would write something else as version 2";
   });
-  EXPECT_EQ(read, 3U);
+  EXPECT_EQ(read, 4U);
   EXPECT_EQ(*Ledger::parse(read_file(folder / "ledger-settle.json")), example_with_ages());
+  EXPECT_EQ(Ledger::parse(read_file(folder / "ledger-settle.json"))->identity().content, "");
+  EXPECT_EQ(Ledger::parse(read_file(folder / "ledger-content.json"))->identity().content, "1:def");
 }
 
 TEST(Claim, ReadsItsFixtureOfVersion1) {
