@@ -60,6 +60,7 @@ int dispatch(const cli::Command& command, const cli::Surroundings& surroundings)
         if constexpr (std::is_same_v<Verb, cli::RunCommand>) return cli::run(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::CheckCommand>) return cli::check(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::SampleCommand>) return cli::sample(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::PlanCommand>) return cli::plan(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigShowCommand>) return cli::config_show(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigSchemaCommand>) return cli::config_schema(verb, surroundings);
       },

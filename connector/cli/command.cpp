@@ -54,6 +54,22 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
       ->check(CLI::Range(1U, 100000U))
       ->capture_default_str();
 
+  PlanCommand plan;
+  CLI::App* plan_verb = app.add_subcommand("plan", "What the configuration will cost and make, estimated; nothing is asked");
+  add_config_option(*plan_verb, plan.config);
+  plan_verb
+      ->add_option("--records-per-day", plan.records_per_day, "Assumed, of each stream (default: 10000), or STREAM=N; repeatable")
+      ->type_name("N");
+  plan_verb->add_option("--mean-duration", plan.mean_duration, "Assumed, from a record's start to its end")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  plan_verb->add_option("--job-duration", plan.job_duration, "Assumed, of a job at the service")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  plan_verb->add_option("--diff", plan.diff, "Instead: what this configuration will do to the state made with the former one")
+      ->type_name("OLD.yaml");
+  add_output_option(*plan_verb, plan.output);
+
   CLI::App* config_verb = app.add_subcommand("config", "Look at the configuration");
   config_verb->require_subcommand(1);
   ConfigShowCommand show;
@@ -75,6 +91,7 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
   if (*run_verb) return Command{run};
   if (*check_verb) return Command{check};
   if (*sample_verb) return Command{sample};
+  if (*plan_verb) return Command{plan};
   if (*show_verb) return Command{show};
   if (*schema_verb) return Command{ConfigSchemaCommand{}};
   return Answered{.exit_code = 2, .text = app.help()};

@@ -28,12 +28,20 @@ struct SampleCommand {
   std::string to;
   std::uint64_t max_records = 10;
 };
+struct PlanCommand {
+  std::filesystem::path config;
+  std::vector<std::string> records_per_day;  // a number, or STREAM=NUMBER
+  std::string mean_duration = "10m";
+  std::string job_duration = "2m";
+  std::optional<std::filesystem::path> diff;  // the former configuration
+  Output output = Output::kText;
+};
 struct ConfigShowCommand {
   std::filesystem::path config;
   Output output = Output::kText;
 };
 struct ConfigSchemaCommand {};
-using Command = std::variant<RunCommand, CheckCommand, SampleCommand, ConfigShowCommand, ConfigSchemaCommand>;
+using Command = std::variant<RunCommand, CheckCommand, SampleCommand, PlanCommand, ConfigShowCommand, ConfigSchemaCommand>;
 
 // The command line is answered already: --help and --version (exit 0, text for stdout), or a mistake (exit 2, text for stderr).
 struct Answered {

@@ -50,6 +50,8 @@ class LivePlanner {
   void narrow(const common::Interval& window, common::Duration part);
   // … until windows of that length went well: each success doubles it.
   void widen();
+  // How much is read again at once, at this age.
+  [[nodiscard]] common::Duration step_at(common::Duration age) const;
   [[nodiscard]] bool can_split(const common::Interval& window) const { return window.length() > options_.min_window; }
 
  private:
@@ -58,7 +60,6 @@ class LivePlanner {
   [[nodiscard]] Due first_pass(const Ledger& ledger, common::Instant now) const;
   [[nodiscard]] std::optional<Due> reread(const Ledger& ledger, common::Instant now, common::Duration age,
                                           const IntervalSet& blocked) const;
-  [[nodiscard]] common::Duration step_at(common::Duration age) const;
   [[nodiscard]] common::Duration widest() const;
   [[nodiscard]] common::Duration bounded(common::Duration width) const;
 

@@ -29,6 +29,11 @@ TEST(Parse, ReadsEveryVerbWithItsOptions) {
   EXPECT_EQ(sample.from, "2026-01-01T00:00:00Z");
   EXPECT_EQ(sample.max_records, 3U);
 
+  const auto plan = parsed<PlanCommand>({"plan", "-c", "a.yaml", "--records-per-day", "5", "--records-per-day", "calls=7"});
+  EXPECT_EQ(plan.records_per_day, (std::vector<std::string>{"5", "calls=7"}));
+  EXPECT_FALSE(plan.diff);
+  EXPECT_EQ(parsed<PlanCommand>({"plan", "-c", "a.yaml", "--diff", "old.yaml"}).diff, "old.yaml");
+
   EXPECT_EQ(parsed<ConfigShowCommand>({"config", "show", "-c", "a.yaml"}).output, Output::kText);
   EXPECT_NO_THROW(parsed<ConfigSchemaCommand>({"config", "schema"}));
 }

@@ -1,0 +1,99 @@
+#include "common/json.h"
+#include "connector/cli/verbs.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <sstream>
+#include <string>
+
+namespace connector::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::string_view kYaml = R"(name: acme
+genesys:
+  region: eu-central-1
+  client_id: 3f2c1d40
+  client_secret: not-used
+  budget: {share: 0.5, max_requests_per_month: 100000}
+kafka:
+  bootstrap_servers: kafka-1:9092
+  topics: {replication_factor: 3}
+streams:
+  conversations:
+    definition: conversation-details
+    start: now
+    topic: {partitions: 12}
+  calls:
+    definition: conversation-details
+    start: 2026-01-01T00:00:00Z
+    live: off
+)";
+
+class Plan : public testing::Test {
+ protected:
+  int run(PlanCommand command) {
+    command.config = "acme.yaml";
+    out.str("");
+    err.str("");
+    return plan(command, {.environment = {},
+                          .read_file = [this](const std::string& path) -> common::Result<std::string> {
+                            const auto found = files.find(path);
+                            if (found != files.end()) return found->second;
+                            return common::fail(common::ErrorCode::kConfigInvalid, "no such file");
+                          },
+                          .out = out,
+                          .err = err});
+  }
+  common::json::Value json() { return *common::json::parse(out.str()); }
+
+  std::map<std::string, std::string> files{{"acme.yaml", std::string{kYaml}}};
+  std::ostringstream out;
+  std::ostringstream err;
+};
+
+TEST_F(Plan, SaysWhatIsAssumedWhatItCostsAndWhichTopicsAreMade) {
+  ASSERT_EQ(run({.records_per_day = {"20000", "calls=500"}}), 0) << err.str();
+
+  EXPECT_THAT(out.str(), HasSubstr("conversations 20000 records a day"));
+  EXPECT_THAT(out.str(), HasSubstr("calls 500 records a day"));
+  EXPECT_THAT(out.str(), HasSubstr("follow"));
+  EXPECT_THAT(out.str(), HasSubstr("of max_requests_per_month (100000)"));
+  EXPECT_THAT(out.str(), HasSubstr("150 a minute"));
+  EXPECT_THAT(out.str(), HasSubstr("acme.conversations"));
+  EXPECT_THAT(out.str(), HasSubstr("acme-dead-letters"));
+  EXPECT_THAT(out.str(), HasSubstr("beside what comes every day")) << "calls has history";
+}
+
+TEST_F(Plan, IsAvailableToPrograms) {
+  ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0) << err.str();
+
+  const auto report = json().as_object();
+  const auto& lanes = report.at("lanes").as_array();
+  ASSERT_EQ(lanes.size(), 4U) << "live, follow and settle of the one, settle of the other";
+  EXPECT_EQ(lanes[3].at("lane"), "settle");
+  EXPECT_EQ(lanes[3].at("a_day").at("jobs").to_number<double>(), 3);
+  EXPECT_GT(lanes[3].at("catch_up").at("jobs").to_number<double>(), 300);
+  EXPECT_EQ(lanes[0].at("catch_up").at("requests").to_number<double>(), 0);
+  const auto& topics = report.at("topics").as_array();
+  ASSERT_EQ(topics.size(), 5U);
+  EXPECT_EQ(topics[3].at("partitions"), 12);
+  EXPECT_EQ(topics[3].at("replication_factor"), 3);
+  EXPECT_EQ(topics[3].at("created_if_missing"), true);
+}
+
+TEST_F(Plan, RefusesAssumptionsThatCannotBeMeant) {
+  EXPECT_EQ(run({.records_per_day = {"many"}}), 2);
+  EXPECT_THAT(err.str(), HasSubstr("--records-per-day many"));
+  EXPECT_EQ(run({.records_per_day = {"cals=1"}}), 2);
+  EXPECT_THAT(err.str(), HasSubstr("no such stream"));
+  EXPECT_EQ(run({.records_per_day = {}, .mean_duration = "10"}), 2);
+  EXPECT_THAT(err.str(), HasSubstr("--mean-duration"));
+}
+
+}  // namespace
+}  // namespace connector::cli
