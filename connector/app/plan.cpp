@@ -74,6 +74,10 @@ std::vector<PlannedTopic> planned_topics(const AppOptions& options, const Defini
   add(state.offsets, "ledgers", topics.offsets, 1);
   add(state.digests, "digests", topics.digests, 1);
   add(state.dead_letters, "dead letters", topics.dead_letters, topics.dead_letters.partitions);
+  if (!state.progress.empty()) {
+    const core::TopicSettings& progress = topics.progress.topic;
+    add(state.progress, "progress", progress, std::max(progress.partitions, 1));
+  }
   for (const kafka::StreamTopic& topic : stream_topics(options, definitions)) {
     add(topic.topic, "stream " + topic.stream.str(), topic.settings, topic.settings.partitions);
   }

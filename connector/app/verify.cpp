@@ -11,6 +11,7 @@
 #include "connector/kafka/publisher.h"
 #include "connector/kafka/state_store.h"
 #include "connector/kafka/state_topics.h"
+#include "connector/source/content_fingerprint.h"
 #include "connector/source/membership.h"
 #include "connector/source/record_reader.h"
 
@@ -201,7 +202,8 @@ Result<void> Verify::admit_stream(const kafka::RestoredState& restored, const ge
   StreamFindings findings{.identity = {.organization_id = organization.id,
                                        .cluster_id = restored.cluster_id,
                                        .topic_id = {},
-                                       .membership = source::membership_fingerprint(definition_, stream_)},
+                                       .membership = source::membership_fingerprint(definition_, stream_),
+                                       .content = source::content_fingerprint(definition_)},
                           .topic = {},
                           .lanes = {source_.lane},
                           .ledgers = {},
@@ -215,9 +217,13 @@ Result<void> Verify::admit_stream(const kafka::RestoredState& restored, const ge
   for (const auto& [source, ledger] : restored.ledgers) {
     if (source.stream == stream_.name) findings.ledgers.emplace(source.lane, ledger);
   }
-  const auto fresh = admit(stream_, findings);
-  if (!fresh) return fail(fresh.error());
-  if (!fresh->empty()) return fail(ErrorCode::kStateRefused, "the ledger of stream " + stream_.name.str() + " has gone");
+  const auto admitted = admit(stream_, findings);
+  if (!admitted) return fail(admitted.error());
+  // Whether a changed configuration is taken up is not decided by a repair.
+  if (!admitted->ledgers.empty()) {
+    return fail(ErrorCode::kStateRefused, "the settings of stream " + stream_.name.str() +
+                                              " differ from those its state was made with: run the connector with them first");
+  }
   return {};
 }
 

@@ -66,6 +66,7 @@ TEST_F(Plan, SaysWhatIsAssumedWhatItCostsAndWhichTopicsAreMade) {
   EXPECT_THAT(out.str(), HasSubstr("150 a minute"));
   EXPECT_THAT(out.str(), HasSubstr("acme.conversations"));
   EXPECT_THAT(out.str(), HasSubstr("acme-dead-letters"));
+  EXPECT_THAT(out.str(), HasSubstr("acme-progress"));
   EXPECT_THAT(out.str(), HasSubstr("beside what comes every day")) << "calls has history";
 }
 
