@@ -157,41 +157,10 @@ common::Duration SettleLane::owed_gather() const {
   return ages.size() > 1 ? std::min(kUnasked, ages[1] / 12) : kUnasked;
 }
 
-// Days with records of which another lane has seen more than any job, or a job that could not be used.
 std::vector<core::LedgerChange> SettleLane::newly_owed() const {
-  std::vector<core::LedgerChange> changes;
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
-  if (digests == nullptr || !availability_) return changes;
-  for (const auto& [day, records] : digests->committed().owed()) {
-    const Interval whole{.start = std::max<common::Instant>(day, working_.start()), .end = day + std::chrono::days{1}};
-    // Not yet read at all, or not ours: its first pass will show them.
-    if (whole.empty() || !working_.complete().covers(whole)) continue;
-    const auto owed =
-        std::ranges::find_if(working_.owed(), [&](const core::OwedDay& known) { return known.window.contains(whole.start); });
-    if (owed != working_.owed().end()) continue;
-    const std::optional<common::Instant> shown = last_pass(day);
-    if (shown && *availability_ < *shown + owed_gather()) continue;
-    if (digests->due(day, shown, *availability_) == 0) continue;
-    const auto latest = std::prev(records.due.lower_bound(std::chrono::ceil<std::chrono::seconds>(*availability_)));
-    // To the end of that second: entries know no more of it.
-    changes.emplace_back(core::OwedAdded{.window = whole, .after = latest->first + std::chrono::milliseconds{999}});
-  }
-  return changes;
-}
-
-void SettleLane::note_pass(const Interval& window, common::Instant availability) {
-  last_pass_.erase(last_pass_.lower_bound(window.start), last_pass_.lower_bound(window.end));
-  last_pass_[window.start] = availability;
-}
-
-// The pass over the whole day is as old as its oldest window's.
-std::optional<common::Instant> SettleLane::last_pass(core::HomeDay day) const {
-  std::optional<common::Instant> oldest;
-  const auto end = last_pass_.lower_bound(day + std::chrono::days{1});
-  for (auto window = last_pass_.lower_bound(day); window != end; ++window) {
-    oldest = std::min(window->second, oldest.value_or(window->second));
-  }
-  return oldest;
+  if (digests == nullptr || !availability_) return {};
+  return core::newly_owed({.gather = owed_gather()}, working_, *digests, *availability_, passes_);
 }
 
 asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
@@ -212,7 +181,11 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
         const core::SettlePlanOptions options{.window = stream_.options.settle.window};
         std::vector<core::LedgerChange> lost = core::availability_lost(options, working_, *date);
         if (!lost.empty()) {
-          if (auto submitted = co_await submit_changes({}, std::move(lost)); !submitted) co_return;
+          if (auto submitted = co_await submit_changes({}, std::move(lost)); !submitted) {
+            // Without its watch the crew would wait for ever.
+            if (!crew.trouble) crew.trouble = std::move(submitted.error());
+            co_return;
+          }
         }
       }
       availability_ = *date;
@@ -386,7 +359,7 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
     page.changes.emplace_back(
         core::PageRead{.window = job.window(), .next = job.policy.position(), .records = records, .page = open->pages + 1});
   }
-  if (is_last) note_pass(job.window(), *job.availability);  // the planner looks while this is handed over
+  if (is_last) passes_.note(job.window(), *job.availability);  // the planner looks while this is handed over
   if (auto submitted = co_await submit(std::move(group)); !submitted) co_return submitted;
   report_recovery(job.window());
   if (is_last) {

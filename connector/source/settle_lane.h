@@ -4,12 +4,12 @@
 // a coroutine that a JobPolicy leads. Internal to connector/source; started by StreamReader.
 
 #include "connector/core/planning/job_policy.h"
+#include "connector/core/planning/newly_owed.h"
 #include "connector/core/planning/settle_planner.h"
 #include "connector/source/lane.h"
 #include "connector/source/task_group.h"
 #include "connector/source/window_rows.h"
 
-#include <map>
 #include <optional>
 #include <vector>
 
@@ -30,8 +30,6 @@ class SettleLane final : public Lane {
   boost::asio::awaitable<void> run_job(Crew& crew, common::Interval window, core::Position position, core::Pass pass);
   [[nodiscard]] common::Duration owed_gather() const;
   std::vector<core::LedgerChange> newly_owed() const;
-  void note_pass(const common::Interval& window, common::Instant availability);
-  [[nodiscard]] std::optional<common::Instant> last_pass(core::HomeDay day) const;
   static common::Instant began(const Job& job, const core::OpenWindow& open);
   Awaited read_window(Job& job);
 
@@ -51,9 +49,7 @@ class SettleLane final : public Lane {
   int page_size_;
   core::LaneBackoff backoff_;
   std::optional<common::Instant> availability_;  // the newest answer
-  // How far the data of each window's last pass reached, in this life, by the window's start: what is owed from before was not in
-  // it.
-  std::map<common::Instant, common::Instant> last_pass_;
+  core::PassTimes passes_;
 };
 
 }  // namespace connector::source

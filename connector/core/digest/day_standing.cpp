@@ -6,17 +6,26 @@ namespace connector::core {
 
 namespace {
 
+common::Interval part_of(const Ledger& ledger, HomeDay day) {
+  return {.start = std::max<common::Instant>(day, ledger.start()), .end = day + std::chrono::days{1}};
+}
+
 bool has_read(const Ledger& ledger, HomeDay day) {
-  const common::Interval whole{.start = std::max<common::Instant>(day, ledger.start()), .end = day + std::chrono::days{1}};
+  const common::Interval whole = part_of(ledger, day);
   if (whole.start >= whole.end) return true;
   const auto covers = [&](const IntervalSet& read) { return read.covers(whole); };
   return covers(ledger.complete()) && std::ranges::all_of(ledger.passes(), [&](const auto& pass) { return covers(pass.second); });
 }
 
+bool is_owed(const Ledger& ledger, HomeDay day) {
+  const common::Interval whole = part_of(ledger, day);
+  return std::ranges::any_of(ledger.owed(), [&](const OwedDay& owed) { return owed.window.overlaps(whole); });
+}
+
 }  // namespace
 
 bool is_done_with(HomeDay day, const Ledger* live, const Ledger* settle) {
-  return (live == nullptr || has_read(*live, day)) && (settle == nullptr || has_read(*settle, day));
+  return (live == nullptr || has_read(*live, day)) && (settle == nullptr || (has_read(*settle, day) && !is_owed(*settle, day)));
 }
 
 bool is_settled(HomeDay day, const Ledger* settle) {

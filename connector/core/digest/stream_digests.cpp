@@ -12,10 +12,13 @@ using common::Result;
 
 namespace {
 
-bool is_over(const DigestEntry& entry, const ExpiryRules& rules, Instant now) {
+enum class Over : std::uint8_t { kNo, kDone, kGivenUp };
+
+Over is_over(const DigestEntry& entry, const ExpiryRules& rules, Instant now) {
   const common::Duration unchanged = now - Instant(entry.changed_at);
+  if (unchanged >= rules.give_up) return Over::kGivenUp;
   const bool is_done = !entry.is_followed() && !entry.is_owed() && unchanged >= rules.quiet;
-  return is_done || unchanged >= rules.give_up;
+  return is_done ? Over::kDone : Over::kNo;
 }
 
 }  // namespace
@@ -105,19 +108,39 @@ DigestBatch StreamDigests::change(std::span<const std::pair<std::string, std::op
 std::optional<DigestBatch> StreamDigests::expire(DigestIndex::Cursor& cursor, std::size_t most, const ExpiryRules& rules,
                                                  Instant now, const std::function<bool(HomeDay)>& is_done_with) {
   std::map<HomeDay, bool> done;
+  std::optional<std::set<HomeDay>> awaited;
   std::vector<std::pair<std::string, std::optional<DigestEntry>>> expired;
   index_.visit(cursor, most, [&](std::string_view key, const DigestEntry& entry) {
-    if (!is_over(entry, rules, now)) return;
+    const Over over = is_over(entry, rules, now);
+    if (over == Over::kNo) return;
     auto day = done.find(entry.home_day);
     if (day == done.end()) day = done.emplace(entry.home_day, is_done_with(entry.home_day)).first;
     // A transaction under way may make another entry of it.
     if (!day->second || overlay_.contains(key)) return;
+    if (over == Over::kDone && rules_.has_query && rules_.has_job) {
+      if (!awaited) awaited = days_awaited(rules, now);
+      if (awaited->contains(entry.home_day)) return;
+    }
     expired.emplace_back(key, std::nullopt);
   });
   if (expired.empty()) return std::nullopt;
   DigestBatch batch = change(expired);
   pending_.back().counters.expired = expired.size();
   return batch;
+}
+
+// An open record becomes owed with its next change, if it is not owed yet.
+std::set<HomeDay> StreamDigests::days_awaited(const ExpiryRules& rules, Instant now) const {
+  constexpr std::size_t kStep = 100'000;
+  std::set<HomeDay> days;
+  for (const auto& [day, records] : index_.owed()) days.insert(day);
+  DigestIndex::Cursor cursor;
+  while (!cursor.at_end()) {
+    index_.visit_followed(cursor, kStep, [&](std::string_view, const DigestEntry& entry) {
+      if (is_over(entry, rules, now) == Over::kNo) days.insert(entry.home_day);
+    });
+  }
+  return days;
 }
 
 void StreamDigests::apply(BatchNumber number) {
@@ -145,10 +168,13 @@ void StreamDigests::discard(BatchNumber number) {
 std::uint64_t StreamDigests::due(HomeDay day, std::optional<Instant> last_availability, Instant availability) const {
   const auto found = index_.owed().find(day);
   if (found == index_.owed().end()) return 0;
+  // Entries know no more than seconds: a job pays what is owed from before the second to which its data is complete.
+  using std::chrono::floor;
+  const Second complete_to = floor<std::chrono::seconds>(availability);
   std::uint64_t count = 0;
   for (const auto& [owed_at, keys] : found->second.due) {
-    const bool was_looked_for = last_availability && Instant(owed_at) < *last_availability;
-    if (Instant(owed_at) < availability && !was_looked_for) count += keys;
+    const bool was_looked_for = last_availability && owed_at < floor<std::chrono::seconds>(*last_availability);
+    if (owed_at < complete_to && !was_looked_for) count += keys;
   }
   return count;
 }

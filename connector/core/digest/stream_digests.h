@@ -16,6 +16,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,6 +75,7 @@ class StreamDigests {
   // Tombstones for entries that are no longer needed, of at most `most` entries looked at; nothing if there are none. `now`: the
   // service's clock. An entry lives until no lane is to read its home day any more (by the ledgers: `is_done_with`) and its
   // record is closed, quiet and not owed, or unchanged for give_up. So nothing goes while the passes wait, for hours or months.
+  // Nor while another record of its day is owed or open: the job that one needs returns the whole day, and would take it for new.
   std::optional<DigestBatch> expire(DigestIndex::Cursor& cursor, std::size_t most, const ExpiryRules& rules, common::Instant now,
                                     const std::function<bool(HomeDay)>& is_done_with);
 
@@ -109,6 +111,7 @@ class StreamDigests {
   using Overlay = std::unordered_map<std::string, Overlaid, KeyHash, std::equal_to<>>;
 
   void overlay(std::string_view key, BatchNumber number, const std::optional<DigestEntry>& entry);
+  [[nodiscard]] std::set<HomeDay> days_awaited(const ExpiryRules& rules, common::Instant now) const;
   DigestBatch close(Pending pending, std::vector<std::string_view> keys, std::vector<RowDecision> decisions);
 
   StreamName stream_;

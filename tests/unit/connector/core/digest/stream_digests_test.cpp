@@ -39,6 +39,11 @@ KeyedSighting job(std::string_view key, std::uint64_t common, std::uint64_t full
            .home_day = kDay}};
 }
 
+KeyedSighting on_next_day(KeyedSighting row) {
+  row.sighting.home_day += std::chrono::days(1);
+  return row;
+}
+
 class StreamDigestsTest : public testing::Test {
  protected:
   DigestBatch decide(std::vector<KeyedSighting> rows) { return digests.decide(rows); }
@@ -205,6 +210,17 @@ TEST_F(StreamDigestsTest, KnowsWhatAJobOfADayMaySettle) {
   EXPECT_EQ(digests.committed().owed_count(), 3U);
 }
 
+// What a job shows open it owes itself, from the second to which its data is complete.
+TEST_F(StreamDigestsTest, AFractionOfASecondDoesNotHideWhatTheLastJobLeftOwed) {
+  digests = StreamDigests(StreamName("conversations"), StreamRules{.has_by_id = false});
+  KeyedSighting row = job("open", 1, 5, 20, true);
+  row.sighting.availability = at(20) + 10ms;
+  commit({query("open", 1, 10, true), row});
+
+  EXPECT_EQ(digests.due(kDay, at(20) + 10ms, at(20) + 20ms), 0U) << "no job could pay it yet";
+  EXPECT_EQ(digests.due(kDay, at(20) + 10ms, at(30)), 1U);
+}
+
 // Expiry.
 
 class Expiry : public StreamDigestsTest {
@@ -229,7 +245,7 @@ class Expiry : public StreamDigestsTest {
 };
 
 TEST_F(Expiry, ClosedQuietAndSettled) {
-  commit({query("a", 1, 10), query("b", 1, 20), query("open", 1, 10, true)});
+  commit({query("a", 1, 10), query("b", 1, 20), on_next_day(query("open", 1, 10, true))});
 
   EXPECT_THAT(expire(at(69)), IsEmpty()) << "not quiet yet";
   EXPECT_THAT(expire(at(75)), ElementsAre("conversations/a"));
@@ -246,13 +262,41 @@ TEST_F(Expiry, NothingGoesWhilePassesWaitForHowLongEver) {
 }
 
 TEST_F(Expiry, WhatIsOwedStaysUntilItIsPaidOrGivenUp) {
-  commit({query("paid", 1, 30), query("unpaid", 1, 30)});
-  commit({job("paid", 1, 5, 20), job("unpaid", 1, 5, 20)});
+  commit({query("paid", 1, 30), on_next_day(query("unpaid", 1, 30))});
+  commit({job("paid", 1, 5, 20), on_next_day(job("unpaid", 1, 5, 20))});
   EXPECT_THAT(expire(at(600)), IsEmpty());
 
   commit({job("paid", 1, 40, 31)});
   EXPECT_THAT(expire(at(600)), ElementsAre("conversations/paid"));
   EXPECT_THAT(expire(at(30) + 24h * 90), ElementsAre("conversations/unpaid")) << "the other one is on its way out already";
+}
+
+// The job that the other one needs returns the whole day: what had gone would be published again with it.
+TEST_F(Expiry, NothingGoesOfADayOfWhichAnotherRecordIsOwed) {
+  commit({job("settled", 1, 5, 20), query("owed", 1, 30)});
+  commit({job("owed", 1, 5, 20)});
+
+  EXPECT_THAT(expire(at(600)), IsEmpty());
+
+  commit({job("owed", 1, 5, 31)});
+  EXPECT_THAT(expire(at(600)), ElementsAre("conversations/owed", "conversations/settled"));
+}
+
+TEST_F(Expiry, NothingGoesOfADayOfWhichAnotherRecordIsOpenUntilThatIsGivenUp) {
+  commit({job("settled", 1, 5, 20), query("open", 1, 30, true)});
+
+  EXPECT_THAT(expire(at(600)), IsEmpty());
+  EXPECT_THAT(expire(at(30) + 24h * 90), ElementsAre("conversations/open", "conversations/settled"));
+}
+
+TEST_F(Expiry, WhereNothingCanBecomeOwedTheOpenOnesHoldNobodyBack) {
+  digests = StreamDigests(StreamName("conversations"), StreamRules{.has_job = false});
+  commit({query("closed", 1, 10), query("open", 1, 10, true)});
+  EXPECT_THAT(expire(at(600)), ElementsAre("conversations/closed"));
+
+  digests = StreamDigests(StreamName("conversations"), StreamRules{.has_query = false, .has_by_id = false});
+  commit({job("closed", 1, 5, 10), job("open", 1, 5, 10, true)});
+  EXPECT_THAT(expire(at(600)), ElementsAre("conversations/closed"));
 }
 
 TEST_F(Expiry, AnOpenWantedOrDoubtfulOneIsGivenUpInTheEnd) {
