@@ -182,7 +182,8 @@ Result<Identities> present_identities(const AppOptions& options, const Definitio
     identities[stream.name] = {.organization_id = organization->id,
                                .cluster_id = offsets.cluster_id,
                                .topic_id = (*described)[i].id,
-                               .membership = source::membership_fingerprint(definitions.at(stream.definition), stream)};
+                               .membership = source::membership_fingerprint(definitions.at(stream.definition), stream),
+                               .content = {}};
   }
   return identities;
 }

@@ -107,6 +107,7 @@ class Entry {
   void compare(core::LedgerIdentity now) {
     const core::LedgerIdentity& stored = ledger->identity();
     if (now.topic_id.empty()) now.topic_id = stored.topic_id;
+    now.content = stored.content;  // of what was read: a start tells when it has changed
     if (adopt_identity_) return ledger->set_identity(std::move(now));
     const auto differs = [&](std::string_view what, const std::string& theirs, const std::string& ours) {
       if (theirs != ours) {

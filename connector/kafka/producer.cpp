@@ -242,16 +242,21 @@ class KafkaProducer final : public core::TransactionalProducer {
     return {};
   }
 
+  // Of the batch's own bytes, which are not copied. None: a tombstone.
+  static std::string_view view_of(const std::optional<std::string>& value) {
+    return value ? std::string_view{*value} : std::string_view{};
+  }
+
   Result<void> send_state(const core::TransactionBatch& batch) {
     const std::vector<core::StateRecord>& state = batch.state;
     for (std::size_t i = 0; i < state.size(); ++i) {
-      const std::string_view value = state[i].value ? std::string_view{*state[i].value} : std::string_view{};
-      if (auto sent = send(offsets_.get(), partition_, state[i].key, value, 0, nullptr, RecordKind::kState, i); !sent) {
+      if (auto sent = send(offsets_.get(), partition_, state[i].key, view_of(state[i].value), 0, nullptr, RecordKind::kState, i);
+          !sent) {
         return sent;
       }
     }
     if (!batch.progress || !progress_) return {};
-    return send(progress_.get(), RD_KAFKA_PARTITION_UA, batch.progress->key, batch.progress->value, 0, nullptr,
+    return send(progress_.get(), RD_KAFKA_PARTITION_UA, batch.progress->key, view_of(batch.progress->value), 0, nullptr,
                 RecordKind::kProgress, 0);
   }
 

@@ -20,11 +20,13 @@ using namespace std::chrono_literals;
 
 const common::Instant kStart = common::parse_instant("2026-05-04T00:00:00Z").value();
 const core::LedgerIdentity kHere{
-    .organization_id = "org-1", .cluster_id = "cluster-1", .topic_id = "topic-1", .membership = "1:m"};
+    .organization_id = "org-1", .cluster_id = "cluster-1", .topic_id = "topic-1", .membership = "1:m", .content = "1:c"};
 const core::StreamName kConversations("conversations");
 const core::SourcePartition kLive{.stream = kConversations, .lane = Lane::kLive};
 const core::SourcePartition kSettle{.stream = kConversations, .lane = Lane::kSettle};
-const Identities kIdentities{{kConversations, kHere}};
+const Identities kIdentities{
+    {kConversations,
+     {.organization_id = "org-1", .cluster_id = "cluster-1", .topic_id = "topic-1", .membership = "1:m", .content = {}}}};
 
 Ledger ledger(const core::LedgerIdentity& identity = kHere) {
   Ledger made(identity, kStart);
@@ -105,7 +107,7 @@ TEST(OffsetsImport, RefusesWhatIsNoExport) {
 
 TEST(OffsetsImport, RefusesWhatBelongsElsewhereUnlessToldToTakeItOver) {
   const core::LedgerIdentity elsewhere{
-      .organization_id = "org-2", .cluster_id = "cluster-2", .topic_id = "topic-2", .membership = "1:n"};
+      .organization_id = "org-2", .cluster_id = "cluster-2", .topic_id = "topic-2", .membership = "1:n", .content = "1:c"};
   const std::string foreign = document({{kLive, ledger(elsewhere).serialize()}});
 
   const auto refused = plan_import(foreign, {}, kIdentities, false);
