@@ -1,0 +1,153 @@
+#include "tests/model/final_state.h"
+
+#include "connector/core/planning/settle_planner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <string>
+
+namespace tests::model {
+
+namespace core = connector::core;
+using core::Lane;
+
+namespace {
+
+class FinalState {
+ public:
+  FinalState(Stage& stage, const Topics& topics, const SimPublisher& publisher)
+      : stage_(stage),
+        stream_(stage.scenario.stream),
+        rules_(topic_of(stage.scenario).rules),
+        topics_(topics),
+        publisher_(publisher) {}
+
+  void check() {
+    check_ledgers();
+    const std::size_t conversations = topics_.keys().size();
+    for (std::size_t number = 0; number < conversations && !stage_.broken; ++number) check_key(number);
+    check_digests();
+  }
+
+ private:
+  [[nodiscard]] const core::Ledger& ledger(Lane lane) const { return publisher_.committed({stream_.name, lane}); }
+
+  void check_ledgers() {
+    if (rules_.has_query) {
+      const core::Ledger& live = ledger(Lane::kLive);
+      if (live.complete_until() < stage_.now - kDay) {
+        stage_.fail("liveness: live has looked only until " + common::format_instant(live.complete_until()));
+      }
+      if (live.settled_until() < stage_.now - 2 * kDay) stage_.fail("liveness: live ages are late");
+    }
+    if (!rules_.has_job) return;
+    const core::Ledger& settle = ledger(Lane::kSettle);
+    const Instant due = stage_.now - std::chrono::days{5};
+    if (settle.complete_until() < due) {
+      stage_.fail("liveness: settle is complete only until " + common::format_instant(settle.complete_until()));
+    }
+    if (settle.settled_until() < due - stream_.settle.ages.back()) {
+      stage_.fail("liveness: settled only until " + common::format_instant(settle.settled_until()));
+    }
+    // A job owes what it shows open, for as long as it is.
+    const bool all_close = std::ranges::all_of(stage_.world.plan().conversations, [](const Conversation& conversation) {
+      return conversation.versions.back().end.has_value();
+    });
+    if (all_close && !settle.owed().empty()) stage_.fail("liveness: days are owed for ever");
+    if (all_close && publisher_.digests().committed().owed_count() != 0) stage_.fail("liveness: records are owed for ever");
+  }
+
+  // The oldest version that may be the last published one; none: the key may be missing.
+  [[nodiscard]] std::optional<std::size_t> expected(std::size_t number) const {
+    const Conversation& conversation = stage_.world.conversation(number);
+    std::optional<std::size_t> least = topics_.keys()[number].seen;
+    const auto expect = [&](std::optional<std::size_t> version) {
+      if (version) least = std::max(least.value_or(0), *version);
+    };
+    if (rules_.has_job) {
+      const core::Ledger& settle = ledger(Lane::kSettle);
+      if (conversation.start >= settle.start()) {
+        // The pass at the last age knows everything until then.
+        const Interval window = core::settle_window_at(common::start_of_day(conversation.start), stream_.settle.window);
+        Instant end = window.end;
+        while (end <= conversation.start) end += window.length();
+        const auto known = stage_.world.known_to_job(number, end + stream_.settle.ages.back());
+        // (Of an open row nothing more follows than that the query must show it.)
+        const bool is_open = !conversation.versions[*known].end;
+        if (!is_open || !rules_.has_query) expect(known);
+      }
+    }
+    if (rules_.has_query && conversation.start >= ledger(Lane::kLive).start()) {
+      const Duration age = stream_.live.ages.empty() ? Duration{0} : stream_.live.ages.back();
+      expect(stage_.world.shown_by_query(number, conversation.start + age));
+    }
+    // What was published open is followed until it closes.
+    if (rules_.has_by_id && least) {
+      while (*least + 1 < conversation.versions.size() && !conversation.versions[*least].end) ++*least;
+    }
+    // What only jobs show, and show open, is published when it closes.
+    const bool is_open = least && !conversation.versions[*least].end;
+    if (is_open && rules_.has_job && rules_.has_query && !rules_.has_by_id) return std::nullopt;
+    return least;
+  }
+
+  void check_key(std::size_t number) {
+    const Conversation& conversation = stage_.world.conversation(number);
+    const Topics::Key& key = topics_.keys()[number];
+    const auto least = expected(number);
+    if (!least) return;
+    if (key.last == nullptr) return stage_.fail("G1: " + conversation.key + " is missing");
+    const bool closes = conversation.versions[*least].end.has_value();
+    const bool is_settled = rules_.has_job && conversation.start >= ledger(Lane::kSettle).start();
+    if (is_settled && closes && key.last->form != Form::kJob && !has_equal(number, *least, Form::kJob, *key.last)) {
+      return stage_.fail("G1: " + conversation.key + " ends in its query form");
+    }
+    if (has_equal(number, *least, key.last->form, *key.last)) return;
+    stage_.fail("G1: " + conversation.key + " ends as #" + std::to_string(key.last->version) + " " +
+                std::string(key.last->json()) + ", not as #" + std::to_string(*least) + " or a newer one");
+  }
+
+  // `published` has the content of version `least` or a newer one.
+  bool has_equal(std::size_t number, std::size_t least, Form form, const Row& published) {
+    for (std::size_t version = least; version < stage_.world.conversation(number).versions.size(); ++version) {
+      if (stage_.world.row(number, version, form).digests.full == published.digests.full) return true;
+    }
+    return false;
+  }
+
+  // Of what is published closed, settled and quiet nothing is kept; nor of its day, unless that may have to be settled again
+  // because one of it is published open.
+  void check_digests() {
+    std::set<core::HomeDay> open_days;
+    visit_digests([&](std::string_view, const core::DigestEntry& entry) {
+      if (entry.open) open_days.insert(entry.home_day);
+    });
+    visit_digests([&](std::string_view key, const core::DigestEntry& entry) {
+      if (entry.home_day < stage_.now - stream_.settle.ages.back() - 6 * kDay && !open_days.contains(entry.home_day)) {
+        stage_.fail("G9: the digest of " + std::string(key) + " does not expire: " + entry.serialize());
+      }
+    });
+    const core::DigestIndex& index = publisher_.digests().committed();
+    if (topics_.digests.size() != index.size()) stage_.fail("the digests topic and the index differ");
+  }
+
+  void visit_digests(const core::DigestIndex::Visitor& visitor) const {
+    core::DigestIndex::Cursor cursor;
+    while (!cursor.at_end()) publisher_.digests().committed().visit(cursor, 1000, visitor);
+  }
+
+  Stage& stage_;
+  const connector::source::StreamOptions& stream_;
+  core::StreamRules rules_;
+  const Topics& topics_;
+  const SimPublisher& publisher_;
+};
+
+}  // namespace
+
+void check_final_state(Stage& stage, const Topics& topics, const SimPublisher& publisher) {
+  FinalState(stage, topics, publisher).check();
+}
+
+}  // namespace tests::model
