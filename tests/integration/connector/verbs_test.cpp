@@ -285,5 +285,25 @@ TEST(State, AnotherOrganisationIsRefused) {
   EXPECT_EQ(first.records(first.topic()).size(), before);
 }
 
+TEST(State, ChangedFiltersAreRefusedUntilSomebodySaysWhatToDoWithTheState) {
+  const std::string filter =
+      "query: {conversationFilters: [{type: and, predicates: [{dimension: conversationEnd, operator: exists}]}]}";
+  ConnectorScene scene;
+  scene.start_connector();
+  scene.wait_until_committed();
+  EXPECT_EQ(scene.stop_connector().code, 0);
+
+  scene.configuration.stream = {filter};
+  const auto refused = scene.run_verb({"run"});
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("on_changed_membership"), HasSubstr("another name and topic")));
+
+  scene.configuration.stream = {filter, "on_changed_membership: re_read"};
+  auto& again = scene.start_connector();
+  again.wait_for_log("everything is read again");
+  scene.wait_until_committed();
+  EXPECT_EQ(scene.stop_connector().code, 0);
+}
+
 }  // namespace
 }  // namespace tests::integration
