@@ -30,10 +30,11 @@ std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options, const D
         .has_query = has(core::Lane::kLive), .has_job = has(core::Lane::kSettle), .has_by_id = has(core::Lane::kFollow)};
     topic.dead_letters = stream.dead_letters;
     topic.expiry.give_up = stream.follow.give_up;
-    // No shorter than until the last reading of its window, which would take it for new.
-    topic.expiry.quiet = stream.follow.quiet;
+    // Longer than until the last reading by id, or of its window, has its answer: that would be taken for new.
+    constexpr common::Duration kAnswered = std::chrono::hours{1};
+    topic.expiry.quiet = stream.follow.quiet + kAnswered;
     if (has(core::Lane::kLive) && !stream.live.ages.empty()) {
-      topic.expiry.quiet = std::max(topic.expiry.quiet, stream.live.ages.back() + std::chrono::hours{1});
+      topic.expiry.quiet = std::max(topic.expiry.quiet, stream.live.ages.back() + kAnswered);
     }
     topics.push_back(std::move(topic));
   }

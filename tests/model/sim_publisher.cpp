@@ -219,8 +219,8 @@ void SimPublisher::write(bool all) {
   }
   if (!all) return;
   for (const connector::core::StateRecord& record : in_hand_.batch.state) {
-    topics_.state[record.key] = record.value;
-    if (record.value.size() > connector::core::Ledger::kMaxBytes) stage_.fail("G9: a ledger above its bound");
+    topics_.state[record.key] = record.value.value();
+    if (record.value->size() > connector::core::Ledger::kMaxBytes) stage_.fail("G9: a ledger above its bound");
   }
 }
 

@@ -44,6 +44,20 @@ TEST(StreamTopics, ReplicationFallsBackToTheCommonSetting) {
   EXPECT_EQ(stream_topics(options, kDefinitions)[0].settings.replication_factor, 2);
 }
 
+// The last reading by id comes when a record has been quiet for `follow.quiet`: with its entry gone, it would be taken for new.
+TEST(StreamTopics, AKeyIsRememberedLongerThanItsRecordIsRead) {
+  source::Definition definition;
+  definition.query.emplace();
+  source::StreamOptions stream;
+  stream.follow.quiet = std::chrono::hours{5};
+  stream.live.ages = {};
+  const auto quiet = [&] { return stream_topics(with_stream(stream), {{"conversation-details", definition}})[0].expiry.quiet; };
+  EXPECT_GT(quiet(), stream.follow.quiet);
+
+  stream.live.ages = {std::chrono::hours{1}, std::chrono::hours{9}};
+  EXPECT_GT(quiet(), stream.live.ages.back());
+}
+
 TEST(LanesOf, AreThoseTheDefinitionHasAndTheStreamLeavesOn) {
   source::Definition definition;
   source::StreamOptions stream;
