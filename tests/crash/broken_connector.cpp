@@ -78,7 +78,10 @@ class LedgerFirstProducer final : public TransactionalProducer {
   boost::asio::awaitable<Result<void>> init() override { co_return co_await real_->init(); }
   boost::asio::awaitable<Result<void>> begin() override { co_return co_await real_->begin(); }
   boost::asio::awaitable<Result<void>> produce(const TransactionBatch& batch) override {
-    for (const auto& record : batch.state) loose_.write(topic_, partition_, record.key, record.value.value());
+    // (Not claims: one that is ahead of the digests' mark is found at the next start, which is another test's matter.)
+    if (!batch.pages.empty()) {
+      for (const auto& record : batch.state) loose_.write(topic_, partition_, record.key, record.value.value());
+    }
     // Wrong for long enough that a kill meets it within a few rounds.
     boost::asio::steady_timer gap(co_await boost::asio::this_coro::executor, kGap);
     co_await gap.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
