@@ -96,10 +96,10 @@ TEST_P(ForeignState, IsRefusedWithItsRemedy) {
 INSTANTIATE_TEST_SUITE_P(
     Admission, ForeignState,
     testing::Values(
-        Foreign{"Organization", {"org-2", "cluster-1", "topic-1", "m-1"}, ErrorCode::kStateRefused, "organisation org-2"},
-        Foreign{"Cluster", {"org-1", "cluster-2", "topic-1", "m-1"}, ErrorCode::kStateRefused, "cluster cluster-2"},
-        Foreign{"Membership", {"org-1", "cluster-1", "topic-1", "m-2"}, ErrorCode::kStateRefused, "fingerprint m-2"},
-        Foreign{"RecreatedTopic", {"org-1", "cluster-1", "topic-2", "m-1"}, ErrorCode::kTopicUnusable, "created again"}),
+        Foreign{"Organization", {"org-2", "cluster-1", "topic-1", "m-1", "c-1"}, ErrorCode::kStateRefused, "organisation org-2"},
+        Foreign{"Cluster", {"org-1", "cluster-2", "topic-1", "m-1", "c-1"}, ErrorCode::kStateRefused, "cluster cluster-2"},
+        Foreign{"Membership", {"org-1", "cluster-1", "topic-1", "m-2", "c-1"}, ErrorCode::kStateRefused, "fingerprint m-2"},
+        Foreign{"RecreatedTopic", {"org-1", "cluster-1", "topic-2", "m-1", "c-1"}, ErrorCode::kTopicUnusable, "created again"}),
     [](const auto& info) { return info.param.name; });
 
 // What a live lane has read, by other filters or with another idea of a change.
