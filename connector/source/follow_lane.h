@@ -14,6 +14,8 @@ class FollowLane final : public Lane {
  public:
   explicit FollowLane(StreamContext& stream);
   Awaited run();
+  // It has looked at what was published by then, and every id that was due has been answered.
+  [[nodiscard]] bool is_caught_up(common::Instant by) const { return looked_at_ >= by && !planner_.has_due(by); }
 
  private:
   Awaited advance();
@@ -23,7 +25,8 @@ class FollowLane final : public Lane {
   Awaited read(std::span<const core::RecordKey> ids, common::Instant first_day);
   // What the other lanes have published since: takes up what is open, leaves what is sealed or gone.
   void look_at_digests(common::Instant now);
-  void put_back(std::span<const core::RecordKey> ids, common::Duration wait);
+  void put_back(std::span<const core::RecordKey> ids, common::Duration wait,
+                core::FollowPlanner::AtFault at_fault = core::FollowPlanner::AtFault::kOther);
 
   const ByIdSource& by_id_;
   SliceSpec spec_;
