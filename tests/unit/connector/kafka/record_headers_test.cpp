@@ -43,6 +43,14 @@ TEST(RecordHeaders, OfARecord) {
   EXPECT_EQ(headers, expected);
 }
 
+TEST(RecordHeaders, BeyondTheHorizonSaySo) {
+  auto beyond = contents(page_headers(example(), Horizon::kBeyond));
+
+  EXPECT_EQ(beyond.at("gk.beyond-horizon"), "true");
+  beyond.erase("gk.beyond-horizon");
+  EXPECT_EQ(beyond, contents(page_headers(example())));
+}
+
 TEST(RecordHeaders, OfADeadLetterSayWhyAndFromWhere) {
   const auto headers = contents(dead_letter_headers(example(), "oversize", std::string(2'000, 'd'), 17, 99'000));
 
