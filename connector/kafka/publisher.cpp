@@ -144,6 +144,11 @@ class KafkaPublisher::Impl {
     co_return Result<void>{};
   }
 
+  void replace(const SourcePartition& source, core::Ledger ledger) {
+    progress_.replaced(source, ledger);
+    handover_.replace(source, std::move(ledger));
+  }
+
   [[nodiscard]] core::TaskState state() const { return contact_.state(); }
   [[nodiscard]] const std::string& cluster_id() const { return cluster_id_; }
   [[nodiscard]] const std::string& incarnation() const { return owner_.incarnation; }
@@ -712,7 +717,7 @@ Result<void> KafkaPublisher::adopt(const SourcePartition& source, core::Ledger i
   return impl_->handover().adopt(source, std::move(initial));
 }
 void KafkaPublisher::replace(const SourcePartition& source, core::Ledger ledger) {
-  impl_->handover().replace(source, std::move(ledger));
+  impl_->replace(source, std::move(ledger));
 }
 std::optional<Error> KafkaPublisher::stream_trouble(const StreamName& stream) const {
   return impl_->handover().trouble(stream);

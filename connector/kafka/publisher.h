@@ -66,7 +66,8 @@ class KafkaPublisher final : public core::Publisher {
 
   // A first ledger for a source partition that has none; before its first submit.
   common::Result<void> adopt(const core::SourcePartition& source, core::Ledger initial);
-  // Another ledger for a source partition; before its first submit, and stored with its next transaction.
+  // Another ledger for a source partition; before its first submit, and stored with its next transaction. One that has read
+  // nothing begins the stream's watermarks anew.
   void replace(const core::SourcePartition& source, core::Ledger ledger);
   // Why a stream is stopped alone; nothing while it runs.
   [[nodiscard]] std::optional<common::Error> stream_trouble(const core::StreamName& stream) const;

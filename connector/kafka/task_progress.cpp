@@ -36,6 +36,19 @@ void TaskProgress::committed(const core::Ledgers& ledgers) {
   for (const StreamTopic& stream : streams_) committed(stream.stream, ledgers);
 }
 
+void TaskProgress::replaced(const core::SourcePartition& source, const core::Ledger& ledger) {
+  const auto known = std::ranges::find(streams_, source.stream, &StreamTopic::stream);
+  if (!ledger.is_untouched() || known == streams_.end()) return;
+  schedule_.begin_anew(source.stream);
+  const common::Instant start = ledger.start();
+  metrics_.complete_until(source, start);
+  metrics_.short_windows(source, 0);
+  if (source.lane == Lane::kLive) metrics_.watermark(source.stream, "seen_until", start);
+  if (source.lane != (known->rules.has_job ? Lane::kSettle : Lane::kLive)) return;
+  metrics_.watermark(source.stream, "complete_until", start);
+  metrics_.watermark(source.stream, "settled_until", start);
+}
+
 std::optional<StreamName> TaskProgress::due(common::SteadyTime now) const {
   return enabled_ ? schedule_.due(now) : std::nullopt;
 }

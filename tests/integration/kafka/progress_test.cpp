@@ -139,6 +139,29 @@ TEST_F(Progress, DoesNotGoBackInTheNextIncarnation) {
   expect_told_is_true(bootstrap, next.progress_topic(), next.topic(), 10);
 }
 
+TEST_F(Progress, IsTakenBackWithALedgerThatBeginsAnew) {
+  {
+    Instance first{loop, options};
+    first.start_and_run();
+    first.submit_pages(3, 10);
+    wait_until_told(first);
+  }
+  options.seed = 2;
+  Instance second{loop, options};
+  const auto restored = second.start();
+  ASSERT_TRUE(restored) << restored.error().message;
+  const SourcePartition live = Instance::live("conversations");
+
+  second.publisher->replace(live, connector::core::Ledger{restored->ledgers.at(live).identity(), window(0).start});
+  EXPECT_EQ(second.metrics.last("watermark")->number, static_cast<double>(window(0).start.time_since_epoch().count()));
+  const std::size_t first_life = told(second).size();
+  second.run();
+  second.submit_pages(1, 10);
+  ASSERT_TRUE(loop.until([&] { return told(second).size() > first_life; }));
+
+  EXPECT_EQ(told(second)[first_life].seen_until, window(0).end) << "as if everything up to the former mark had been read again";
+}
+
 TEST_F(Progress, IsOneCompactedPartitionUnlessConfiguredOtherwise) {
   Instance instance{loop, options};
   instance.start_and_run();
