@@ -1,5 +1,6 @@
 #include "connector/app/offsets.h"
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "connector/cli/configuration.h"
 #include "connector/cli/exit_code.h"
@@ -235,8 +236,8 @@ int offsets_set(const OffsetsSetCommand& command, const Surroundings& surroundin
   }
   const auto found = read_existing(*configuration);
   if (!found) return refused(surroundings, found.error());
-  auto changes =
-      app::plan_set(found->offsets, {.stream = core::StreamName(command.stream), .lane = lane_of(command.lane)}, *move);
+  auto changes = app::plan_set(found->offsets, {.stream = core::StreamName(command.stream), .lane = lane_of(command.lane)}, *move,
+                               common::SystemClock().utc_now());
   if (!changes) return refused(surroundings, changes.error());
   return carry_out(*configuration, *found, std::move(*changes), command.change, surroundings);
 }
@@ -274,7 +275,7 @@ int offsets_import(const OffsetsImportCommand& command, const Surroundings& surr
   if (!found) return refused(surroundings, found.error());
   const auto identities = app::present_identities(options, configuration->definitions, *found, logger, kPatience);
   if (!identities) return refused(surroundings, identities.error());
-  auto plan = app::plan_import(*document, found->offsets, *identities, command.force_identity);
+  auto plan = app::plan_import(*document, found->offsets, *identities, command.force_identity, common::SystemClock().utc_now());
   for (const auto& problem : plan.problems) surroundings.err << command.file << ": " << problem << "\n";
   if (!plan.problems.empty()) {
     surroundings.err << plan.problems.size() << " problem(s); nothing was changed\n";
