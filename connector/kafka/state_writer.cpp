@@ -51,7 +51,7 @@ class StateWriter::Impl {
   }
 
   awaitable<Result<void>> write(std::vector<StateChange> changes, DigestsMemory digests) {
-    const StoredOffsets planned_on = found_;  // somebody may become the owner between take_over() and our claim
+    planned_on_ = found_;
     core::Claim claim{.incarnation = owner_.incarnation, .host = host_name(), .claimed_at = clock_.utc_now()};
     if (const auto before = readable_state(location_, found_).claim; before && digests == DigestsMemory::kKeep) {
       claim.digests = before->digests;
@@ -61,10 +61,6 @@ class StateWriter::Impl {
     if (claimed.action != Action::kPublished) co_return common::fail(reason_of(claimed));
     owner_.claimed = true;
     owner_.inherited = core::incarnations_in(readable_state(location_, found_));
-    if (found_ != planned_on) {
-      co_return common::fail(ErrorCode::kStateRefused,
-                             "another instance has written the state meanwhile; nothing was changed: stop it, then try again");
-    }
 
     if (changes.empty()) co_return Result<void>{};
     in_hand_ = {};
@@ -99,6 +95,7 @@ class StateWriter::Impl {
         case Action::kReadClaim:
         case Action::kReadBack:
           decision = machine_.step(co_await read_back(), clock_.steady_now());
+          if (auto moved = moved_since_planned()) co_return *moved;
           break;
         default: {
           const Result<void> result = co_await perform(decision);
@@ -160,6 +157,15 @@ class StateWriter::Impl {
     co_return finding;
   }
 
+  // Somebody may become the owner between take_over() and our claim. It is not made then: whoever runs would end by it.
+  std::optional<Decision> moved_since_planned() const {
+    if (!planned_on_ || owner_.claimed || found_ == *planned_on_) return std::nullopt;
+    return Decision{.action = Action::kFailed,
+                    .error = common::Error{.code = ErrorCode::kStateRefused,
+                                           .message = "a connector of this name is running and has written its state meanwhile; "
+                                                      "nothing was changed: stop it, then try again"}};
+  }
+
   common::Error reason_of(const Decision& decision) const {
     if (decision.action != Action::kStopped && decision.error) return *decision.error;
     const std::string why = last_error_ ? ": " + last_error_->message : std::string{};
@@ -177,7 +183,8 @@ class StateWriter::Impl {
   std::mt19937_64 random_;
   core::TransactionMachine machine_;
   core::Ownership owner_;
-  StoredOffsets found_;  // before our claim
+  StoredOffsets found_;                      // before our claim
+  std::optional<StoredOffsets> planned_on_;  // as it was when the change was planned; from write() on
   Transaction in_hand_;
   std::optional<common::Error> last_error_;
   std::atomic<bool> stop_ = false;
