@@ -52,6 +52,7 @@ class StateWriter::Impl {
 
   awaitable<Result<void>> write(std::vector<StateChange> changes, DigestsMemory digests) {
     planned_on_ = found_;
+    claim_is_all_ = changes.empty();
     core::Claim claim{.incarnation = owner_.incarnation, .host = host_name(), .claimed_at = clock_.utc_now()};
     if (const auto before = readable_state(location_, found_).claim; before && digests == DigestsMemory::kKeep) {
       claim.digests = before->digests;
@@ -167,13 +168,14 @@ class StateWriter::Impl {
   }
 
   common::Error reason_of(const Decision& decision) const {
-    if (decision.action != Action::kStopped && decision.error) return *decision.error;
     const std::string why = last_error_ ? ": " + last_error_->message : std::string{};
-    if (machine_.in_doubt()) {
+    // Whatever ended it: a rival that came before the change could be seen says nothing about it.
+    if (machine_.in_doubt() && (in_hand_.number > 0 || claim_is_all_)) {
       return {.code = ErrorCode::kOutcomeUnknown,
               .message = "Kafka did not say whether the change was made" + why + "; `offsets get` shows it",
               .retry_after = std::nullopt};
     }
+    if (decision.action != Action::kStopped && decision.error) return *decision.error;
     return {.code = ErrorCode::kTopicUnusable, .message = "Kafka did not answer in time" + why, .retry_after = std::nullopt};
   }
 
@@ -186,6 +188,7 @@ class StateWriter::Impl {
   StoredOffsets found_;                      // before our claim
   std::optional<StoredOffsets> planned_on_;  // as it was when the change was planned; from write() on
   Transaction in_hand_;
+  bool claim_is_all_ = false;  // the change is in the claim
   std::optional<common::Error> last_error_;
   std::atomic<bool> stop_ = false;
   boost::asio::thread_pool worker_{1};

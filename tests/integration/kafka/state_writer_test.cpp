@@ -82,5 +82,31 @@ TEST_F(StateWriters, AChangeWithNobodyInItsWayIsMade) {
   EXPECT_EQ(visible_ledger(bootstrap, instance.offsets_topic())->complete_until(), window(0).start);
 }
 
+// It was made, nobody said so, and before it could be read back another one has become the owner.
+TEST_F(StateWriters, WhetherAChangeWasMadeIsNotDeniedWhenARivalCameBeforeItCouldBeSeen) {
+  publish();
+  instance.stop();
+  options.seed = 2;
+  Instance rival{loop, options};
+  bool changed = false;
+  take_over(HookedProducer::factory([&](TransactionalProducer& inner, const TransactionBatch& batch) -> HookedProducer::Step {
+    const bool is_change = batch.state.front().key.find("conversations") != std::string::npos;
+    auto committed = co_await inner.commit();
+    if (!committed || !is_change) co_return committed;
+    changed = true;
+    auto started = co_await rival.publisher->start();
+    if (!started) co_return common::fail(started.error());
+    co_return common::fail(ErrorCode::kFenced, "the answer is lost, and the next attempt is a zombie's");
+  }));
+
+  const auto written = write();
+
+  EXPECT_TRUE(changed);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, ErrorCode::kOutcomeUnknown) << written.error().message;
+  EXPECT_THAT(written.error().message, HasSubstr("offsets get"));
+  rival.stop();
+}
+
 }  // namespace
 }  // namespace tests::integration
