@@ -397,6 +397,7 @@ class KafkaPublisher::Impl {
     in_hand_.began = clock_.steady_now();
     in_hand_.batch.stream = stream;
     in_hand_.batch.progress = progress_.record(stream, std::move(*ends));
+    progress_tried_ = false;
     in_hand_.ledgers.insert(*source);
     stamp_ledgers(in_hand_, name_, owner_.incarnation);
     co_return true;
@@ -437,12 +438,32 @@ class KafkaPublisher::Impl {
   }
 
   awaitable<Result<void>> rejected(const Error& error) {
+    if (in_hand_.batch.progress) co_return co_await progress_rejected(error);
     stop_stream(in_hand_.batch.stream, error);
     digests_->discard(in_hand_);
     release_hand(core::PageFate::kDropped);
     if (stopping_) co_return Result<void>{};
     // The refusal does not name the topic. If it was the offsets topic, no stream can go on.
     co_return co_await topics_.look_again_at_state();
+  }
+
+  // Nobody's data waits for what only tells of it: it is dropped, and told again when its topic can be used.
+  awaitable<Result<void>> progress_rejected(const Error& error) {
+    if (progress_.hold(clock_.steady_now() + tuning_.progress_pause)) {
+      logger_.warn("Progress cannot be written; the streams go on", {{"topic", topics_.state().progress},
+                                                                     {"error_code", std::string{common::to_string(error.code)}},
+                                                                     {"error", error.message}});
+    }
+    renew_producer_ = true;  // as in stop_stream: its topic may come back under another id
+    release_hand(core::PageFate::kDropped);
+    if (stopping_) co_return Result<void>{};
+    co_return co_await topics_.look_again_at_state();
+  }
+
+  awaitable<void> look_again_at_progress() {
+    if (!progress_.may_resume(clock_.steady_now()) || !co_await topics_.can_tell_progress()) co_return;
+    progress_.resume();
+    renew_producer_ = true;  // the present one does not know the topic
   }
 
   common::Duration since_begin() const {
@@ -467,6 +488,7 @@ class KafkaPublisher::Impl {
   // Topic ids (a topic made again takes records without a word) and the password file.
   awaitable<void> check_topics() {
     refresh_password();
+    co_await look_again_at_progress();
     std::vector<StreamName> running;
     for (const auto& [stream, facts] : running_topics()) running.push_back(stream);
     if (running.empty()) co_return;
@@ -515,6 +537,9 @@ class KafkaPublisher::Impl {
       case Action::kBegin:
         co_return co_await producer_.begin();
       case Action::kProduce:
+        if (in_hand_.batch.progress && std::exchange(progress_tried_, true)) {
+          co_return common::fail(ErrorCode::kTopicUnusable, "no second attempt is made at telling the progress");
+        }
         if (auto allowed = dead_letters_.allow(in_hand_.batch); !allowed) {
           held_[in_hand_.batch.stream] = clock_.steady_now() + tuning_.dead_letter_pause;
           co_return allowed;
@@ -676,6 +701,7 @@ class KafkaPublisher::Impl {
   std::optional<ErrorCode> cause_;  // of the last trouble the machine spoke of
   SteadyTime next_check_;
   SteadyTime next_sweep_;
+  bool progress_tried_ = false;  // that of the batch in hand
 
   bool active_ = false;  // start() or run() is under way
   bool starting_ = false;

@@ -39,6 +39,7 @@ struct PublisherTuning {
   common::Duration start_grace{30'000};         // how long a wrong password, certificate or name is retried at start
   common::Duration topic_check_every{30'000};   // topic ids and the password file
   common::Duration dead_letter_pause{600'000};  // until a stream stopped for its dead letters is tried again
+  common::Duration progress_pause{60'000};      // until progress that could not be written is thought of again
   common::Duration backoff_first{100};
   common::Duration backoff_cap{5'000};
 };

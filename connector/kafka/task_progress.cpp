@@ -50,11 +50,11 @@ void TaskProgress::replaced(const core::SourcePartition& source, const core::Led
 }
 
 std::optional<StreamName> TaskProgress::due(common::SteadyTime now) const {
-  return enabled_ ? schedule_.due(now) : std::nullopt;
+  return enabled_ && !held_until_ ? schedule_.due(now) : std::nullopt;
 }
 
 common::SteadyTime TaskProgress::next_due() const {
-  return enabled_ ? schedule_.next_due() : common::SteadyTime::max();
+  return enabled_ && !held_until_ ? schedule_.next_due() : common::SteadyTime::max();
 }
 
 core::StateRecord TaskProgress::record(const StreamName& stream, std::vector<std::int64_t> offsets) {
@@ -68,6 +68,12 @@ core::StateRecord TaskProgress::record(const StreamName& stream, std::vector<std
 
 void TaskProgress::written(const StreamName& stream) {
   schedule_.told(stream, recorded_);
+  in_trouble_ = false;
+}
+
+bool TaskProgress::hold(common::SteadyTime not_before) {
+  held_until_ = not_before;
+  return !std::exchange(in_trouble_, true);
 }
 
 }  // namespace connector::kafka
