@@ -48,8 +48,9 @@ constexpr Rule kRules[] = {
      "an instance that runs with the former prefix is not fenced: stop it before the next start"},
     {"kafka.topics.offsets.name", Effect::kRefuses,
      "there are no ledgers in another topic, and the streams' topics have records: keep the name"},
-    {"kafka.topics.digests.name", Effect::kPublishes,
-     "nothing is known of what was published: what is read again is published again. Keep the name"},
+    {"kafka.topics.digests.name", Effect::kRefuses,
+     "the topic that goes with the ledgers is missed, until `offsets accept-lost-digests` says that what is read again may be "
+     "published again. Keep the name"},
     {"kafka.topics.dead_letters.name", Effect::kFromNow, "later dead letters go there; the former ones stay where they are"},
     {"kafka.topics.progress.name", Effect::kFromNow, "later progress is told there; the former topic stays as it is"},
     {"kafka.topics.progress.enabled", Effect::kFromNow, "from the next start"},
