@@ -192,6 +192,7 @@ asio::awaitable<Result<void>> Verify::repair_as_owner() {
   if (auto flushed = co_await publisher_->flush(source_); done) done = flushed;
   const core::DigestCounters& counters = publisher_->digests(stream_.name)->counters();
   outcome_.repair->published = counters.published;
+  outcome_.repair->keys = publisher_->repaired_keys();
   outcome_.repair->dead_letters = counters.dead_letters;
   co_return done;
 }
@@ -325,7 +326,7 @@ void Verify::tell_service(const common::Interval& window, const source::RangeFig
 
 std::uint64_t VerifyOutcome::left() const {
   const std::uint64_t found = report.differences();
-  return repair ? found - std::min(found, repair->published) : found;
+  return repair ? found - std::min(found, repair->keys) : found;
 }
 
 Result<VerifyOutcome> verify(const AppOptions& options, const Definitions& definitions, const VerifyRequest& request,

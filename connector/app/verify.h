@@ -33,6 +33,7 @@ struct VerifyRequest {
 struct RepairOutcome {
   std::uint64_t asked = 0;         // rows handed over
   std::uint64_t published = 0;     // of them; those that were not wait for a lane (docs/operations.md)
+  std::uint64_t keys = 0;          // of which rows were published: a record may change while it is repaired, and come again
   std::uint64_t dead_letters = 0;  // too large for the topic
 };
 
@@ -46,7 +47,7 @@ struct VerifyOutcome {
   core::VerificationReport report;  // what was found; before the repair, if there was one
   std::optional<RepairOutcome> repair;
 
-  // Differences that are still there.
+  // Differences that are still there. A key has one, beside its repetitions, and one is mended however many rows it took.
   [[nodiscard]] std::uint64_t left() const;
 };
 

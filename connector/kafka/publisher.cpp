@@ -23,6 +23,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <map>
 #include <random>
+#include <set>
 #include <utility>
 
 namespace connector::kafka {
@@ -156,6 +157,7 @@ class KafkaPublisher::Impl {
   [[nodiscard]] const core::StreamDigests* digests(const StreamName& stream) const {
     return digests_ ? digests_->of(stream) : nullptr;
   }
+  [[nodiscard]] std::size_t repaired_keys() const { return repaired_.size(); }
   Handover& handover() { return handover_; }
 
  private:
@@ -422,6 +424,7 @@ class KafkaPublisher::Impl {
                                                                {"count", static_cast<std::int64_t>(count)}});
       }
     }
+    add_repaired(in_hand_.batch, repaired_);
     dead_letters_.commit(in_hand_.batch);
     digests_->apply(in_hand_);
     handover_.advance(std::move(in_hand_.ledgers));
@@ -719,6 +722,7 @@ class KafkaPublisher::Impl {
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
   core::DeadLetterGuard dead_letters_;
   std::map<StreamName, SteadyTime> held_;  // streams that their dead letters stopped: until when
+  std::set<std::string> repaired_;
   TaskProgress progress_;
   CurrentProducer producer_;
 };
@@ -774,6 +778,9 @@ const core::Ledger& KafkaPublisher::committed(const SourcePartition& source) con
 }
 const core::StreamDigests* KafkaPublisher::digests(const StreamName& stream) const {
   return impl_->digests(stream);
+}
+std::size_t KafkaPublisher::repaired_keys() const {
+  return impl_->repaired_keys();
 }
 std::string KafkaPublisher::take_spare_storage() {
   return impl_->handover().take_spare_storage();

@@ -78,6 +78,8 @@ class KafkaPublisher final : public core::Publisher {
   [[nodiscard]] core::TaskState state() const;
   [[nodiscard]] const std::string& cluster_id() const;
   [[nodiscard]] const std::string& incarnation() const;
+  // Keys that pages of a repair have published, each once however often it was.
+  [[nodiscard]] std::size_t repaired_keys() const;
   [[nodiscard]] std::optional<TopicFacts> topic(const core::StreamName& stream) const;
 
   boost::asio::awaitable<common::Result<void>> submit(core::PageGroup group) override;
