@@ -19,9 +19,9 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <random>
 #include <utility>
@@ -99,6 +99,7 @@ class Verify final {
   std::optional<core::Verification> verification_;
   std::atomic<bool> never_stopped_ = false;
   std::optional<kafka::KafkaPublisher> publisher_;  // to repair
+  std::exception_ptr publisher_thrown_;
   common::SteadyTime told_;
   VerifyOutcome outcome_;
 };
@@ -167,6 +168,7 @@ Result<void> Verify::take_over() {
 asio::awaitable<Result<void>> Verify::repair() {
   auto repaired = co_await repair_as_owner();
   co_await publisher_->stop(kFarewell);
+  if (publisher_thrown_) std::rethrow_exception(publisher_thrown_);
   co_return repaired;
 }
 
@@ -177,8 +179,9 @@ asio::awaitable<Result<void>> Verify::repair_as_owner() {
   if (!restored) co_return fail(restored.error());
   if (auto admitted = admit_stream(*restored, *organization); !admitted) co_return admitted;
   talk_.tell("the task is owned by this verb now");
-  // detached: it ends with stop(); why it ended by itself is what submit and flush answer then.
-  asio::co_spawn(one_shot_->executor(), publisher_->run(), asio::detached);
+  // It ends with stop(); why it ended by itself is what submit and flush answer then.
+  asio::co_spawn(one_shot_->executor(), publisher_->run(),
+                 [this](const std::exception_ptr& thrown, const Result<void>& /*ended*/) { publisher_thrown_ = thrown; });
 
   // Nobody else writes any more, so that the topic may be read first: each page is judged and repaired as it comes.
   asio::thread_pool worker{1};

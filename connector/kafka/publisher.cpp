@@ -21,6 +21,7 @@
 #include <atomic>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <exception>
 #include <map>
 #include <random>
 #include <set>
@@ -101,11 +102,20 @@ class KafkaPublisher::Impl {
     co_await boost::asio::this_coro::throw_if_cancelled(false);
     if (ended_) co_return handover_.lost_with_task();
     active_ = true;
-    const Result<void> result = co_await publish_until_stopped();
+    Result<void> result;
+    std::exception_ptr thrown;
+    try {
+      result = co_await publish_until_stopped();
+    } catch (...) {
+      // Whoever waits for a commit or for room learns that there will be none; then it is the caller's.
+      thrown = std::current_exception();
+      result = common::fail(ErrorCode::kInternal, "the publisher ended by an exception; this is a bug: please report it");
+    }
     finish(result ? std::optional<Error>{} : std::optional<Error>{result.error()});
     co_await shut();
     active_ = false;
     done_.notify();
+    if (thrown) std::rethrow_exception(thrown);
     co_return result;
   }
 
