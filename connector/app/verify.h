@@ -58,8 +58,9 @@ struct VerifyTalk {
 };
 
 // kConfigInvalid: no such stream, nothing of the range can be verified yet, not confirmed; kStateRefused; kFenced, should
-// somebody else become the owner meanwhile; errors of service and brokers as they are. What a repair has published before an
-// error stays published, in transactions with its digests.
+// somebody else become the owner meanwhile; kTopicUnusable: no topic, or Kafka does not answer, which is found before the service
+// is asked, or an open transaction is in the way; errors of the service as they are. What a repair has published before an error
+// stays published, in transactions with its digests.
 common::Result<VerifyOutcome> verify(const AppOptions& options, const Definitions& definitions, const VerifyRequest& request,
                                      const common::Logger& logger, const VerifyTalk& talk);
 
