@@ -21,8 +21,10 @@
 #include <atomic>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <exception>
 #include <map>
 #include <random>
+#include <set>
 #include <utility>
 
 namespace connector::kafka {
@@ -100,11 +102,20 @@ class KafkaPublisher::Impl {
     co_await boost::asio::this_coro::throw_if_cancelled(false);
     if (ended_) co_return handover_.lost_with_task();
     active_ = true;
-    const Result<void> result = co_await publish_until_stopped();
+    Result<void> result;
+    std::exception_ptr thrown;
+    try {
+      result = co_await publish_until_stopped();
+    } catch (...) {
+      // Whoever waits for a commit or for room learns that there will be none; then it is the caller's.
+      thrown = std::current_exception();
+      result = common::fail(ErrorCode::kInternal, "the publisher ended by an exception; this is a bug: please report it");
+    }
     finish(result ? std::optional<Error>{} : std::optional<Error>{result.error()});
     co_await shut();
     active_ = false;
     done_.notify();
+    if (thrown) std::rethrow_exception(thrown);
     co_return result;
   }
 
@@ -144,6 +155,11 @@ class KafkaPublisher::Impl {
     co_return Result<void>{};
   }
 
+  void replace(const SourcePartition& source, core::Ledger ledger) {
+    progress_.replaced(source, ledger);
+    handover_.replace(source, std::move(ledger));
+  }
+
   [[nodiscard]] core::TaskState state() const { return contact_.state(); }
   [[nodiscard]] const std::string& cluster_id() const { return cluster_id_; }
   [[nodiscard]] const std::string& incarnation() const { return owner_.incarnation; }
@@ -151,6 +167,7 @@ class KafkaPublisher::Impl {
   [[nodiscard]] const core::StreamDigests* digests(const StreamName& stream) const {
     return digests_ ? digests_->of(stream) : nullptr;
   }
+  [[nodiscard]] std::size_t repaired_keys() const { return repaired_.size(); }
   Handover& handover() { return handover_; }
 
  private:
@@ -392,6 +409,7 @@ class KafkaPublisher::Impl {
     in_hand_.began = clock_.steady_now();
     in_hand_.batch.stream = stream;
     in_hand_.batch.progress = progress_.record(stream, std::move(*ends));
+    progress_tried_ = false;
     in_hand_.ledgers.insert(*source);
     stamp_ledgers(in_hand_, name_, owner_.incarnation);
     co_return true;
@@ -416,6 +434,7 @@ class KafkaPublisher::Impl {
                                                                {"count", static_cast<std::int64_t>(count)}});
       }
     }
+    add_repaired(in_hand_.batch, repaired_);
     dead_letters_.commit(in_hand_.batch);
     digests_->apply(in_hand_);
     handover_.advance(std::move(in_hand_.ledgers));
@@ -432,12 +451,32 @@ class KafkaPublisher::Impl {
   }
 
   awaitable<Result<void>> rejected(const Error& error) {
+    if (in_hand_.batch.progress) co_return co_await progress_rejected(error);
     stop_stream(in_hand_.batch.stream, error);
     digests_->discard(in_hand_);
     release_hand(core::PageFate::kDropped);
     if (stopping_) co_return Result<void>{};
     // The refusal does not name the topic. If it was the offsets topic, no stream can go on.
     co_return co_await topics_.look_again_at_state();
+  }
+
+  // Nobody's data waits for what only tells of it: it is dropped, and told again when its topic can be used.
+  awaitable<Result<void>> progress_rejected(const Error& error) {
+    if (progress_.hold(clock_.steady_now() + tuning_.progress_pause)) {
+      logger_.warn("Progress cannot be written; the streams go on", {{"topic", topics_.state().progress},
+                                                                     {"error_code", std::string{common::to_string(error.code)}},
+                                                                     {"error", error.message}});
+    }
+    renew_producer_ = true;  // as in stop_stream: its topic may come back under another id
+    release_hand(core::PageFate::kDropped);
+    if (stopping_) co_return Result<void>{};
+    co_return co_await topics_.look_again_at_state();
+  }
+
+  awaitable<void> look_again_at_progress() {
+    if (!progress_.may_resume(clock_.steady_now()) || !co_await topics_.can_tell_progress()) co_return;
+    progress_.resume();
+    renew_producer_ = true;  // the present one does not know the topic
   }
 
   common::Duration since_begin() const {
@@ -462,6 +501,7 @@ class KafkaPublisher::Impl {
   // Topic ids (a topic made again takes records without a word) and the password file.
   awaitable<void> check_topics() {
     refresh_password();
+    co_await look_again_at_progress();
     std::vector<StreamName> running;
     for (const auto& [stream, facts] : running_topics()) running.push_back(stream);
     if (running.empty()) co_return;
@@ -510,6 +550,9 @@ class KafkaPublisher::Impl {
       case Action::kBegin:
         co_return co_await producer_.begin();
       case Action::kProduce:
+        if (in_hand_.batch.progress && std::exchange(progress_tried_, true)) {
+          co_return common::fail(ErrorCode::kTopicUnusable, "no second attempt is made at telling the progress");
+        }
         if (auto allowed = dead_letters_.allow(in_hand_.batch); !allowed) {
           held_[in_hand_.batch.stream] = clock_.steady_now() + tuning_.dead_letter_pause;
           co_return allowed;
@@ -671,6 +714,7 @@ class KafkaPublisher::Impl {
   std::optional<ErrorCode> cause_;  // of the last trouble the machine spoke of
   SteadyTime next_check_;
   SteadyTime next_sweep_;
+  bool progress_tried_ = false;  // that of the batch in hand
 
   bool active_ = false;  // start() or run() is under way
   bool starting_ = false;
@@ -688,6 +732,7 @@ class KafkaPublisher::Impl {
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
   core::DeadLetterGuard dead_letters_;
   std::map<StreamName, SteadyTime> held_;  // streams that their dead letters stopped: until when
+  std::set<std::string> repaired_;
   TaskProgress progress_;
   CurrentProducer producer_;
 };
@@ -712,7 +757,7 @@ Result<void> KafkaPublisher::adopt(const SourcePartition& source, core::Ledger i
   return impl_->handover().adopt(source, std::move(initial));
 }
 void KafkaPublisher::replace(const SourcePartition& source, core::Ledger ledger) {
-  impl_->handover().replace(source, std::move(ledger));
+  impl_->replace(source, std::move(ledger));
 }
 std::optional<Error> KafkaPublisher::stream_trouble(const StreamName& stream) const {
   return impl_->handover().trouble(stream);
@@ -743,6 +788,9 @@ const core::Ledger& KafkaPublisher::committed(const SourcePartition& source) con
 }
 const core::StreamDigests* KafkaPublisher::digests(const StreamName& stream) const {
   return impl_->digests(stream);
+}
+std::size_t KafkaPublisher::repaired_keys() const {
+  return impl_->repaired_keys();
 }
 std::string KafkaPublisher::take_spare_storage() {
   return impl_->handover().take_spare_storage();

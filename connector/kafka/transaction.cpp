@@ -97,4 +97,15 @@ std::map<SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& bat
   return sums;
 }
 
+void add_repaired(const core::TransactionBatch& batch, std::set<std::string>& keys) {
+  std::size_t place = 0;
+  for (const core::Page& page : batch.pages) {
+    for (const core::RecordSlice& record : page.records) {
+      const core::RecordFate fate = batch.fates[place++];
+      const bool published = fate == core::RecordFate::kPublish || fate == core::RecordFate::kSuspect;
+      if (page.repair && published) keys.emplace(record.key);
+    }
+  }
+}
+
 }  // namespace connector::kafka

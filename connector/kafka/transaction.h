@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace connector::kafka {
@@ -61,5 +62,8 @@ struct PublishedSum {
   std::map<std::string, std::uint64_t> dead_letters;  // by reason
 };
 std::map<core::SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& batch);
+
+// Adds the keys of records that pages of a repair have published.
+void add_repaired(const core::TransactionBatch& batch, std::set<std::string>& keys);
 
 }  // namespace connector::kafka

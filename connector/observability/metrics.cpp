@@ -31,7 +31,8 @@ constexpr std::string_view kOwnCalls = "_connector";
 constexpr std::array kOutcomes = std::to_array<std::string_view>(
     {"ok", "retryable", "rate_limited", "unauthorized", "credentials_invalid", "permission_denied", "request_rejected",
      "too_complex", "position_invalid", "malformed_response", "oversize", "config_invalid", "cancelled", "internal"});
-constexpr std::array kDropReasons = std::to_array<std::string_view>({"duplicate_in_window", "outside_window", "known"});
+constexpr std::array kDropReasons =
+    std::to_array<std::string_view>({"duplicate_in_window", "outside_window", "known", "oversize"});
 constexpr std::array kWatermarks = std::to_array<std::string_view>({"seen_until", "complete_until", "settled_until"});
 constexpr std::array kRestartReasons = std::to_array<std::string_view>(
     {"taken_up", "too_complex", "submit_failed", "job_failed", "job_cancelled", "job_expired", "job_unknown",

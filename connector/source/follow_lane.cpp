@@ -1,6 +1,7 @@
 #include "connector/source/follow_lane.h"
 
 #include "connector/core/planning/clocks.h"
+#include "connector/source/follow_settings.h"
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
@@ -19,13 +20,6 @@ namespace {
 
 constexpr std::size_t kVisitStep = 100'000;
 constexpr common::Duration kAgainAfter{1'000};  // beside the lane's own backoff
-
-core::FollowOptions planner_options(const FollowOptions& follow, int max_ids) {
-  core::FollowOptions options{.every = follow.every, .max = follow.max, .quiet = follow.quiet, .give_up = follow.give_up};
-  options.gather = std::min(options.gather, follow.every / 2);
-  options.max_ids = static_cast<std::size_t>(max_ids);
-  return options;
-}
 
 core::FollowState state_of(const core::DigestEntry& entry) {
   if (entry.state == core::DigestState::kWanted || entry.doubt) return core::FollowState::kWanted;
@@ -51,7 +45,7 @@ bool may_be_one_of_them(ErrorCode code) {
 FollowLane::FollowLane(StreamContext& stream)
     : Lane(stream, core::Lane::kFollow),
       by_id_(*stream.definition.by_id),
-      planner_(planner_options(stream.options.follow, stream.definition.by_id->max_ids)) {
+      planner_(follow_settings(stream.options.follow, stream.definition.by_id->max_ids)) {
   spec_.records = by_id_.records;
   spec_.key = stream.definition.key;
   spec_.start = stream.definition.start_pointer.value_or("");

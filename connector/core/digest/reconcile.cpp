@@ -66,11 +66,20 @@ RowDecision set_aside_for_job(const DigestEntry& before, const Sighting& row, co
   return nothing(DigestReason::kAwaitsJob, before, entry);
 }
 
+// A repair by the query of a key of which a job form is published: it has no attributes to bring back, and would hide those that
+// are there.
+RowDecision owe_a_job(const DigestEntry& before, const Sighting& row, const StreamRules& rules) {
+  DigestEntry entry = before;
+  if (rules.has_job) entry.owed_at = later(before.owed_at, to_second(row.read_at));
+  return nothing(DigestReason::kAwaitsJob, before, entry);
+}
+
 RowDecision reconcile_query_form(const std::optional<DigestEntry>& before, const Sighting& row, const StreamRules& rules) {
   if (!before || before->state == DigestState::kWanted) return publish_query_form(DigestReason::kNew, before, row, rules);
   if (before->state == DigestState::kGone) return publish_query_form(DigestReason::kReturned, before, row, rules);
-  if (row.requested == Requested::kRepair) return publish_query_form(DigestReason::kRepaired, before, row, rules);
-  if (before->is_job_form()) return set_aside_for_job(*before, row, rules);
+  const bool repair = row.requested == Requested::kRepair;
+  if (before->is_job_form()) return repair ? owe_a_job(*before, row, rules) : set_aside_for_job(*before, row, rules);
+  if (repair) return publish_query_form(DigestReason::kRepaired, before, row, rules);
   DigestEntry entry = *before;
   if (row.digests.common == before->common) {
     entry.doubt = false;

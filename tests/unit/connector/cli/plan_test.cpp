@@ -87,6 +87,17 @@ TEST_F(Plan, IsAvailableToPrograms) {
   EXPECT_EQ(topics[4].at("created_if_missing"), true);
 }
 
+// As the lane does: it waits for other ids half of `every` at most.
+TEST_F(Plan, CountsARequestForEverySpanThatFollowGathersIds) {
+  files["acme.yaml"].replace(files["acme.yaml"].find("    topic:"), 0, "    follow: {every: 10s}\n");
+
+  ASSERT_EQ(run({.records_per_day = {"5000"}, .output = Output::kJson}), 0) << err.str();
+
+  const auto follow = json().as_object().at("lanes").as_array().at(1);
+  ASSERT_EQ(follow.at("lane"), "follow");
+  EXPECT_GT(follow.at("a_day").at("requests").to_number<double>(), 86'400 / 5 * 0.9);
+}
+
 TEST_F(Plan, RefusesAssumptionsThatCannotBeMeant) {
   EXPECT_EQ(run({.records_per_day = {"many"}}), 2);
   EXPECT_THAT(err.str(), HasSubstr("--records-per-day many"));

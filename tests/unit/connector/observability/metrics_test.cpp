@@ -1,5 +1,6 @@
 #include "connector/observability/metrics.h"
 
+#include "connector/core/ports/transactional_producer.h"
 #include "connector/observability/build_info.h"
 
 #include <gmock/gmock.h>
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -162,6 +164,43 @@ TEST_F(MetricsTest, UnlistedLabelValuesBecomeOther) {
   EXPECT_EQ(value(R"(genesys_kafka_dead_letters_total{lane="live",reason="other",stream="other"})"), 100);
   EXPECT_THAT(metrics_.serialize(), Not(HasSubstr("made-up")));
   EXPECT_THAT(metrics_.serialize(), Not(HasSubstr("reason 1")));
+}
+
+// Every reason that the code gives when it drops records, as it is written there.
+std::set<std::string> drop_reasons_in_the_code() {
+  std::set<std::string> reasons;
+  const std::regex call(R"re(records_dropped\([^;{"]*"(\w+)")re");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(GK_CONNECTOR_SOURCES)) {
+    if (entry.path().extension() != ".cpp") continue;
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (std::sregex_iterator found(text.begin(), text.end(), call), end; found != end; ++found) reasons.insert((*found)[1]);
+  }
+  return reasons;
+}
+
+TEST_F(MetricsTest, EveryReasonThatTheCodeGivesIsListedAndDocumented) {
+  std::ifstream file(GK_METRICS_DOC);
+  std::string documented;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("| reason of a dropped record |")) documented = line;
+  }
+  const std::set<std::string> reasons = drop_reasons_in_the_code();
+  ASSERT_THAT(reasons, testing::IsSupersetOf({"duplicate_in_window", "outside_window", "known", "oversize"}));
+
+  for (const std::string& reason : reasons) {
+    metrics_.records_dropped(kLive, reason, 2);
+    EXPECT_EQ(value(R"(genesys_kafka_records_dropped_total{lane="live",reason=")" + reason + R"(",stream="conversations"})"), 2);
+    EXPECT_THAT(documented, HasSubstr(reason));
+  }
+}
+
+TEST_F(MetricsTest, EveryReasonOfADeadLetterIsListed) {
+  for (const core::RecordFate fate : {core::RecordFate::kOversize, core::RecordFate::kRefused}) {
+    const std::string reason(core::dead_letter_reason(fate));
+    metrics_.dead_letters(kLive, reason, 2);
+    EXPECT_EQ(value(R"(genesys_kafka_dead_letters_total{lane="live",reason=")" + reason + R"(",stream="conversations"})"), 2);
+  }
 }
 
 TEST_F(MetricsTest, TheConnectorsOwnCallsHaveALabelOfTheirOwn) {

@@ -720,14 +720,17 @@ TEST(Repair, PublishesKnownContent) {
   EXPECT_THAT(job_only.see(repair(open_job(1, 5, 40))), Publishes(R::kRepaired));
 }
 
-TEST(Repair, OfASealedKeyByItsQueryFormIsOwedTheAttributes) {
+TEST(Repair, PutsNoQueryFormAfterAJobFormButOwesTheKeyAJob) {
   Key key = sealed_key();
+  const DigestEntry sealed = *key.entry;
 
-  const RowDecision decision = key.see(repair(by_id(1, 30)));
+  const RowDecision decision = key.see(repair(query(1, 30)));
 
-  EXPECT_THAT(decision, Publishes(R::kRepaired));
+  EXPECT_THAT(decision, PublishesNothing(R::kAwaitsJob));
   EXPECT_TRUE(decision.owed);
-  EXPECT_THAT(key.see(job(1, 5, 31)), Publishes(R::kSealed));
+  EXPECT_EQ(key.entry->full, sealed.full) << "what is published is still the job form";
+  EXPECT_THAT(key.see(repair(job(1, 5, 31))), Publishes(R::kRepaired));
+  EXPECT_FALSE(key.entry->is_owed());
 }
 
 TEST(Repair, DoesNotPutAnOlderStateAfterANewerOne) {
