@@ -85,7 +85,7 @@ std::map<SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& bat
         ++sum.dead_letters[std::string{reason}];
       } else if (fate == core::RecordFate::kDropped) {
         ++sum.dropped;
-      } else if (fate == core::RecordFate::kWithheld) {
+      } else if (fate == core::RecordFate::kWithheld || fate == core::RecordFate::kDead) {
         ++sum.withheld;
       } else {
         ++sum.records;
