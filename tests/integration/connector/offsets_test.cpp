@@ -2,6 +2,7 @@
 
 #include "tests/integration/kafka/harness.h"
 #include "tests/support/connector_scene.h"
+#include "tests/support/topic_writer.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -133,7 +134,7 @@ TEST_F(Offsets, AnImportBringsBackALostOffsetsTopic) {
 TEST_F(Offsets, ADamagedLedgerIsShownAndMended) {
   work_and_stop();
   const std::string key = fmt::format(R"(["{}",{{"stream":"conversations","lane":"settle"}}])", scene.name());
-  write_record(support::shared_broker().bootstrap(), scene.offsets_topic(), key, "{damaged");
+  support::write_record(scene.reader(), scene.offsets_topic(), {.key = key, .value = "{damaged"});
   EXPECT_EQ(scene.run_verb({"run"}).code, 2);
 
   EXPECT_THAT(scene.run_verb({"offsets", "get"}).out, AllOf(HasSubstr("damaged"), HasSubstr("conversations live")));
@@ -206,8 +207,9 @@ TEST_F(Offsets, LostDigestsAreRefusedAgainAndAgainUntilTheLossIsAccepted) {
 // It has read, and has no digests: they begin now.
 TEST_F(Offsets, AConnectorOfAVersionWithoutDigestsGoesOn) {
   work_and_stop();
-  write_record(support::shared_broker().bootstrap(), scene.offsets_topic(), fmt::format(R"(["{}",{{"task":0}}])", scene.name()),
-               R"({"v":1,"incarnation":"before","host":"h","claimed_at":"2026-05-04T10:00:00.000Z"})");
+  support::write_record(scene.reader(), scene.offsets_topic(),
+                        {.key = fmt::format(R"(["{}",{{"task":0}}])", scene.name()),
+                         .value = R"({"v":1,"incarnation":"before","host":"h","claimed_at":"2026-05-04T10:00:00.000Z"})"});
   delete_topic(support::shared_broker().bootstrap(), scene.name() + "-digests");
 
   work_and_stop();

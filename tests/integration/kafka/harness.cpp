@@ -135,16 +135,6 @@ void make_topic(const std::string& bootstrap, const std::string& topic, int part
   if (count != 1 || rd_kafka_topic_result_error(answers[0])) throw std::runtime_error("cannot make topic " + topic);
 }
 
-void write_record(const std::string& bootstrap, const std::string& topic, const std::string& key, const std::string& value) {
-  const kafka::ClientHandle client = make_client(RD_KAFKA_PRODUCER, bootstrap, {});
-  const auto code = rd_kafka_producev(
-      client.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_KEY(key.data(), key.size()),
-      RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR || rd_kafka_flush(client.get(), kCallMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    throw std::runtime_error("cannot write to " + topic);
-  }
-}
-
 void delete_topic(const std::string& bootstrap, const std::string& topic, const Properties& more) {
   const kafka::ClientHandle client = make_client(RD_KAFKA_PRODUCER, bootstrap, more);
   const std::unique_ptr<rd_kafka_DeleteTopic_t, kafka::Destroyer<rd_kafka_DeleteTopic_destroy>> wanted{
