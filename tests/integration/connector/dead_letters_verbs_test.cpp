@@ -2,6 +2,7 @@
 // topic takes them: in the form that may follow what was published, exactly once.
 
 #include "common/json.h"
+#include "connector/core/digest/entry.h"
 #include "tests/integration/kafka/harness.h"
 #include "tests/support/connector_scene.h"
 
@@ -202,30 +203,6 @@ TEST_F(DeadLettersVerbs, AConnectorThatRunsIsListedBesideAndFencedByARetry) {
   work_and_stop();
   EXPECT_EQ(retry({"--yes"}).code, 0);
   expect_no_violation();
-}
-
-// Compressed records may fit or not: only the broker can tell, each time.
-class CompressedDeadLetters : public DeadLettersVerbs {
- protected:
-  CompressedDeadLetters() {
-    scene.configuration.kafka = {"librdkafka: {compression.type: gzip}"};
-    scene.configuration.stream = {"topic: {partitions: 1, config: {max.message.bytes: \"1500\"}}"};
-  }
-};
-
-TEST_F(CompressedDeadLetters, AreNotDoubledByARetryThatTheBrokerRefusesAgain) {
-  work_and_stop();
-  const auto dead_before = dead();
-  ASSERT_THAT(dead_before.size(), Ge(2U));
-
-  const auto refused = retry({"--yes", "--output", "json"});
-
-  EXPECT_EQ(refused.code, 6) << refused.err;
-  EXPECT_EQ(counted(json_of(refused), "too_large"), dead_before.size()) << refused.out;
-  EXPECT_THAT(doubled(), IsEmpty());
-  raise_limit();
-  EXPECT_EQ(retry({"--yes"}).code, 0);
-  EXPECT_THAT(dead(), IsEmpty());
 }
 
 // Rows that the service showed once, and cannot be asked for again.
