@@ -256,8 +256,12 @@ Result<void> Retry::foretell() {
   for (auto& [name, work] : work_) {
     const std::size_t limit = (topic++)->max_message_bytes();
     for (RetriedRecord* record : work.records) {
-      if (record->finding != RetryFinding::kRetryable || record->letter.size.value_or(0) <= limit) continue;
-      record->detail = fmt::format("{} bytes then; its topic takes {}{}", *record->letter.size, limit,
+      core::Page page;  // what its headers would be
+      page.source.stream = name;
+      page.correlation_id = record->letter.correlation_id;
+      const std::size_t bytes = kafka::message_bytes(page, record->letter.key, record->letter.size.value_or(0));
+      if (record->finding != RetryFinding::kRetryable || bytes <= limit) continue;
+      record->detail = fmt::format("{} bytes with key and headers then; its topic takes {}{}", bytes, limit,
                                    kafka::compresses(options_.kafka) ? " (compressed)" : "");
       if (!kafka::compresses(options_.kafka)) record->finding = RetryFinding::kTooLarge;
     }
@@ -362,7 +366,7 @@ asio::awaitable<Result<void>> Retry::read(Work& work, RetryWay way, source::Rang
     if (record->finding != RetryFinding::kRetryable || record->way != way || row == handed.rows.end()) continue;
     record->finding = core::judge_retry(digests->find(record->letter.key), row->second);
     if (record->finding == RetryFinding::kTooLarge) {
-      record->detail = fmt::format("{} bytes; its topic takes {}", row->second->bytes, work.limit);
+      record->detail = fmt::format("{} bytes with key and headers; its topic takes {}", row->second->bytes, work.limit);
     }
   }
   co_return Result<void>{};
@@ -379,7 +383,7 @@ asio::awaitable<Result<void>> Retry::take_page(core::Page page, HandedOver& hand
     row->second = core::RetryRow{.form = page.form,
                                  .open = page.contents[i].open,
                                  .availability = page.availability,
-                                 .bytes = page.records[i].value.size(),
+                                 .bytes = kafka::message_bytes(page, page.records[i].key, page.records[i].value.size()),
                                  .fits = kafka::fits(page, page.records[i], handed.limit)};
     page.records[kept] = page.records[i];
     page.contents[kept] = page.contents[i];

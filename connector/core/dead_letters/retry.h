@@ -75,7 +75,7 @@ struct RetryRow {
   RecordForm form = RecordForm::kQuery;
   bool open = false;
   std::optional<common::Instant> availability;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;  // with key and headers
   bool fits = true;  // its topic, uncompressed
 };
 // `entry`: afterwards. `row`: none came.
