@@ -78,6 +78,8 @@ int dispatch(const cli::Command& command, const cli::Surroundings& surroundings)
           return cli::offsets_accept_lost_digests(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::PlanCommand>) return cli::plan(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::VerifyCommand>) return cli::verify(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::DeadLettersListCommand>) return cli::dead_letters_list(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::DeadLettersRetryCommand>) return cli::dead_letters_retry(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigShowCommand>) return cli::config_show(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigSchemaCommand>) return cli::config_schema(verb, surroundings);
       },

@@ -1,9 +1,9 @@
 #include "connector/app/verify.h"
 
 #include "common/clock.h"
-#include "connector/app/admission.h"
 #include "connector/app/find_cluster.h"
 #include "connector/app/one_shot.h"
+#include "connector/app/repair_admission.h"
 #include "connector/app/stream_topics.h"
 #include "connector/core/digest/entry.h"
 #include "connector/core/planning/clocks.h"
@@ -13,8 +13,6 @@
 #include "connector/kafka/state_store.h"
 #include "connector/kafka/state_topics.h"
 #include "connector/kafka/topic_admin.h"
-#include "connector/source/content_fingerprint.h"
-#include "connector/source/membership.h"
 #include "connector/source/record_reader.h"
 
 #include <fmt/format.h>
@@ -100,7 +98,6 @@ class Verify final {
   Result<void> take_over();
   asio::awaitable<Result<void>> repair();
   asio::awaitable<Result<void>> repair_as_owner();
-  Result<void> admit_stream(const kafka::RestoredState& restored, const genesys::Organization& organization) const;
   asio::awaitable<Result<void>> read_service();
   asio::awaitable<Result<void>> take_page(core::Page page);
   Result<void> read_topic();
@@ -200,7 +197,10 @@ asio::awaitable<Result<void>> Verify::repair_as_owner() {
   if (!organization) co_return fail(common::with_context(organization.error(), "asking for the organisation"));
   auto restored = co_await publisher_->start();
   if (!restored) co_return fail(restored.error());
-  if (auto admitted = admit_stream(*restored, *organization); !admitted) co_return admitted;
+  const RepairedStream repaired{.definition = definition_, .options = stream_, .lanes = {source_.lane}};
+  if (auto admitted = admit_repair(repaired, *publisher_, *restored, *organization, one_shot_->clock().utc_now()); !admitted) {
+    co_return admitted;
+  }
   talk_.tell("the task is owned by this verb now");
   // It ends with stop(); why it ended by itself is what submit and flush answer then.
   asio::co_spawn(one_shot_->executor(), publisher_->run(),
@@ -221,37 +221,6 @@ asio::awaitable<Result<void>> Verify::repair_as_owner() {
   outcome_.repair->keys = publisher_->repaired_keys();
   outcome_.repair->dead_letters = counters.dead_letters;
   co_return done;
-}
-
-// As at the start of a run: the ledgers are those of this organisation, cluster and topic, or nothing is touched.
-Result<void> Verify::admit_stream(const kafka::RestoredState& restored, const genesys::Organization& organization) const {
-  if (auto trouble = publisher_->stream_trouble(stream_.name)) return fail(*trouble);
-  StreamFindings findings{.identity = {.organization_id = organization.id,
-                                       .cluster_id = restored.cluster_id,
-                                       .topic_id = {},
-                                       .membership = source::membership_fingerprint(definition_, stream_),
-                                       .content = source::content_fingerprint(definition_)},
-                          .topic = {},
-                          .lanes = {source_.lane},
-                          .ledgers = {},
-                          .now = one_shot_->clock().utc_now()};
-  if (const auto facts = publisher_->topic(stream_.name)) {
-    findings.identity.topic_id = facts->id;
-    findings.topic = facts->name;
-    findings.topic_empty = facts->empty;
-    findings.topic_created = facts->created;
-  }
-  for (const auto& [source, ledger] : restored.ledgers) {
-    if (source.stream == stream_.name) findings.ledgers.emplace(source.lane, ledger);
-  }
-  const auto admitted = admit(stream_, findings);
-  if (!admitted) return fail(admitted.error());
-  // Whether a changed configuration is taken up is not decided by a repair.
-  if (!admitted->ledgers.empty()) {
-    return fail(ErrorCode::kStateRefused, "the settings of stream " + stream_.name.str() +
-                                              " differ from those its state was made with: run the connector with them first");
-  }
-  return {};
 }
 
 asio::awaitable<Result<void>> Verify::read_service() {

@@ -18,6 +18,8 @@ int offsets_accept_lost_digests(const OffsetsAcceptLostDigestsCommand& command, 
 int plan(const PlanCommand& command, const Surroundings& surroundings);
 int plan_diff(const PlanCommand& command, const Surroundings& surroundings);  // `diff` is given
 int verify(const VerifyCommand& command, const Surroundings& surroundings);
+int dead_letters_list(const DeadLettersListCommand& command, const Surroundings& surroundings);
+int dead_letters_retry(const DeadLettersRetryCommand& command, const Surroundings& surroundings);
 int config_show(const ConfigShowCommand& command, const Surroundings& surroundings);
 int config_schema(const ConfigSchemaCommand& command, const Surroundings& surroundings);
 

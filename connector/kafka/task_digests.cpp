@@ -2,6 +2,7 @@
 
 #include "connector/core/digest/day_standing.h"
 
+#include <set>
 #include <utility>
 
 namespace connector::kafka {
@@ -59,6 +60,7 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
   discard(transaction);
   const core::Ledger* settle = ledger_of(ledgers, batch.stream, core::Lane::kSettle, found->second.rules.has_job);
   std::map<core::HomeDay, bool> settled;
+  std::set<std::size_t> refused_by_broker;
 
   rows_.clear();
   places_.clear();
@@ -70,11 +72,11 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
       const core::RecordContent& content = page.contents[index];
       auto [day, unknown] = settled.try_emplace(content.home_day, false);
       if (unknown) day->second = core::is_settled(content.home_day, settle);
-      if (batch.fates[place] == RecordFate::kWithheld) {
-        const bool small_enough = fits(page, page.records[index], transaction.limits.record);
-        batch.fates[place] = small_enough ? RecordFate::kPublish : batch.too_large;
-      }
-      const bool refused = core::is_unpublishable(batch.fates[place]);
+      const auto small_enough = [&] { return fits(page, page.records[index], transaction.limits.record); };
+      RecordFate& fate = batch.fates[place];
+      if (fate == RecordFate::kWithheld) fate = small_enough() ? RecordFate::kPublish : batch.too_large;
+      const bool refused = core::is_unpublishable(fate);
+      if (refused && small_enough()) refused_by_broker.insert(place);
       rows_.push_back({.key = page.records[index].key,
                        .sighting = {.form = form_of(page.form),
                                     .open = content.open,
@@ -91,7 +93,10 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
   if (rows_.empty()) return;
   core::DigestBatch decisions = found->second.digests.decide(rows_);
   for (std::size_t row = 0; row < places_.size(); ++row) {
-    if (decisions.decisions[row].outcome == DigestOutcome::kNothing) batch.fates[places_[row]] = RecordFate::kWithheld;
+    if (decisions.decisions[row].outcome != DigestOutcome::kNothing) continue;
+    // What the broker has refused is not tried again when others turn out to be refused, too.
+    const bool by_broker = refused_by_broker.contains(places_[row]);
+    batch.fates[places_[row]] = by_broker ? RecordFate::kDead : RecordFate::kWithheld;
   }
   batch.digests = std::move(decisions.records);
   transaction.digests = decisions.number;

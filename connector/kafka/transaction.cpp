@@ -56,8 +56,12 @@ void stamp_ledgers(Transaction& transaction, const core::ConnectorName& name, co
   }
 }
 
+std::size_t message_bytes(const core::Page& page, std::string_view key, std::size_t value_bytes) {
+  return key.size() + value_bytes + header_bytes(page) + kRecordFraming;
+}
+
 bool fits(const core::Page& page, const core::RecordSlice& record, std::size_t limit) {
-  return record.key.size() + record.value.size() + header_bytes(page) + kRecordFraming <= limit;
+  return message_bytes(page, record.key, record.value.size()) <= limit;
 }
 
 void measure(Transaction& transaction, const MessageLimits& limits) {
@@ -85,7 +89,7 @@ std::map<SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& bat
         ++sum.dead_letters[std::string{reason}];
       } else if (fate == core::RecordFate::kDropped) {
         ++sum.dropped;
-      } else if (fate == core::RecordFate::kWithheld) {
+      } else if (fate == core::RecordFate::kWithheld || fate == core::RecordFate::kDead) {
         ++sum.withheld;
       } else {
         ++sum.records;

@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace connector::kafka {
 
@@ -49,7 +50,9 @@ common::Result<void> move_ledgers(Transaction& transaction, const core::Connecto
 // Adds the transaction's ledgers as its state: by their stamp its outcome is known when its commit does not tell.
 void stamp_ledgers(Transaction& transaction, const core::ConnectorName& name, const std::string& incarnation);
 
-// Whether the record is no larger than `limit`, headers and framing included.
+// What a record with a value of that size takes in its topic at most: with key, headers and framing, uncompressed.
+std::size_t message_bytes(const core::Page& page, std::string_view key, std::size_t value_bytes);
+// Whether that is no larger than `limit`.
 bool fits(const core::Page& page, const core::RecordSlice& record, std::size_t limit);
 // The fate of every record by its size; of those that are too large, the batch's `too_large`.
 void measure(Transaction& transaction, const MessageLimits& limits);

@@ -26,20 +26,6 @@ core::FollowState state_of(const core::DigestEntry& entry) {
   return entry.open ? core::FollowState::kOpen : core::FollowState::kClosed;
 }
 
-// It may be one record, or their number, that the service or we cannot deal with.
-bool may_be_one_of_them(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kRequestRejected:
-    case ErrorCode::kPositionInvalid:
-    case ErrorCode::kTooComplex:
-    case ErrorCode::kOversize:
-    case ErrorCode::kMalformedResponse:
-      return true;
-    default:
-      return false;
-  }
-}
-
 }  // namespace
 
 FollowLane::FollowLane(StreamContext& stream)

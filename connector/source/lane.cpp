@@ -23,6 +23,19 @@ bool needs_operator(ErrorCode code) {
          code == ErrorCode::kTopicUnusable;
 }
 
+bool may_be_one_of_them(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kRequestRejected:
+    case ErrorCode::kPositionInvalid:
+    case ErrorCode::kTooComplex:
+    case ErrorCode::kOversize:
+    case ErrorCode::kMalformedResponse:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Lane::Lane(StreamContext& stream, core::Lane lane) : stream_(stream), source_{.stream = stream.options.name, .lane = lane} {}
 
 asio::awaitable<bool> Lane::is_cancelled() const {

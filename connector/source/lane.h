@@ -115,5 +115,7 @@ class Lane {
 
 // What only an operator can mend: told once, retried slowly.
 bool needs_operator(common::ErrorCode code);
+// Of a request for many records by their ids: it may be one of them, or their number, that the service or we cannot deal with.
+bool may_be_one_of_them(common::ErrorCode code);
 
 }  // namespace connector::source

@@ -49,6 +49,12 @@ RowDecision publish_query_form(DigestReason reason, const std::optional<DigestEn
   return publish(reason, row, entry);
 }
 
+// Its content is a dead letter already, and cannot be published now either.
+bool stays_dead(const DigestEntry& before, const Sighting& row) {
+  const bool same = before.is_job_form() ? row.digests.full == before.full : row.digests.common == before.common;
+  return before.state == DigestState::kDead && row.publishable == Publishable::kNo && same;
+}
+
 // What a query read says about a key of which a job form is published: never more than that another job row is needed.
 RowDecision set_aside_for_job(const DigestEntry& before, const Sighting& row, const StreamRules& rules) {
   DigestEntry entry = before;
@@ -77,7 +83,7 @@ RowDecision owe_a_job(const DigestEntry& before, const Sighting& row, const Stre
 RowDecision reconcile_query_form(const std::optional<DigestEntry>& before, const Sighting& row, const StreamRules& rules) {
   if (!before || before->state == DigestState::kWanted) return publish_query_form(DigestReason::kNew, before, row, rules);
   if (before->state == DigestState::kGone) return publish_query_form(DigestReason::kReturned, before, row, rules);
-  const bool repair = row.requested == Requested::kRepair;
+  const bool repair = row.requested == Requested::kRepair && !stays_dead(*before, row);
   if (before->is_job_form()) return repair ? owe_a_job(*before, row, rules) : set_aside_for_job(*before, row, rules);
   if (repair) return publish_query_form(DigestReason::kRepaired, before, row, rules);
   DigestEntry entry = *before;
@@ -118,7 +124,7 @@ RowDecision seal(const std::optional<DigestEntry>& before, const Sighting& row, 
   entry.doubt = before->doubt;
   // The job knows at least as much as the query did: what it spells otherwise is the same state.
   if (rules.has_query && before->common != row.digests.common) entry.seen = before->common;
-  if (row.requested == Requested::kRepair) return publish(DigestReason::kRepaired, row, entry);
+  if (row.requested == Requested::kRepair && !stays_dead(*before, row)) return publish(DigestReason::kRepaired, row, entry);
   const bool differs = before->common != row.digests.common || row.digests.full != row.digests.common;
   if (differs) return publish(DigestReason::kSealed, row, entry);
   entry.changed_at = before->changed_at;
@@ -130,7 +136,7 @@ RowDecision seal(const std::optional<DigestEntry>& before, const Sighting& row, 
 RowDecision update_sealed(const DigestEntry& before, const Sighting& row, Second availability) {
   DigestEntry entry = before;
   entry.owed_at = still_owed(before, availability);
-  const bool repair = row.requested == Requested::kRepair;
+  const bool repair = row.requested == Requested::kRepair && !stays_dead(before, row);
   if (row.digests.full == before.full && !repair) return nothing(DigestReason::kUnchanged, before, entry);
   entry.state = row.open ? DigestState::kProvisional : DigestState::kSealed;
   entry.full = row.digests.full;

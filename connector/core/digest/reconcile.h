@@ -22,7 +22,8 @@ namespace connector::core {
 // By id: the query form, too, but asked for because the rows of others left a doubt.
 enum class SightingForm : std::uint8_t { kQuery, kById, kJob };
 enum class Publishable : std::uint8_t { kYes, kNo };   // no: too large, or refused by the broker before
-enum class Requested : std::uint8_t { kNo, kRepair };  // repair: published though its content is known
+// Repair: published though its content is known. What is a dead letter and still cannot be published does not become one again.
+enum class Requested : std::uint8_t { kNo, kRepair };
 
 // One row as it was read.
 struct Sighting {

@@ -17,6 +17,8 @@ enum class Over : std::uint8_t { kNo, kDone, kGivenUp };
 Over is_over(const DigestEntry& entry, const ExpiryRules& rules, Instant now) {
   const common::Duration unchanged = now - Instant(entry.changed_at);
   if (unchanged >= rules.give_up) return Over::kGivenUp;
+  // Somebody may still ask for a dead letter to be published (dead-letters retry).
+  if (entry.state == DigestState::kDead) return Over::kNo;
   const bool is_done = !entry.is_followed() && !entry.is_owed() && unchanged >= rules.quiet;
   return is_done ? Over::kDone : Over::kNo;
 }

@@ -33,6 +33,7 @@ enum class RecordFate : std::uint8_t {
   kOversize,  // larger than its topic takes: dead letter
   kDropped,   // the same, where the stream's owner wants none
   kRefused,   // found at fault: dead letter
+  kDead,      // found at fault, and a dead letter already: nothing is sent
 };
 // The reason of a dead letter (docs/records.md); empty: the record becomes none.
 constexpr std::string_view dead_letter_reason(RecordFate fate) {
@@ -41,7 +42,8 @@ constexpr std::string_view dead_letter_reason(RecordFate fate) {
 }
 // Neither published nor about to be, whatever is known of its content.
 constexpr bool is_unpublishable(RecordFate fate) {
-  return fate == RecordFate::kOversize || fate == RecordFate::kDropped || fate == RecordFate::kRefused;
+  return fate == RecordFate::kOversize || fate == RecordFate::kDropped || fate == RecordFate::kRefused ||
+         fate == RecordFate::kDead;
 }
 
 // The contents of one transaction: whole pages of one stream, and the state they move. Owns every byte that is produced; it must

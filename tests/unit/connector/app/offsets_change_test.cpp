@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
 
 namespace connector::app {
 namespace {
@@ -77,6 +81,32 @@ TEST(OffsetsImport, BringsBackWhatWasLostAsItWas) {
   EXPECT_EQ(plan.changes.front().after, ledger());
   EXPECT_FALSE(plan.changes.front().before);
 }
+
+// G12: an export is kept for years. These files are what each version wrote; they are never edited.
+class StoredExport : public testing::TestWithParam<const char*> {};
+
+TEST_P(StoredExport, IsImportedAsItWas) {
+  const auto folder = std::filesystem::path(GK_STATE_FIXTURES) / GetParam();
+  const auto read = [&](const char* name) {
+    std::ifstream in(folder / name, std::ios::binary);
+    EXPECT_TRUE(in) << name;
+    return std::string{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  };
+  Identities identities = kIdentities;
+  identities.at(kConversations).membership = "1:abc";
+
+  const auto plan = plan_import(read("export.json"), {}, identities, false);
+
+  ASSERT_THAT(plan.problems, IsEmpty());
+  ASSERT_THAT(plan.changes, SizeIs(2));
+  EXPECT_EQ(plan.changes.front().source, kLive);
+  EXPECT_EQ(plan.changes.front().after, Ledger::parse(read("ledger-live.json")).value());
+  EXPECT_EQ(plan.changes.back().source, kSettle);
+  EXPECT_EQ(plan.changes.back().after, Ledger::parse(read("ledger-settle.json")).value());
+}
+
+INSTANTIATE_TEST_SUITE_P(OfVersions, StoredExport, testing::Values("v1", "v2"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST(OffsetsImport, NullIsATombstone) {
   const auto plan = plan_import(R"({"offsets":[{"partition":{"stream":"conversations","lane":"live"},"offset":null},

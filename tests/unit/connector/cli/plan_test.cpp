@@ -70,6 +70,25 @@ TEST_F(Plan, SaysWhatIsAssumedWhatItCostsAndWhichTopicsAreMade) {
   EXPECT_THAT(out.str(), HasSubstr("beside what comes every day")) << "calls has history";
 }
 
+TEST_F(Plan, SaysWhetherTheMonthsRequestsSuffice) {
+  ASSERT_EQ(run({.records_per_day = {}}), 0) << err.str();
+  EXPECT_THAT(out.str(), HasSubstr("of max_requests_per_month (100000): NOT ENOUGH, used up after "));
+  ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0);
+  EXPECT_EQ(json().at("budget").at("month_suffices"), false);
+
+  auto& yaml = files["acme.yaml"];
+  yaml.replace(yaml.find("100000"), 6, "100000000");
+  ASSERT_EQ(run({.records_per_day = {}}), 0) << err.str();
+  EXPECT_THAT(out.str(), HasSubstr("(100000000): enough\n"));
+  ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0);
+  EXPECT_EQ(json().at("budget").at("month_suffices"), true);
+  EXPECT_EQ(json().at("budget").at("month_suffices_with_catch_up"), true);
+
+  yaml.replace(yaml.find(", max_requests_per_month: 100000000"), 35, "");
+  ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0) << err.str();
+  EXPECT_TRUE(json().at("budget").at("month_suffices").is_null());
+}
+
 TEST_F(Plan, IsAvailableToPrograms) {
   ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0) << err.str();
 

@@ -139,6 +139,33 @@ TEST_F(TaskDigestsTest, ARepairIsPublishedThoughItsContentIsKnownAndRemembered) 
   EXPECT_THAT(committed({{"a", 1}}), ElementsAre(RecordFate::kWithheld)) << "only what is marked";
 }
 
+// Two dead letters are tried again and the broker refuses them, one after the other: neither becomes a second one, and the search
+// for those at fault ends.
+TEST_F(TaskDigestsTest, ARepairThatIsRefusedAgainMakesNoSecondDeadLetterAndIsNotTriedForEver) {
+  Transaction first = transaction_of({{"a", 1}, {"b", 1}});
+  first.batch.fates = {RecordFate::kRefused, RecordFate::kRefused};
+  digests.decide(first, ledgers);
+  digests.apply(first);
+  Transaction repair = transaction_of({{"a", 1}, {"b", 1}, {"c", 1}});
+  repair.batch.pages.front().repair = true;
+
+  digests.decide(repair, ledgers);
+  EXPECT_THAT(repair.batch.fates, ElementsAre(RecordFate::kPublish, RecordFate::kPublish, RecordFate::kPublish));
+  repair.batch.fates[0] = RecordFate::kOversize;  // compressed, so only the broker could tell
+  digests.decide(repair, ledgers);
+  EXPECT_THAT(repair.batch.fates, ElementsAre(RecordFate::kDead, RecordFate::kPublish, RecordFate::kPublish));
+  repair.batch.fates[1] = RecordFate::kRefused;
+  digests.decide(repair, ledgers);
+
+  EXPECT_THAT(repair.batch.fates, ElementsAre(RecordFate::kDead, RecordFate::kDead, RecordFate::kPublish));
+  digests.apply(repair);
+  EXPECT_EQ(digests.of(kCalls)->committed().find("a")->state, core::DigestState::kDead);
+  EXPECT_EQ(digests.of(kCalls)->committed().find("c")->state, core::DigestState::kProvisional);
+  const auto sums = sum_up(repair.batch);
+  EXPECT_EQ(sums.at(kLive).withheld, 2U);
+  EXPECT_THAT(sums.at(kLive).dead_letters, IsEmpty());
+}
+
 TEST_F(TaskDigestsTest, PagesWithoutContentsArePublishedAsTheyAre) {
   Transaction transaction = transaction_of({{"a", 1}, {"a", 1}});
   transaction.batch.pages.front().contents.clear();

@@ -750,6 +750,33 @@ TEST(Repair, OfADeadRecordTriesAgain) {
   EXPECT_THAT(key.see(repair(query(1, 20))), Publishes(R::kRepaired));
 }
 
+TEST(Repair, OfWhatStillCannotBePublishedMakesNoSecondDeadLetter) {
+  Key key;
+  key.see(oversize(query(1, 10)));
+  EXPECT_THAT(key.see(repair(oversize(by_id(1, 20)))), PublishesNothing(R::kUnchanged));
+  EXPECT_EQ(key.see(repair(oversize(by_id(2, 30)))).outcome, DigestOutcome::kDeadLetter)
+      << "another content is another dead letter";
+
+  key.see(oversize(job(2, 5, 40)));
+  EXPECT_EQ(key.entry->state, DigestState::kDead);
+  EXPECT_TRUE(key.entry->is_job_form());
+  EXPECT_THAT(key.see(repair(oversize(job(2, 5, 50)))), PublishesNothing(R::kUnchanged));
+  EXPECT_EQ(key.see(repair(oversize(job(2, 6, 60)))).outcome, DigestOutcome::kDeadLetter);
+  EXPECT_EQ(key.entry->state, DigestState::kDead);
+
+  EXPECT_THAT(key.see(repair(job(2, 6, 70))), Publishes(R::kRepaired)) << "its topic takes it now";
+  EXPECT_EQ(key.entry->state, DigestState::kSealed);
+}
+
+TEST(Repair, OfADeadQueryFormByAJobThatAddsNothingMakesNoSecondDeadLetter) {
+  Key key;
+  key.see(oversize(query(1, 10)));
+
+  EXPECT_THAT(key.see(repair(oversize(job(1, 1, 20)))), PublishesNothing(R::kSealedUnchanged));
+  EXPECT_EQ(key.entry->state, DigestState::kDead);
+  EXPECT_THAT(key.see(repair(job(1, 1, 30))), Publishes(R::kRepaired));
+}
+
 TEST(DigestReason, IsSpeltDistinctly) {
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < kDigestReasons; ++i) names.insert(to_string(static_cast<DigestReason>(i)));

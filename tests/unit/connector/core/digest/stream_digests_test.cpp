@@ -307,6 +307,20 @@ TEST_F(Expiry, AnOpenWantedOrDoubtfulOneIsGivenUpInTheEnd) {
   EXPECT_THAT(expire(at(10) + 24h * 90), ElementsAre("conversations/doubtful", "conversations/open", "conversations/wanted"));
 }
 
+// `dead-letters retry` looks at it.
+TEST_F(Expiry, ADeadLetterStaysUntilItIsPublishedOrGivenUpAndHoldsNobodyBack) {
+  KeyedSighting large = query("large", 1, 10);
+  large.sighting.publishable = Publishable::kNo;
+  commit({large, query("a", 1, 10)});
+  EXPECT_THAT(expire(at(600)), ElementsAre("conversations/a"));
+  EXPECT_THAT(expire(at(10) + 24h * 90), ElementsAre("conversations/large")) << "the other one is on its way out already";
+
+  digests = StreamDigests(StreamName("conversations"), StreamRules{});
+  commit({large});
+  commit({query("large", 2, 20)});
+  EXPECT_THAT(expire(at(600)), ElementsAre("conversations/large"));
+}
+
 TEST_F(Expiry, WhatATransactionUnderWayChangesStays) {
   commit({query("a", 1, 10), query("b", 1, 10)});
   decide({query("a", 2, 500)});
