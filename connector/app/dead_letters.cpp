@@ -19,8 +19,8 @@
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <random>
 #include <unordered_map>
@@ -125,6 +125,7 @@ class Retry final {
   std::map<core::StreamName, Work> work_;
   std::map<const RetriedRecord*, core::RetryStep> steps_;
   std::optional<kafka::KafkaPublisher> publisher_;
+  std::exception_ptr publisher_thrown_;
   RetryReport report_;
 };
 
@@ -272,6 +273,7 @@ Result<void> Retry::foretell() {
 asio::awaitable<Result<void>> Retry::retry() {
   auto retried = co_await retry_as_owner();
   co_await publisher_->stop(kFarewell);
+  if (publisher_thrown_) std::rethrow_exception(publisher_thrown_);
   co_return retried;
 }
 
@@ -293,8 +295,9 @@ asio::awaitable<Result<void>> Retry::retry_as_owner() {
     due.push_back(&work);
   }
   talk_.tell("the task is owned by this verb now");
-  // detached: it ends with stop(); why it ended by itself is what submit and flush answer then.
-  asio::co_spawn(one_shot_->executor(), publisher_->run(), asio::detached);
+  // It ends with stop(); why it ended by itself is what submit and flush answer then.
+  asio::co_spawn(one_shot_->executor(), publisher_->run(),
+                 [this](const std::exception_ptr& thrown, const Result<void>& /*ended*/) { publisher_thrown_ = thrown; });
   for (Work* work : due) {
     if (auto done = co_await retry_stream(*work); !done) {
       co_return fail(common::with_context(done.error(), "stream " + work->options->name.str()));

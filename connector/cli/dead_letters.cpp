@@ -4,6 +4,7 @@
 #include "connector/cli/configuration.h"
 #include "connector/cli/dead_letter_table.h"
 #include "connector/cli/exit_code.h"
+#include "connector/cli/takeover.h"
 #include "connector/cli/verbs.h"
 
 #include <fmt/format.h>
@@ -42,23 +43,13 @@ int refused(const Surroundings& surroundings, const common::Error& error) {
   return exit_code_of(error);
 }
 
-// Whoever owned the task is fenced: that must be wanted.
-bool confirm(const DeadLettersRetryCommand& command, const kafka::KafkaOptions& kafka, std::size_t records,
-             const std::optional<core::Claim>& previous, const Surroundings& surroundings) {
-  const bool fences = kafka.delivery != kafka::Delivery::kAtLeastOnce;
-  std::string question = fmt::format("{} record(s) are read again and published. This takes the task over.", records);
+// What the retry means for whoever owns the task.
+std::string question(std::size_t records, const std::optional<core::Claim>& previous, kafka::Delivery delivery) {
+  std::string text = fmt::format("{} record(s) are read again and published. This takes the task over.", records);
   if (previous) {
-    question += fmt::format(" It was last claimed on host {} at {}: a connector that still runs there {}.", previous->host,
-                            common::format_instant(previous->claimed_at),
-                            fences ? "ends with exit code 4" : "is not fenced with delivery at_least_once; stop it");
+    text += fmt::format(" It was last claimed on host {} at {}.", previous->host, common::format_instant(previous->claimed_at));
   }
-  if (command.yes) {
-    surroundings.err << question << "\n";
-    return true;
-  }
-  const auto confirmed = surroundings.confirm(question + " Retry?");
-  if (!confirmed) surroundings.err << question << " Nobody can be asked here: --yes retries without asking.\n";
-  return confirmed.value_or(false);
+  return fmt::format("{} {} Retry?", text, of_a_connector_that_runs(delivery));
 }
 
 }  // namespace
@@ -94,15 +85,20 @@ int dead_letters_retry(const DeadLettersRetryCommand& command, const Surrounding
   if (!selection) return refused(surroundings, selection.error());
   selection->keys = command.keys;
   const auto& options = configuration->loaded.config;
-  const app::RetryTalk talk{
-      .confirm = [&](std::size_t records,
-                     const auto& previous) { return confirm(command, options.kafka, records, previous, surroundings); },
-      .tell = [&](const std::string& line) { surroundings.err << line << "\n"
-                                                              << std::flush; }};
+  std::optional<int> declined;
+  const app::RetryTalk talk{.confirm =
+                                [&](std::size_t records, const auto& previous) {
+                                  declined = ask(command.yes ? Confirmed::kBeforehand : Confirmed::kAskFirst,
+                                                 question(records, previous, options.kafka.delivery), surroundings);
+                                  return !declined;
+                                },
+                            .tell = [&](const std::string& line) { surroundings.err << line << "\n"
+                                                                                    << std::flush; }};
   const auto report = app::retry_dead_letters(
       options, configuration->definitions,
       {.selection = std::move(*selection), .dry_run = command.dry_run ? app::DryRun::kYes : app::DryRun::kNo},
       logger_of(*configuration), talk);
+  if (declined) return *declined;
   if (!report) return refused(surroundings, report.error());
   if (command.output == Output::kJson) {
     surroundings.out << common::json::serialize(retry_as_json(*report, command.dry_run)) << "\n";
