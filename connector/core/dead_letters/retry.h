@@ -76,7 +76,7 @@ struct RetryRow {
   bool open = false;
   std::optional<common::Instant> availability;
   std::size_t bytes = 0;  // with key and headers
-  bool fits = true;  // its topic, uncompressed
+  bool fits = true;       // its topic, uncompressed
 };
 // `entry`: afterwards. `row`: none came.
 RetryFinding judge_retry(const std::optional<DigestEntry>& entry, const std::optional<RetryRow>& row);

@@ -21,7 +21,7 @@ namespace connector::core {
 
 // By id: the query form, too, but asked for because the rows of others left a doubt.
 enum class SightingForm : std::uint8_t { kQuery, kById, kJob };
-enum class Publishable : std::uint8_t { kYes, kNo };   // no: too large, or refused by the broker before
+enum class Publishable : std::uint8_t { kYes, kNo };  // no: too large, or refused by the broker before
 // Repair: published though its content is known. What is a dead letter and still cannot be published does not become one again.
 enum class Requested : std::uint8_t { kNo, kRepair };
 
