@@ -425,6 +425,8 @@ class KafkaPublisher::Impl {
                                                                             {"lane", std::string{core::to_string(source.lane)}},
                                                                             {"count", static_cast<std::int64_t>(sum.dropped)}});
       }
+      tell_gone(source, "tombstoned", sum.tombstones);
+      tell_gone(source, "kept", sum.kept);
       if (sum.withheld > 0) metrics_.records_dropped(source, "known", sum.withheld);
       for (const auto& [reason, count] : sum.dead_letters) {
         metrics_.dead_letters(source, reason, count);
@@ -448,6 +450,14 @@ class KafkaPublisher::Impl {
                                 {"milliseconds", static_cast<std::int64_t>(took.count())}});
     contact_.regained();
     release_hand(core::PageFate::kCommitted);
+  }
+
+  void tell_gone(const SourcePartition& source, std::string_view outcome, std::uint64_t count) {
+    if (count == 0) return;
+    metrics_.records_gone(source.stream, outcome, count);
+    logger_.info(
+        "Records that the service no longer has are gone",
+        {{"stream", source.stream.str()}, {"outcome", std::string{outcome}}, {"count", static_cast<std::int64_t>(count)}});
   }
 
   awaitable<Result<void>> rejected(const Error& error) {

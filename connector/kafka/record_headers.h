@@ -12,7 +12,7 @@ namespace connector::kafka {
 
 inline constexpr std::string_view kHeaderVersion = "1";
 
-// gk.stream gk.lane gk.form gk.window gk.read-at gk.correlation-id gk.version
+// gk.stream gk.lane gk.form gk.window gk.read-at gk.correlation-id gk.version, and gk.deleted of tombstones
 HeadersHandle page_headers(const core::Page& page);
 
 // gk.reason gk.detail gk.stream gk.lane gk.window gk.position gk.index gk.size gk.read-at gk.correlation-id gk.version. `size` is

@@ -16,8 +16,9 @@ namespace {
 
 constexpr std::size_t kSweepStep = 20'000;  // entries looked at: a few milliseconds
 
-SightingForm form_of(core::RecordForm form) {
-  switch (form) {
+SightingForm form_of(const core::Page& page) {
+  if (page.gone) return SightingForm::kAbsent;
+  switch (page.form) {
     case core::RecordForm::kJob:
       return SightingForm::kJob;
     case core::RecordForm::kById:
@@ -64,6 +65,7 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
 
   rows_.clear();
   places_.clear();
+  keeps_.clear();
   std::size_t place = 0;
   for (const core::Page& page : batch.pages) {
     const bool decided = page.contents.size() == page.records.size();
@@ -74,11 +76,13 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
       if (unknown) day->second = core::is_settled(content.home_day, settle);
       const auto small_enough = [&] { return fits(page, page.records[index], transaction.limits.record); };
       RecordFate& fate = batch.fates[place];
-      if (fate == RecordFate::kWithheld) fate = small_enough() ? RecordFate::kPublish : batch.too_large;
+      if (fate == RecordFate::kWithheld || fate == RecordFate::kKept) {
+        fate = small_enough() ? RecordFate::kPublish : batch.too_large;
+      }
       const bool refused = core::is_unpublishable(fate);
       if (refused && small_enough()) refused_by_broker.insert(place);
       rows_.push_back({.key = page.records[index].key,
-                       .sighting = {.form = form_of(page.form),
+                       .sighting = {.form = form_of(page),
                                     .open = content.open,
                                     .digests = content.digests,
                                     .read_at = page.service_date,
@@ -88,15 +92,20 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
                                     .publishable = refused ? core::Publishable::kNo : core::Publishable::kYes,
                                     .requested = page.repair ? core::Requested::kRepair : core::Requested::kNo}});
       places_.push_back(place);
+      keeps_.push_back(page.gone == core::OnDelete::kKeep);
     }
   }
   if (rows_.empty()) return;
   core::DigestBatch decisions = found->second.digests.decide(rows_);
   for (std::size_t row = 0; row < places_.size(); ++row) {
-    if (decisions.decisions[row].outcome != DigestOutcome::kNothing) continue;
-    // What the broker has refused is not tried again when others turn out to be refused, too.
-    const bool by_broker = refused_by_broker.contains(places_[row]);
-    batch.fates[places_[row]] = by_broker ? RecordFate::kDead : RecordFate::kWithheld;
+    const DigestOutcome outcome = decisions.decisions[row].outcome;
+    RecordFate& fate = batch.fates[places_[row]];
+    if (outcome == DigestOutcome::kNothing) {
+      // What the broker has refused is not tried again when others turn out to be refused, too.
+      fate = refused_by_broker.contains(places_[row]) ? RecordFate::kDead : RecordFate::kWithheld;
+    } else if (outcome == DigestOutcome::kDelete && keeps_[row]) {
+      fate = RecordFate::kKept;
+    }
   }
   batch.digests = std::move(decisions.records);
   transaction.digests = decisions.number;

@@ -89,6 +89,10 @@ std::map<SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& bat
         ++sum.dead_letters[std::string{reason}];
       } else if (fate == core::RecordFate::kDropped) {
         ++sum.dropped;
+      } else if (fate == core::RecordFate::kKept) {
+        ++sum.kept;
+      } else if (page.gone) {
+        if (fate != core::RecordFate::kWithheld && fate != core::RecordFate::kDead) ++sum.tombstones;
       } else if (fate == core::RecordFate::kWithheld || fate == core::RecordFate::kDead) {
         ++sum.withheld;
       } else {

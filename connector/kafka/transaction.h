@@ -61,6 +61,8 @@ struct PublishedSum {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
   std::uint64_t withheld = 0;                         // their content is published already, or a better form is awaited
+  std::uint64_t tombstones = 0;                       // not among the records
+  std::uint64_t kept = 0;                             // gone, but their last record stays
   std::uint64_t dropped = 0;                          // too large, and not wanted as dead letters
   std::map<std::string, std::uint64_t> dead_letters;  // by reason
 };

@@ -153,13 +153,7 @@ Lane::Awaited FollowLane::read_all(const core::AskIds& asked) {
 }
 
 Lane::Awaited FollowLane::read(std::span<const core::RecordKey> ids, common::Instant first_day) {
-  std::string joined;
-  for (const core::RecordKey& id : ids) joined += (joined.empty() ? "" : ",") + id.str();
-  RequestBuilder builder(by_id_.request);
-  builder.put(by_id_.ids, joined);
-  core::ApiRequest request = std::move(builder).build(source_);
-  request.position = std::to_string(ids.size()) + " ids";
-  Result<ReadPage> read = co_await fetch_page(std::move(request), spec_);
+  Result<ReadPage> read = co_await fetch_by_id(ids, spec_);
   if (!read) co_return fail(read.error());
 
   const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());

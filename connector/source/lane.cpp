@@ -78,6 +78,17 @@ asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, Sli
   co_return page;
 }
 
+asio::awaitable<Result<ReadPage>> Lane::fetch_by_id(std::span<const core::RecordKey> ids, SliceSpec spec) {
+  const ByIdSource& by_id = *stream_.definition.by_id;
+  std::string joined;
+  for (const core::RecordKey& id : ids) joined += (joined.empty() ? "" : ",") + id.str();
+  RequestBuilder builder(by_id.request);
+  builder.put(by_id.ids, joined);
+  core::ApiRequest request = std::move(builder).build(source_);
+  request.position = std::to_string(ids.size()) + " ids";
+  return fetch_page(std::move(request), std::move(spec));
+}
+
 asio::awaitable<Result<common::json::Value>> Lane::fetch_document(core::ApiRequest request) {
   request.source = source_;
   Result<core::ApiResponse> response = co_await stream_.api.send(std::move(request));

@@ -2,10 +2,14 @@
 
 #include "connector/core/planning/ages.h"
 #include "connector/core/planning/clocks.h"
+#include "connector/core/planning/unjudged_days.h"
 #include "connector/source/json_pointer.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <set>
 #include <utility>
 
 namespace connector::source {
@@ -35,6 +39,12 @@ std::string text_at(const common::json::Value& document, const std::string& poin
   return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
+// An eighth of the memory may go to the keys of a day.
+std::size_t max_keys(std::size_t memory_bytes) {
+  constexpr std::size_t kBytesPerKey = 8;
+  return std::max<std::size_t>(memory_bytes / 8 / kBytesPerKey, 1024);
+}
+
 const core::JobId* job_of(const core::Position& position) {
   const auto* at = std::get_if<core::AtJob>(&position);
   return at == nullptr ? nullptr : &at->job;
@@ -48,13 +58,15 @@ struct SettleLane::Job {
       : policy(options, window, std::move(position)),
         action(policy.begin()),
         rows(window, RowRule::kAny, memory_bytes),
+        keys(max_keys(memory_bytes)),
         pass(read_as) {}
 
   [[nodiscard]] const Interval& window() const { return policy.window(); }
 
   core::JobPolicy policy;
   core::JobAction action;
-  WindowRows rows;  // survives the restarts of the window: a second job repeats what the first one brought
+  WindowRows rows;      // survives the restarts of the window: a second job repeats what the first one brought
+  core::PassKeys keys;  // of the present job alone
   core::Pass pass;
   std::optional<common::Instant> submitted_behind;  // the availability date then
   std::optional<common::Instant> availability;      // of the oldest results page
@@ -69,18 +81,22 @@ struct SettleLane::Crew {
   Event availability_wanted;
   std::optional<common::Instant> wanted_until;
   std::vector<Interval> running;
+  std::set<core::HomeDay> judging;  // days that have their coroutine
   std::optional<Error> trouble;
 };
 
 SettleLane::SettleLane(StreamContext& stream)
     : Lane(stream, core::Lane::kSettle),
       job_(*stream.definition.job),
-      page_size_(page_size_of(job_.pages, stream.options.job_page_size)) {
+      page_size_(page_size_of(job_.pages, stream.options.job_page_size)),
+      judges_(can_tell_what_is_gone(stream.definition) && stream.options.settle.window == std::chrono::days{1}) {
   spec_.records = job_.records;
   spec_.key = stream.definition.key;
   spec_.start = stream.definition.start_pointer.value_or("");
   spec_.open_while_absent = stream.definition.open_while_absent.value_or("");
   scalars_.emplace(job_.pages, std::nullopt, job_.availability_date, spec_);
+  by_id_spec_ = spec_;
+  if (stream.definition.by_id) by_id_spec_.records = stream.definition.by_id->records;
 }
 
 Lane::Awaited SettleLane::run() {
@@ -89,6 +105,7 @@ Lane::Awaited SettleLane::run() {
   for (;;) {
     Result<void> done = co_await run_crew();
     if (done.error().code == ErrorCode::kCancelled || done.error().code == ErrorCode::kInternal) co_return done;
+    judged_.clear();  // what was handed over may be dropped
     common::Duration wait = needs_operator(done.error().code) ? backoff_.slow() : backoff_.next(chance());
     report_failure(done.error(), {}, core::AtStart{}, wait);
     if (auto slept = co_await sleep(wait); !slept) co_return slept;
@@ -119,6 +136,10 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
   const SettleOptions& settle = stream_.options.settle;
   const core::SettlePlanOptions options{
       .window = settle.window, .max_jobs = settle.max_jobs, .newest_first = settle.newest_first, .owed_gather = owed_gather()};
+  if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
+    if (auto submitted = co_await submit_changes({}, std::move(forgotten)); !submitted) co_return submitted;
+  }
+  judge_days(crew);
   if (std::vector<core::LedgerChange> owed = newly_owed(); !owed.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(owed)); !submitted) co_return submitted;
   }
@@ -143,7 +164,10 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
   if (crew.running.empty()) {
     const core::Ledger planned_from = working_;
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
-    if (!working_.has_same_progress(planned_from)) co_return Result<void>{};  // something was dropped: plan again
+    if (!working_.has_same_progress(planned_from)) {  // something was dropped: plan again
+      judged_.clear();
+      co_return Result<void>{};
+    }
   }
   // A cancellation that came while something else ended would not end this wait.
   if (!co_await is_cancelled()) co_await crew.group.changed();
@@ -331,6 +355,12 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   // A page the policy does not accept is dropped whole: its window begins again.
   if (!is_last && !std::holds_alternative<core::ReadResults>(job.action)) co_return Result<void>{};
 
+  const auto* from = std::get_if<core::AtJob>(&at);
+  if (from != nullptr && !from->cursor) job.keys.begin();
+  if (reads_whole_day(job)) {
+    for (const core::RecordSlice& record : read->sliced.records) job.keys.add(record.key);
+  }
+
   core::PageGroup group;
   // No job is submitted before the service guarantees its window; taken up again, nothing more is known of it.
   const common::Instant availability =
@@ -344,6 +374,8 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   core::Page& page = group.back();
   const std::uint64_t records = compact(page);
   report_dead_letters(page);
+  std::optional<core::MissedByPass> missed;
+  if (is_last && reads_whole_day(job) && job.keys.is_whole()) missed = co_await search_missed(job);
   const core::OpenWindow* open = working_.find_open(job.window());
   if (open == nullptr)
     co_return fail(ErrorCode::kInternal, "a job's window is not open: " + common::format_interval(job.window()));
@@ -353,6 +385,20 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
     // A full ledger has no place to say so.
     if (working_.has_room_to_open()) {
       std::ranges::move(core::passes_satisfied(working_, job.window(), began(job, *open), core::Satisfied::kWhole),
+                        std::back_inserter(page.changes));
+    }
+    if (missed) {
+      begin_judging(job, std::move(*missed), page.changes);
+    } else if (job.keys.has_overflown()) {
+      stream_.logger.warn(
+          "a day has too many records for kafka.memory to tell which of them the service has deleted; that is not looked for",
+          {{"stream", source_.stream.str()}, {"window", common::format_interval(job.window())}});
+    } else if (judges_) {
+      core::Ledger after = working_;
+      for (const core::LedgerChange& change : page.changes) {
+        if (auto applied = after.apply(change); !applied) co_return applied;
+      }
+      std::ranges::move(core::judgement_missed(after, job.window(), job.pass, *job.availability),
                         std::back_inserter(page.changes));
     }
   } else {
@@ -443,6 +489,182 @@ Lane::Awaited SettleLane::split_job(Job& job, core::SplitJob action) {
   if (auto submitted = co_await submit_changes(window, std::move(changes)); !submitted) co_return submitted;
   job.done = true;
   co_return co_await sleep(action.wait);
+}
+
+// --- what a job did not return ---------------------------------------------------------------------------------------------
+
+bool SettleLane::reads_whole_day(const Job& job) const {
+  const auto day = std::chrono::floor<std::chrono::days>(job.window().start);
+  return judges_ && job.window() == core::whole_day(day);
+}
+
+// Of what is known of the day. In steps, so that nothing else waits for long.
+asio::awaitable<core::MissedByPass> SettleLane::search_missed(const Job& job) {
+  constexpr std::size_t kStep = 20'000;  // a few milliseconds
+  const auto executor = co_await asio::this_coro::executor;
+  const core::HomeDay day = std::chrono::floor<std::chrono::days>(job.window().start);
+  core::MissedByPassSearch search(job.keys, day, *job.availability);
+  const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
+  core::DigestIndex::Cursor cursor;
+  while (digests != nullptr && !cursor.at_end()) {
+    digests->committed().visit_day(cursor, day, kStep,
+                                   [&](std::string_view key, const core::DigestEntry& entry) { search.look_at(key, entry); });
+    if (!cursor.at_end()) co_await asio::post(executor, asio::use_awaitable);
+  }
+  co_return search.take();
+}
+
+void SettleLane::begin_judging(const Job& job, core::MissedByPass missed, std::vector<core::LedgerChange>& changes) {
+  const core::HomeDay day = missed.day;
+  if (missed.witnesses.empty()) {
+    missed.witnesses = witnesses_;
+  } else {
+    witnesses_ = missed.witnesses;
+  }
+  if (missed.missing > 0) {
+    stream_.logger.info("a job did not return records that are known of its day; they are looked for by id",
+                        {{"stream", source_.stream.str()},
+                         {"window", common::format_interval(job.window())},
+                         {"records", missed.missing},
+                         {"of", missed.known}});
+  }
+  const SettleOptions& settle = stream_.options.settle;
+  auto known = judged_.find(day);
+  const bool is_new = known == judged_.end();
+  if (is_new) {
+    const core::VanishedOptions options{.confirm = settle.delete_confirm,
+                                        .max_share = settle.delete_max_share,
+                                        .max_ids = static_cast<std::size_t>(stream_.definition.by_id->max_ids),
+                                        .again = std::min(settle.delete_confirm, core::VanishedOptions{}.again)};
+    known = judged_.emplace(day, std::make_shared<core::VanishedDay>(options)).first;
+  }
+  core::VanishedDay& judged = *known->second;
+  tell(judged, judged.take(std::move(missed), stream_.clock.steady_now()));
+  if (!judged.is_decided()) {
+    changes.emplace_back(core::JudgingBegun{job.window()});
+    return;
+  }
+  if (working_.unjudged().overlaps(job.window())) changes.emplace_back(core::JudgingEnded{job.window()});
+  judged_.erase(known);
+}
+
+std::vector<core::LedgerChange> SettleLane::forgotten_judgements() const {
+  std::set<core::HomeDay> judged;
+  for (const auto& [day, ignored] : judged_) judged.insert(day);
+  return core::forgotten_judgements(working_, judged);
+}
+
+void SettleLane::judge_days(Crew& crew) {
+  for (const auto& [day, judged] : judged_) {
+    if (crew.judging.insert(day).second) crew.group.spawn(judge(crew, judged));
+  }
+}
+
+// Until it is decided, or forgotten by the lane.
+asio::awaitable<void> SettleLane::judge(Crew& crew, std::shared_ptr<core::VanishedDay> day) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  constexpr common::Duration kLookAgain{60'000};  // another pass may have come meanwhile
+  core::LaneBackoff backoff;
+  const core::HomeDay which = day->day();
+  const auto is_mine = [&] {
+    const auto found = judged_.find(which);
+    return found != judged_.end() && found->second == day;
+  };
+  while (is_mine() && !crew.trouble && !co_await is_cancelled()) {
+    const common::SteadyTime now = stream_.clock.steady_now();
+    core::VanishedPlan plan = day->next(now);
+    if (std::holds_alternative<core::VanishedDecided>(plan)) break;
+    if (const auto* at = std::get_if<core::AskVanishedAt>(&plan)) {
+      const auto wait = std::chrono::ceil<common::Duration>(at->when - now);
+      if (auto slept = co_await sleep(std::min(wait, kLookAgain)); !slept) break;
+      continue;
+    }
+    Result<void> done = co_await ask_whether_gone(*day, std::get<core::AskVanished>(std::move(plan)), backoff);
+    if (!done && !co_await is_cancelled() && !crew.trouble) crew.trouble = std::move(done.error());
+    if (!done) break;
+  }
+  if (is_mine() && day->is_decided()) judged_.erase(which);
+  report_recovery({.start = which, .end = which});
+  crew.judging.erase(which);
+}
+
+// A read of the query form, though only the keys matter: what another read brought before is handed over, and none begins before
+// what is gone is handed over, too. So whatever comes later is published.
+Lane::Awaited SettleLane::ask_whether_gone(core::VanishedDay& day, core::AskVanished asked, core::LaneBackoff& backoff) {
+  auto turn = co_await stream_.reads.take();
+  if (!turn) {
+    day.put_back(std::move(asked), stream_.clock.steady_now());
+    co_return fail(turn.error());
+  }
+  std::vector<core::RecordKey> ids = asked.ids;
+  ids.push_back(asked.witness);
+  Result<ReadPage> read = co_await fetch_by_id(ids, by_id_spec_);
+  if (read && !read->sliced.dead_letters.empty()) {
+    read = fail(ErrorCode::kMalformedResponse, "a record that was asked for by id has no key");
+  }
+  const Interval window = core::whole_day(day.day());
+  const Interval failing{.start = window.start, .end = window.start};  // not the job's, which may be failing for itself
+  const common::SteadyTime now = stream_.clock.steady_now();
+  core::VanishedFindings findings;
+  if (read) {
+    backoff.reset();
+    report_recovery(failing);
+    std::vector<std::string_view> found;
+    for (const core::RecordSlice& record : read->sliced.records) found.push_back(record.key);
+    findings = day.answered(std::move(asked), found, now);
+  } else if (may_be_one_of_them(read.error().code)) {
+    findings = day.refused(std::move(asked));
+  } else {
+    const common::Duration wait = needs_operator(read.error().code) ? backoff.slow() : backoff.next(chance());
+    day.put_back(std::move(asked), now + wait);
+    if (read.error().code == ErrorCode::kCancelled) co_return fail(read.error());
+    report_failure(read.error(), failing, core::AtStart{}, wait);
+    co_return Result<void>{};
+  }
+  tell(day, findings);
+
+  std::vector<core::LedgerChange> changes;
+  const auto judged = judged_.find(day.day());
+  const bool is_mine =
+      judged != judged_.end() && judged->second.get() == &day;  // else another pass has settled it, or begun anew
+  if (is_mine && day.is_decided()) changes.emplace_back(core::JudgingEnded{window});
+  if (findings.gone.empty()) {
+    if (changes.empty()) co_return Result<void>{};
+    co_return co_await submit_changes(window, std::move(changes));
+  }
+  core::PageGroup group;
+  group.push_back(make_page(*read, core::AtStart{}, window, core::RecordForm::kJob));
+  core::Page& page = group.back();
+  page.position = std::to_string(findings.gone.size()) + " ids";
+  page.gone = stream_.options.settle.on_delete;
+  page.availability = day.availability();
+  page.buffer = std::make_unique<std::string>();
+  for (const core::RecordKey& key : findings.gone) *page.buffer += key.str();
+  std::size_t begin = 0;
+  for (const core::RecordKey& key : findings.gone) {
+    page.records.push_back({.key = std::string_view(*page.buffer).substr(begin, key.str().size()), .value = {}});
+    page.contents.push_back({.digests = {}, .home_day = day.day(), .open = false});
+    begin += key.str().size();
+  }
+  page.changes = std::move(changes);
+  co_return co_await submit(std::move(group));
+}
+
+// (What is gone is told when it is committed.)
+void SettleLane::tell(const core::VanishedDay& day, const core::VanishedFindings& findings) {
+  for (const auto& [outcome, count] : {std::pair{"present", findings.present}, std::pair{"unknown", findings.unknown},
+                                       std::pair{"withheld", findings.withheld}}) {
+    if (count > 0) stream_.metrics.records_gone(source_.stream, outcome, count);
+  }
+  if (!findings.is_braked) return;
+  stream_.metrics.delete_braked(source_.stream);
+  stream_.logger.warn(
+      "more of a day's records are absent at the service than settle.delete.max_share allows: none of them is taken for deleted. "
+      "A "
+      "filter, a role or a division may hide them",
+      {{"stream", source_.stream.str()},
+       {"window", common::format_interval(core::whole_day(day.day()))},
+       {"records", findings.withheld}});
 }
 
 }  // namespace connector::source

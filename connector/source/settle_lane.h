@@ -1,8 +1,10 @@
 #pragma once
 
 // The settle lane of a stream: asynchronous jobs over windows behind the service's availability date. Several jobs at once, each
-// a coroutine that a JobPolicy leads. Internal to connector/source; started by StreamReader.
+// a coroutine that a JobPolicy leads. What a job over a whole day did not return is looked for by id (core::VanishedDay), by a
+// coroutine for each such day. Internal to connector/source; started by StreamReader.
 
+#include "connector/core/digest/vanished_day.h"
 #include "connector/core/planning/job_policy.h"
 #include "connector/core/planning/newly_owed.h"
 #include "connector/core/planning/settle_planner.h"
@@ -10,6 +12,8 @@
 #include "connector/source/task_group.h"
 #include "connector/source/window_rows.h"
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -43,6 +47,15 @@ class SettleLane final : public Lane {
   void step_failed(Job& job, const common::Error& error, const core::Position& position);
   core::ApiRequest request_for(RequestBuilder builder, const Job& job) const;
 
+  [[nodiscard]] bool reads_whole_day(const Job& job) const;
+  boost::asio::awaitable<core::MissedByPass> search_missed(const Job& job);
+  void begin_judging(const Job& job, core::MissedByPass missed, std::vector<core::LedgerChange>& changes);
+  void judge_days(Crew& crew);
+  boost::asio::awaitable<void> judge(Crew& crew, std::shared_ptr<core::VanishedDay> day);
+  Awaited ask_whether_gone(core::VanishedDay& day, core::AskVanished asked, core::LaneBackoff& backoff);
+  void tell(const core::VanishedDay& day, const core::VanishedFindings& findings);
+  std::vector<core::LedgerChange> forgotten_judgements() const;
+
   const JobSource& job_;
   SliceSpec spec_;
   std::optional<PageScalars> scalars_;
@@ -50,6 +63,11 @@ class SettleLane final : public Lane {
   core::LaneBackoff backoff_;
   std::optional<common::Instant> availability_;  // the newest answer
   core::PassTimes passes_;
+  bool judges_;  // what a job did not return
+  SliceSpec by_id_spec_;
+  // Shared with the coroutine that asks for its ids: it goes on as long as it finds its day here.
+  std::map<core::HomeDay, std::shared_ptr<core::VanishedDay>> judged_;
+  std::vector<core::RecordKey> witnesses_;  // of the last pass that returned any record
 };
 
 }  // namespace connector::source

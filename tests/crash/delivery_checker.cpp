@@ -28,6 +28,10 @@ std::vector<Violation> find_violations(const std::vector<Truth>& truth, const st
   connector::source::ContentDigester digester({});
   std::string padded;
   for (const auto& record : records) {
+    if (record.is_tombstone) {
+      if (published.erase(record.key) == 0) violations.push_back({"twice", "deleted, and not there: " + describe(record)});
+      continue;
+    }
     if (record.value.find("\"conversationId\":\"" + record.key + "\"") == std::string::npos) {
       violations.push_back({"wrong key", record.key + " is the key of " + record.value.substr(0, 80)});
     }

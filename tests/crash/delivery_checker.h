@@ -28,6 +28,7 @@ struct Delivered {
   std::string form;    // header gk.form
   std::string window;  // header gk.window
   std::string value;
+  bool is_tombstone = false;
 };
 
 struct Claimed {
@@ -36,7 +37,7 @@ struct Claimed {
 };
 
 struct Violation {
-  std::string kind;  // "lost", "twice", "step back", "wrong key"
+  std::string kind;  // "lost", "twice", "step back", "wrong key"; a tombstone of what exists is a loss
   std::string detail;
 };
 

@@ -66,6 +66,30 @@ TEST(DeliveryChecker, TheSameContentTwiceInARowIsSaidWhateverItsLaneAndSpelling)
       << "what was there before may come back";
 }
 
+Delivered tombstone(const std::string& key) {
+  return {.lane = Lane::kSettle, .key = key, .form = "job", .window = "w", .value = {}, .is_tombstone = true};
+}
+
+TEST(DeliveryChecker, ATombstoneIsRightForWhatTheServiceNoLongerHas) {
+  const std::vector<Delivered> deleted{delivered(Lane::kSettle, "a", "1", "job"), tombstone("a")};
+  EXPECT_THAT(find_violations({}, {{Lane::kSettle, minute_from(kNoon)}}, deleted), IsEmpty());
+
+  const auto lost = find_violations({{"a", kNoon}}, {{Lane::kSettle, minute_from(kNoon)}}, deleted);
+  ASSERT_THAT(lost, SizeIs(1));
+  EXPECT_EQ(lost[0].kind, "lost");
+}
+
+TEST(DeliveryChecker, WhatComesBackAfterATombstoneIsPublishedWhateverWasBefore) {
+  EXPECT_THAT(find_violations({}, {}, {delivered(Lane::kSettle, "a", "1", "job"), tombstone("a"), delivered(Lane::kLive, "a")}),
+              IsEmpty());
+}
+
+TEST(DeliveryChecker, ATombstoneOfNothingIsOneTooMany) {
+  const auto twice = find_violations({}, {}, {delivered(Lane::kLive, "a"), tombstone("a"), tombstone("a")});
+  ASSERT_THAT(twice, SizeIs(1));
+  EXPECT_EQ(twice[0].kind, "twice");
+}
+
 TEST(DeliveryChecker, AQueryFormAfterAJobFormIsAStepBack) {
   const auto back = find_violations({}, {}, {delivered(Lane::kSettle, "a", "1", "job"), delivered(Lane::kLive, "a", "2")});
 

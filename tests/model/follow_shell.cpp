@@ -28,11 +28,6 @@ core::FollowState state_of(const core::DigestEntry& entry) {
   return entry.open ? core::FollowState::kOpen : core::FollowState::kClosed;
 }
 
-bool may_be_one_of_them(ErrorCode code) {
-  return code == ErrorCode::kRequestRejected || code == ErrorCode::kPositionInvalid || code == ErrorCode::kTooComplex ||
-         code == ErrorCode::kOversize || code == ErrorCode::kMalformedResponse;
-}
-
 }  // namespace
 
 FollowShell::FollowShell(Stage& stage, SimPublisher& publisher, SimTurns& turns)
@@ -82,7 +77,7 @@ void FollowShell::plan() {
   if (const auto* asked = std::get_if<core::AskIds>(&plan)) {
     asked_ = *asked;
     doing_ = Doing::kTurn;
-    if (turns_.take(*this)) start_asking();
+    if (turns_.take(wake)) start_asking();
     return;
   }
   if (std::holds_alternative<core::GiveUp>(plan)) {

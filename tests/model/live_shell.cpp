@@ -121,7 +121,7 @@ void LiveShell::plan() {
   if (const auto* planned = std::get_if<core::ReadWindow>(&plan)) {
     planned_ = *planned;
     doing_ = Doing::kTurn;
-    if (turns_.take(*this)) start_reading();
+    if (turns_.take(wake)) start_reading();
     return;
   }
   if (const auto* wait = std::get_if<core::WaitUntil>(&plan)) {

@@ -36,6 +36,7 @@ TEST(Model, EveryWorldIsPublishedCompleteCurrentAndOncePerChange) {
   std::size_t sealed = 0;
   std::size_t steps = 0;
   std::size_t beyond = 0;
+  std::size_t tombstones = 0;
   int failures = 0;
 
   for (std::uint64_t seed = first; seed < first + count && failures < kFailuresShown; ++seed) {
@@ -44,17 +45,19 @@ TEST(Model, EveryWorldIsPublishedCompleteCurrentAndOncePerChange) {
     sealed += result.sealed;
     steps += result.steps;
     beyond += result.beyond_horizon;
+    tombstones += result.tombstones;
     if (!result.broken) continue;
     ++failures;
     explain(seed, *result.broken);
   }
 
   std::cout << count << " worlds, " << steps << " steps, " << records << " records, " << sealed << " sealed, " << beyond
-            << " beyond the horizon\n";
+            << " beyond the horizon, " << tombstones << " tombstones\n";
   if (only == 0) {
     // A model in which nothing happens holds every guarantee.
     EXPECT_GE(records, count * 8);
     EXPECT_GE(sealed, count * 3);
+    EXPECT_GE(tombstones * 4, count);
   }
 }
 

@@ -21,7 +21,7 @@ struct Life {
     const auto& rules = publisher_rules(stage.scenario);
     if (rules.has_query) live = std::make_unique<LiveShell>(stage, publisher, turns);
     if (rules.has_by_id) follow = std::make_unique<FollowShell>(stage, publisher, turns);
-    if (rules.has_job) settle = std::make_unique<SettleShell>(stage, publisher);
+    if (rules.has_job) settle = std::make_unique<SettleShell>(stage, publisher, turns);
   }
   static connector::core::StreamRules publisher_rules(const Scenario& scenario) { return topic_of(scenario).rules; }
 
@@ -143,6 +143,7 @@ class Run {
         .broken = stage_.broken, .log = std::move(stage_.log), .steps = steps, .beyond_horizon = topics_.beyond_horizon};
     for (const Topics::Key& key : topics_.keys()) {
       result.records += key.records;
+      result.tombstones += key.tombstones;
       if (key.last != nullptr && key.last->form == Form::kJob) ++result.sealed;
     }
     return result;

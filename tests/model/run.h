@@ -20,6 +20,7 @@ struct RunResult {
   std::size_t records = 0;
   std::size_t sealed = 0;  // keys whose last record is the job's form
   std::size_t beyond_horizon = 0;
+  std::size_t tombstones = 0;
 };
 
 enum class KeepLog : std::uint8_t { kNo, kYes };

@@ -118,6 +118,27 @@ Answer record(const Service& service, const Call& call) {
   return answer;
 }
 
+// All of them, or none if one is unknown.
+Answer change_existence(Service& service, const Call& call, bool removes) {
+  const auto body = common::json::parse(call.request.body);
+  const Value* ids = body ? common::json::find(*body, "ids") : nullptr;
+  if (ids == nullptr || !ids->is_array()) {
+    return complaint(400, "the body must be {\"ids\": […]}");
+  }
+  std::vector<std::uint64_t> indices;
+  for (const Value& id : ids->get_array()) {
+    const auto index = id.is_string() ? service.world.index_of(std::string_view(id.get_string())) : std::nullopt;
+    if (!index) {
+      return complaint(404, "no such conversation: " + common::json::serialize(id));
+    }
+    indices.push_back(*index);
+  }
+  for (const std::uint64_t index : indices) {
+    removes ? service.world.remove(index, call.now) : service.world.restore(index);
+  }
+  return answer_with(200, Object{{"count", indices.size()}});
+}
+
 Answer add_faults(Service& service, const Call& call) {
   const auto script = common::json::parse(call.request.body);
   if (!script) {
@@ -159,7 +180,10 @@ Answer control(Service& service, Call& call) {
   if (method == "POST" && name == "reset-faults") {
     return reset_faults(service);
   }
-  return complaint(404, "GET stats, truth, served, record; POST faults, reset-faults");
+  if (method == "POST" && (name == "delete" || name == "restore")) {
+    return change_existence(service, call, name == "delete");
+  }
+  return complaint(404, "GET stats, truth, served, record; POST faults, reset-faults, delete, restore");
 }
 
 }  // namespace tests::simulator

@@ -94,6 +94,21 @@ void SimulatorProcess::reset_faults() const {
   http_post(url_ + "/_sim/reset-faults", "{}", trust_);
 }
 
+void SimulatorProcess::delete_conversations(const std::vector<std::string>& ids) const {
+  change("delete", ids);
+}
+
+void SimulatorProcess::restore_conversations(const std::vector<std::string>& ids) const {
+  change("restore", ids);
+}
+
+void SimulatorProcess::change(const std::string& hook, const std::vector<std::string>& ids) const {
+  common::json::Array array(ids.begin(), ids.end());
+  const std::string body = common::json::serialize(common::json::Object{{"ids", std::move(array)}});
+  const auto answer = http_post(url_ + "/_sim/" + hook, body, trust_);
+  if (answer.status != 200) throw std::runtime_error("the simulator refuses to " + hook + ": " + answer.body);
+}
+
 common::json::Value SimulatorProcess::ask(const std::string& question) const {
   const auto answer = http_get(url_ + "/_sim/" + question, trust_);
   auto parsed = common::json::parse(answer.body);
@@ -319,7 +334,8 @@ std::vector<crash::Violation> ConnectorScene::violations() const {
                      .key = record.key.value(),
                      .form = record.headers.at("gk.form"),
                      .window = record.headers.at("gk.window"),
-                     .value = record.value.value()});
+                     .value = record.value.value_or(""),
+                     .is_tombstone = !record.value});
   });
   std::vector<crash::Claimed> claimed;
   for (const auto& [lane, ledger] : ledgers()) claimed.push_back({.lane = lane, .complete = ledger.complete()});

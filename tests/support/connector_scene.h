@@ -41,6 +41,8 @@ class SimulatorProcess final {
 
   void add_faults(const std::string& rules) const;  // the members of "rules", as JSON
   void reset_faults() const;
+  void delete_conversations(const std::vector<std::string>& ids) const;
+  void restore_conversations(const std::vector<std::string>& ids) const;
   [[nodiscard]] std::uint64_t strikes(const std::string& rule) const;
   [[nodiscard]] std::uint64_t requests() const;
   [[nodiscard]] std::uint64_t rate_limited() const;
@@ -48,6 +50,7 @@ class SimulatorProcess final {
 
  private:
   [[nodiscard]] common::json::Value ask(const std::string& question) const;
+  void change(const std::string& hook, const std::vector<std::string>& ids) const;
 
   TemporaryFolder folder_;
   Options options_;

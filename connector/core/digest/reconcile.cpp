@@ -152,8 +152,10 @@ RowDecision reconcile_job_form(const std::optional<DigestEntry>& before, const S
   const Second availability = row.availability ? to_second(*row.availability) : Second();
   const bool is_sealed = before && before->is_job_form();
   if (is_sealed && availability < before->read_at) return nothing(DigestReason::kOlderJob, before, *before);
+  // The lake is hours behind, and may still show what the service no longer had then.
+  const bool is_older_than_its_end = before && before->state == DigestState::kGone && availability <= before->read_at;
   // Also when it was asked for by a repair: that is about equal content, not about order.
-  if (row.open && rules.has_query) {
+  if (row.open && rules.has_query && !is_older_than_its_end) {
     DigestEntry entry = before.value_or(DigestEntry{.state = DigestState::kWanted,
                                                     .open = true,
                                                     .read_at = availability,
@@ -177,6 +179,18 @@ RowDecision reconcile_job_form(const std::optional<DigestEntry>& before, const S
     return nothing(DigestReason::kTooOldToSeal, before, entry);
   }
   return seal(before, row, availability, rules);
+}
+
+// Decided when every row that arrived before has been: one that was read after the job says that the key came back.
+RowDecision reconcile_absent(const std::optional<DigestEntry>& before, const Sighting& absent) {
+  const bool is_gone = before && absent.availability && may_have_vanished(*before, *absent.availability);
+  if (!is_gone) return {.owed = before && before->is_owed(), .reason = DigestReason::kSeenSince};
+  // What is known by name only has no record in the topic; nor has what was gone and is owed a look by a job that showed it
+  // still.
+  const bool has_record = before->state != DigestState::kWanted && before->state != DigestState::kGone;
+  return {.outcome = has_record ? DigestOutcome::kDelete : DigestOutcome::kNothing,
+          .entry = gone_entry(*before, absent.read_at),
+          .reason = DigestReason::kGone};
 }
 
 }  // namespace
@@ -209,13 +223,24 @@ std::string_view to_string(DigestReason reason) {
       return "too_old_to_seal";
     case DigestReason::kOlderJob:
       return "older_job";
+    case DigestReason::kGone:
+      return "gone";
+    case DigestReason::kSeenSince:
+      return "seen_since";
   }
   std::unreachable();
 }
 
 RowDecision reconcile(const std::optional<DigestEntry>& entry, const Sighting& sighting, const StreamRules& rules) {
+  if (sighting.form == SightingForm::kAbsent) return reconcile_absent(entry, sighting);
   return sighting.form == SightingForm::kJob ? reconcile_job_form(entry, sighting, rules)
                                              : reconcile_query_form(entry, sighting, rules);
+}
+
+bool may_have_vanished(const DigestEntry& entry, common::Instant availability) {
+  const Second complete_to = to_second(availability);
+  if (entry.state == DigestState::kGone && !entry.is_owed()) return false;
+  return entry.read_at < complete_to && (!entry.owed_at || *entry.owed_at < complete_to);
 }
 
 DigestEntry gone_entry(const DigestEntry& entry, common::Instant read_at) {

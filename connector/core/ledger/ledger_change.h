@@ -103,7 +103,17 @@ struct OwedAdded {
 struct ShortMadeGood {
   common::Interval window;
 };
-using LedgerChange = std::variant<LaneStarted, AgeStarted, AgeEnded, WindowOpened, PageRead, WindowCompleted, PassCompleted,
-                                  WindowRestarted, WindowAbandoned, AvailabilitySeen, OwedAdded, ShortMadeGood>;
+// A pass over this home day is complete, but whether the records that it did not return are gone is not decided yet. Not
+// remembered if too many days are.
+struct JudgingBegun {
+  common::Interval day;
+};
+// It is decided, or given up.
+struct JudgingEnded {
+  common::Interval day;
+};
+using LedgerChange =
+    std::variant<LaneStarted, AgeStarted, AgeEnded, WindowOpened, PageRead, WindowCompleted, PassCompleted, WindowRestarted,
+                 WindowAbandoned, AvailabilitySeen, OwedAdded, ShortMadeGood, JudgingBegun, JudgingEnded>;
 
 }  // namespace connector::core

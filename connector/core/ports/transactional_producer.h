@@ -30,6 +30,7 @@ enum class RecordFate : std::uint8_t {
   kPublish,
   kSuspect,   // was in a batch the broker refused: sent apart from the others, to find the one that is at fault
   kWithheld,  // not published: its content is, or a better form is awaited
+  kKept,      // of what is gone: the last record of the key stays, and nothing is published
   kOversize,  // larger than its topic takes: dead letter
   kDropped,   // the same, where the stream's owner wants none
   kRefused,   // found at fault: dead letter

@@ -166,6 +166,67 @@ TEST_F(TaskDigestsTest, ARepairThatIsRefusedAgainMakesNoSecondDeadLetterAndIsNot
   EXPECT_THAT(sums.at(kLive).dead_letters, IsEmpty());
 }
 
+// Keys that the service was asked for in vain, after a job whose data is complete to an hour after noon.
+Transaction gone_of(std::vector<std::string_view> keys, core::OnDelete on_delete) {
+  Transaction transaction;
+  transaction.batch.stream = kCalls;
+  core::Page& page = transaction.batch.pages.emplace_back();
+  page.source = {.stream = kCalls, .lane = core::Lane::kSettle};
+  page.form = core::RecordForm::kJob;
+  page.gone = on_delete;
+  page.service_date = kNoon + std::chrono::hours(3);
+  page.availability = kNoon + std::chrono::hours(1);
+  for (const std::string_view key : keys) {
+    page.records.push_back({.key = key, .value = {}});
+    page.contents.push_back({.digests = {}, .home_day = kDay, .open = false});
+  }
+  measure(transaction, {.record = 1'000'000, .dead_letter = 100'000});
+  return transaction;
+}
+
+TEST_F(TaskDigestsTest, WhatIsGoneIsATombstoneOnceAndPublishedWhenItComesBack) {
+  committed({{"a", 1}, {"b", 1}});
+  Transaction transaction = gone_of({"a", "never seen"}, core::OnDelete::kTombstone);
+  digests.decide(transaction, ledgers);
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kPublish, RecordFate::kWithheld));
+  ASSERT_THAT(transaction.batch.digests, SizeIs(1));
+  EXPECT_THAT(*transaction.batch.digests.front().value, testing::HasSubstr("gone"));
+  EXPECT_EQ(sum_up(transaction.batch).begin()->second.tombstones, 1U);
+  EXPECT_EQ(sum_up(transaction.batch).begin()->second.records, 0U);
+  digests.apply(transaction);
+
+  Transaction again = gone_of({"a"}, core::OnDelete::kTombstone);
+  digests.decide(again, ledgers);
+  EXPECT_THAT(again.batch.fates, ElementsAre(RecordFate::kWithheld));
+  digests.apply(again);
+  EXPECT_THAT(committed({{"a", 1}, {"b", 1}}), ElementsAre(RecordFate::kPublish, RecordFate::kWithheld));
+}
+
+TEST_F(TaskDigestsTest, WhatIsGoneAndKeptIsOnlyRemembered) {
+  committed({{"a", 1}});
+  Transaction transaction = gone_of({"a"}, core::OnDelete::kKeep);
+  digests.decide(transaction, ledgers);
+  digests.decide(transaction, ledgers);  // after an abort
+
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kKept));
+  ASSERT_THAT(transaction.batch.digests, SizeIs(1));
+  const PublishedSum sum = sum_up(transaction.batch).begin()->second;
+  EXPECT_EQ(sum.kept, 1U);
+  EXPECT_EQ(sum.tombstones + sum.records + sum.withheld, 0U);
+}
+
+TEST_F(TaskDigestsTest, ATombstoneTheBrokerRefusesIsADeadLetterAndTheKeyIsGone) {
+  committed({{"a", 1}});
+  Transaction transaction = gone_of({"a"}, core::OnDelete::kTombstone);
+  digests.decide(transaction, ledgers);
+  transaction.batch.fates.front() = RecordFate::kRefused;
+  digests.decide(transaction, ledgers);
+
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kRefused));
+  ASSERT_THAT(transaction.batch.digests, SizeIs(1));
+  EXPECT_THAT(*transaction.batch.digests.front().value, testing::HasSubstr("gone"));
+}
+
 TEST_F(TaskDigestsTest, PagesWithoutContentsArePublishedAsTheyAre) {
   Transaction transaction = transaction_of({{"a", 1}, {"a", 1}});
   transaction.batch.pages.front().contents.clear();

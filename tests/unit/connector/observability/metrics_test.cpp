@@ -73,6 +73,8 @@ class MetricsTest : public testing::Test {
     metrics_.data_available_until(kLive.stream, at(1'600'000'000));
     metrics_.lane_failing(kLive, true);
     metrics_.records_published(kLive, 97, 1'200'000);
+    metrics_.records_gone(kLive.stream, "tombstoned", 4);
+    metrics_.delete_braked(kLive.stream);
     metrics_.dead_letters(kLive, "no_key", 1);
     metrics_.transaction_done(core::TransactionOutcome::kUnknownApplied, 40ms);
     metrics_.producer_started("start");
@@ -112,6 +114,9 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value(R"(genesys_kafka_windows_restarted_total{lane="settle",reason="job_failed",stream="conversations"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_open_windows{lane="settle",stream="conversations"})"), 2);
   EXPECT_EQ(value(R"(genesys_kafka_complete_until_timestamp_seconds{lane="live",stream="conversations"})"), 1'700'000'000);
+  EXPECT_EQ(value(R"(genesys_kafka_records_gone_total{outcome="tombstoned",stream="conversations"})"), 4);
+  EXPECT_EQ(value(R"(genesys_kafka_records_gone_total{outcome="withheld",stream="conversations"})"), 0);
+  EXPECT_EQ(value(R"(genesys_kafka_delete_brakes_total{stream="conversations"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_short_windows{lane="live",stream="conversations"})"), 3);
   EXPECT_EQ(value(R"(genesys_kafka_watermark_timestamp_seconds{stream="conversations",watermark="settled_until"})"),
             1'650'000'000);

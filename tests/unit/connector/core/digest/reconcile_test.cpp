@@ -41,6 +41,10 @@ Sighting job(std::uint64_t common, std::uint64_t full, int availability, bool op
 Sighting open_job(std::uint64_t common, std::uint64_t full, int availability) {
   return job(common, full, availability, true);
 }
+// Asked for by id in vain, long after a job whose data is complete to `availability` did not return it.
+Sighting absent(int availability, int read_at) {
+  return {.form = SightingForm::kAbsent, .read_at = at(read_at), .availability = at(availability), .home_day = kDay};
+}
 Sighting repair(Sighting sighting) {
   sighting.requested = Requested::kRepair;
   return sighting;
@@ -78,6 +82,9 @@ MATCHER_P(PublishesNothing, reason, "") {
 }
 MATCHER_P(IsADeadLetter, reason, "") {
   return arg.outcome == DigestOutcome::kDeadLetter && arg.reason == reason && arg.entry->state == DigestState::kDead;
+}
+MATCHER(Deletes, "") {
+  return arg.outcome == DigestOutcome::kDelete && arg.reason == DigestReason::kGone && arg.entry->state == DigestState::kGone;
 }
 // NOLINTEND(readability-identifier-naming)
 using R = DigestReason;
@@ -649,6 +656,72 @@ TEST(Gone, AJobFromBeforeDoesNotBringItBack) {
   EXPECT_THAT(decision, PublishesNothing(R::kTooOldToSeal));
   EXPECT_TRUE(decision.owed);
   EXPECT_THAT(key.see(job(1, 5, 41)), Publishes(R::kReturned));
+}
+
+TEST(Gone, AnOpenRowOfAJobFromBeforeIsNotReadByIdEither) {
+  Key key = sealed_key();
+  key.entry = gone_entry(*key.entry, at(40));
+
+  EXPECT_THAT(key.see(open_job(1, 5, 40)), PublishesNothing(R::kTooOldToSeal));
+
+  EXPECT_EQ(key.entry->state, DigestState::kGone);
+  EXPECT_TRUE(key.entry->is_owed());
+}
+
+TEST(Gone, IsWhatWasAskedForInVain) {
+  for (Key key : {sealed_key(), [] {
+                    Key provisional;
+                    provisional.see(open_query(1, 10));
+                    return provisional;
+                  }()}) {
+    EXPECT_THAT(key.see(absent(30, 50)), Deletes());
+
+    EXPECT_EQ(key.entry, gone_entry(*key.entry, at(50)));
+    EXPECT_THAT(key.see(absent(30, 60)), PublishesNothing(R::kSeenSince)) << "once";
+    EXPECT_THAT(key.see(query(1, 70)), Publishes(R::kReturned));
+  }
+}
+
+TEST(Gone, IsNotWhatWasReadAfterTheJobThatDidNotReturnIt) {
+  Key key = sealed_key();
+  key.see(query(2, 45));  // set aside: a job is needed
+  EXPECT_THAT(key.see(absent(40, 50)), PublishesNothing(R::kSeenSince));
+
+  Key provisional;
+  provisional.see(query(1, 45));
+  EXPECT_THAT(provisional.see(absent(40, 50)), PublishesNothing(R::kSeenSince));
+  EXPECT_EQ(provisional.entry->state, DigestState::kProvisional);
+}
+
+TEST(Gone, IsNotWhatIsNotKnown) {
+  Key key;
+
+  EXPECT_THAT(key.see(absent(30, 50)), PublishesNothing(R::kSeenSince));
+
+  EXPECT_FALSE(key.entry);
+}
+
+TEST(Gone, OfWhatWasNeverPublishedNothingIsDeleted) {
+  Key key;
+  key.see(open_job(1, 5, 20));
+  ASSERT_EQ(key.entry->state, DigestState::kWanted);
+
+  EXPECT_THAT(key.see(absent(30, 50)), PublishesNothing(R::kGone));
+
+  EXPECT_EQ(key.entry->state, DigestState::kGone);
+  EXPECT_FALSE(key.entry->is_followed());
+  EXPECT_FALSE(key.entry->is_owed());
+}
+
+TEST(Gone, ForGoodItIsOwedNothingAnyMore) {
+  Key key = sealed_key();
+  key.see(absent(30, 50));
+  key.see(job(1, 5, 45));  // the lake still had it
+  ASSERT_TRUE(key.entry->is_owed());
+
+  EXPECT_THAT(key.see(absent(60, 70)), PublishesNothing(R::kGone)) << "its tombstone is there";
+
+  EXPECT_FALSE(key.entry->is_owed());
 }
 
 TEST(Gone, OpenInAJobItIsReadByIdAgain) {
