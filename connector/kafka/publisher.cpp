@@ -1,5 +1,7 @@
 #include "connector/kafka/publisher.h"
 
+#include "connector/core/digest/limit.h"
+#include "connector/core/digest/sweep_pace.h"
 #include "connector/core/transaction/machine.h"
 #include "connector/core/transaction/read_back.h"
 #include "connector/kafka/blocking.h"
@@ -44,6 +46,7 @@ namespace {
 
 constexpr common::Duration kReadBackPatience{10'000};  // of silence, then it is asked again
 constexpr common::Duration kSweepEvery{5'000};         // a step of the search for digests that are not needed any more
+constexpr common::Duration kSweepSoon{100};            // … where there have been some: a step takes a few milliseconds
 constexpr std::int32_t kTask = 0;                      // one task, owner of partition 0
 
 }  // namespace
@@ -72,6 +75,7 @@ class KafkaPublisher::Impl {
                    .memory_bytes = options_.memory_bytes},
                   clock, metrics, logger_, work_),
         topics_(options_, name_, std::move(streams), worker_, logger_),
+        digests_limit_(options_.digests_memory_bytes),
         progress_(topics_.streams(), options_.topics.progress, metrics),
         producer_(std::move(factory)) {
     owner_.incarnation = make_incarnation(random_);
@@ -248,13 +252,17 @@ class KafkaPublisher::Impl {
     std::optional<std::string> stored_mark;
     const auto take = [&, mark_key = digests_mark_key(name_, kTask)](std::string_view key,
                                                                      const std::string_view* value) -> Result<void> {
-      if (key != mark_key) return digests->restore(key, value);
+      if (key != mark_key) {
+        digests->restore(key, value);
+        return {};
+      }
       stored_mark = value != nullptr ? std::optional<std::string>{*value} : std::nullopt;
       return {};
     };
     auto read = co_await run_blocking(worker_, [this, options = options_, location, &take] {
       return read_partition(options, location, logger_.named("kafka"), kReadBackPatience, read_stop_, take);
     });
+    if (read) read = digests->restored();
     if (!read) co_return read;
     std::optional<core::DigestsMark> mark;
     if (stored_mark) {
@@ -274,6 +282,7 @@ class KafkaPublisher::Impl {
     std::uint64_t keys = 0;
     for (const StreamTopic& stream : topics_.streams()) keys += digests_->of(stream.stream)->committed().size();
     const auto took = std::chrono::duration_cast<common::Duration>(clock_.steady_now() - began);
+    if (auto fits = digests_limit_.check_start(keys, digests_->bytes()); !fits) co_return fits;
     logger_.info("Digests restored", {{"keys", keys}, {"milliseconds", static_cast<std::int64_t>(took.count())}});
     tell_digests();
     co_return Result<void>{};
@@ -295,6 +304,17 @@ class KafkaPublisher::Impl {
       metrics_.digests(stream.stream,
                        {.keys = index.size(), .bytes = index.bytes(), .followed = index.followed(), .owed = index.owed_count()});
     }
+    const std::size_t bytes = digests_->bytes();
+    const core::DigestsLimit::Told told = digests_limit_.check(bytes);
+    if (told == core::DigestsLimit::Told::kPassed) {
+      logger_.warn(
+          "What is remembered of keys takes more memory than kafka.digests_memory; a start with that much would be refused",
+          {{"bytes", static_cast<std::uint64_t>(bytes)}, {"limit", static_cast<std::uint64_t>(digests_limit_.max_bytes())}});
+    } else if (told == core::DigestsLimit::Told::kWithin) {
+      logger_.info("What is remembered of keys is within kafka.digests_memory again",
+                   {{"bytes", static_cast<std::uint64_t>(bytes)}});
+    }
+    metrics_.digests_limit(digests_limit_.max_bytes());
   }
 
   std::map<StreamName, TopicFacts> running_topics() const {
@@ -327,14 +347,10 @@ class KafkaPublisher::Impl {
         const bool taken = co_await take_progress(*moved);
         if (!taken) continue;
       } else {
-        const bool sweeps = now >= next_sweep_ && !stopping_;
-        if (sweeps) {
-          next_sweep_ = now + kSweepEvery;
-          tell_digests();
-        }
-        if (!sweeps || !take_expired()) {
+        const bool sweeps = !stopping_ && sweep_pace_.is_due(now, next && next->begin_at <= now);
+        if (!sweeps || !sweep(now)) {
           if (!next || next->begin_at > now) {
-            const auto until = std::min({next_check_, next_sweep_, progress_.next_due()});
+            const auto until = std::min({next_check_, sweep_pace_.next(), progress_.next_due()});
             co_await work_.wait_until(next ? std::min(next->begin_at, until) : until);
             continue;
           }
@@ -372,6 +388,17 @@ class KafkaPublisher::Impl {
   }
 
   // False: nothing has expired.
+  bool sweep(SteadyTime now) {
+    tell_digests();
+    const bool found = take_expired();
+    if (found) {
+      sweep_pace_.found(now, digests_->steps_a_round());
+    } else {
+      sweep_pace_.found_nothing(now);
+    }
+    return found;
+  }
+
   bool take_expired() {
     auto expired = digests_->expire(handover_.ledgers(), clock_.utc_now());
     if (!expired) return false;
@@ -723,8 +750,8 @@ class KafkaPublisher::Impl {
   std::uint64_t commit_number_ = 0;
   std::optional<ErrorCode> cause_;  // of the last trouble the machine spoke of
   SteadyTime next_check_;
-  SteadyTime next_sweep_;
   bool progress_tried_ = false;  // that of the batch in hand
+  core::SweepPace sweep_pace_{kSweepEvery, kSweepSoon};
 
   bool active_ = false;  // start() or run() is under way
   bool starting_ = false;
@@ -739,6 +766,7 @@ class KafkaPublisher::Impl {
   std::atomic<bool> read_stop_ = false;
   boost::asio::thread_pool worker_{1};  // administration and reading back
   TaskTopics topics_;
+  core::DigestsLimit digests_limit_;
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
   core::DeadLetterGuard dead_letters_;
   std::map<StreamName, SteadyTime> held_;  // streams that their dead letters stopped: until when

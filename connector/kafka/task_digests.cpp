@@ -2,6 +2,7 @@
 
 #include "connector/core/digest/day_standing.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -46,7 +47,25 @@ TaskDigests::TaskDigests(const std::vector<StreamTopic>& streams) {
   }
 }
 
-Result<void> TaskDigests::restore(std::string_view key, const std::string_view* value) {
+// What was damaged and has been replaced or ended since is in the topic until it is compacted.
+void TaskDigests::restore(std::string_view key, const std::string_view* value) {
+  auto taken = take_stored(key, value);
+  if (!taken) {
+    damaged_.insert_or_assign(std::string{key}, std::move(taken.error()));
+  } else if (const auto found = damaged_.find(key); found != damaged_.end()) {
+    damaged_.erase(found);
+  }
+}
+
+Result<void> TaskDigests::restored() const {
+  if (damaged_.empty()) return {};
+  common::Error error = damaged_.begin()->second;
+  if (damaged_.size() > 1) error.message += "; so are " + std::to_string(damaged_.size() - 1) + " others";
+  return common::fail(std::move(error));
+}
+
+Result<void> TaskDigests::take_stored(std::string_view key, const std::string_view* value) {
+  if (value == nullptr && !core::parse_digest_key(key)) return {};
   const auto parsed = core::parse_digest_key(key);
   if (!parsed) return common::fail(parsed.error());
   const auto found = streams_.find(core::StreamName{std::string{parsed->stream}});
@@ -122,9 +141,15 @@ void TaskDigests::discard(Transaction& transaction) {
   transaction.batch.digests.clear();
 }
 
+// The streams take turns, a step each, until one of them has something.
 std::optional<Transaction> TaskDigests::expire(const core::Ledgers& ledgers, common::Instant now) {
-  if (streams_.empty()) return std::nullopt;
-  // The streams take turns, a step each.
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    if (auto expired = expire_next(ledgers, now)) return expired;
+  }
+  return std::nullopt;
+}
+
+std::optional<Transaction> TaskDigests::expire_next(const core::Ledgers& ledgers, common::Instant now) {
   auto next = last_swept_ ? streams_.upper_bound(*last_swept_) : streams_.begin();
   if (next == streams_.end()) next = streams_.begin();
   auto& [name, stream] = *next;
@@ -142,6 +167,18 @@ std::optional<Transaction> TaskDigests::expire(const core::Ledgers& ledgers, com
   transaction.batch.digests = std::move(batch->records);
   transaction.digests = batch->number;
   return transaction;
+}
+
+std::size_t TaskDigests::bytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [name, stream] : streams_) bytes += stream.digests.committed().bytes();
+  return bytes;
+}
+
+std::size_t TaskDigests::steps_a_round() const {
+  std::size_t steps = 0;
+  for (const auto& [name, stream] : streams_) steps = std::max(steps, stream.digests.committed().slots() / kSweepStep + 1);
+  return steps;
 }
 
 const core::StreamDigests* TaskDigests::of(const core::StreamName& stream) const {

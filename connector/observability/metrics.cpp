@@ -107,6 +107,7 @@ enum Id : std::size_t {
   kTaskState,
   kDigestKeys,
   kDigestBytes,
+  kDigestLimit,
   kDigestFollowed,
   kDigestOwed,
   kStreamStopped,
@@ -186,6 +187,7 @@ std::vector<MetricDescription> describe_all() {
       {"genesys_kafka_task_state", kGauge, {"state"}, "1 for the state of the task."},
       {"genesys_kafka_digest_keys", kGauge, {"stream"}, "Keys whose published content is remembered."},
       {"genesys_kafka_digest_bytes", kGauge, {"stream"}, "Memory of what is remembered of keys."},
+      {"genesys_kafka_digest_limit_bytes", kGauge, {}, "kafka.digests_memory: above it, of all streams, a start is refused."},
       {"genesys_kafka_followed_keys", kGauge, {"stream"}, "Open records that are read again by id."},
       {"genesys_kafka_owed_keys", kGauge, {"stream"}, "Records that wait for a later job to show their complete form."},
       {"genesys_kafka_stream_stopped", kGauge, {"stream"}, "1 while the stream is stopped alone because its topic is unusable."},
@@ -466,6 +468,10 @@ void PrometheusMetrics::digests(const core::StreamName& stream, const core::Dige
   set(kDigestBytes, figures.bytes);
   set(kDigestFollowed, figures.followed);
   set(kDigestOwed, figures.owed);
+}
+
+void PrometheusMetrics::digests_limit(std::uint64_t bytes) {
+  impl_->set(kDigestLimit, {}, static_cast<double>(bytes));
 }
 
 void PrometheusMetrics::stream_stopped(const core::StreamName& stream, bool stopped) {

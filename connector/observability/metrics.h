@@ -83,6 +83,7 @@ class PrometheusMetrics final : public core::Metrics {
   void bytes_in_flight(std::uint64_t bytes) override;
   void task_state(std::string_view state) override;
   void digests(const core::StreamName& stream, const core::DigestFigures& figures) override;
+  void digests_limit(std::uint64_t bytes) override;
   void stream_stopped(const core::StreamName& stream, bool stopped) override;
 
  private:

@@ -41,6 +41,7 @@ FollowLane::FollowLane(StreamContext& stream)
 Lane::Awaited FollowLane::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   resynchronise();
+  if (auto taken = co_await take_up_closed(); !taken) co_return taken;
   for (;;) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
     const Result<void> done = co_await advance();
@@ -72,6 +73,28 @@ Lane::Awaited FollowLane::advance() {
   if (const auto* at = std::get_if<core::FollowAt>(&plan)) wait = std::min(wait, at->instant - now);
   report_recovery();
   co_return co_await sleep(std::max(wait, common::Duration{1}));
+}
+
+// (Sealed it would be left to the jobs.)
+Lane::Awaited FollowLane::take_up_closed() {
+  const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
+  if (digests == nullptr) co_return Result<void>{};
+  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  core::DigestIndex::Cursor cursor;
+  while (!cursor.at_end()) {
+    digests->committed().visit(cursor, kVisitStep, [&](std::string_view text, const core::DigestEntry& entry) {
+      if (entry.state != core::DigestState::kProvisional || entry.is_followed()) return;
+      if (now - entry.changed_at >= stream_.options.follow.quiet) return;
+      planner_.follow(
+          core::RecordKey{std::string{text}},
+          {.state = state_of(entry), .start = entry.home_day, .changed_at = entry.changed_at, .read_at = std::nullopt}, now,
+          chance());
+    });
+    // Between two steps the others have their turn.
+    if (cursor.at_end()) break;
+    if (auto slept = co_await sleep(common::Duration{1}); !slept) co_return slept;
+  }
+  co_return Result<void>{};
 }
 
 void FollowLane::look_at_digests(common::Instant now) {

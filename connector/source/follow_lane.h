@@ -23,6 +23,8 @@ class FollowLane final : public Lane {
   Awaited read(std::span<const core::RecordKey> ids, common::Instant first_day);
   // What the other lanes have published since: takes up what is open, leaves what is sealed or gone.
   void look_at_digests(common::Instant now);
+  // What an earlier life followed that is closed and not quiet yet: nothing else tells of it.
+  Awaited take_up_closed();
   void put_back(std::span<const core::RecordKey> ids, common::Duration wait);
 
   const ByIdSource& by_id_;

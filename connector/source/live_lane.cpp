@@ -27,6 +27,21 @@ core::LivePlanOptions plan_options(const Definition& definition, const LiveOptio
           .max_window = definition.max_window};
 }
 
+// It may be this window alone that cannot be read; the others are worth a try.
+bool may_be_the_window(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kRetryable:
+    case ErrorCode::kRequestRejected:
+    case ErrorCode::kPositionInvalid:
+    case ErrorCode::kTooComplex:
+    case ErrorCode::kOversize:
+    case ErrorCode::kMalformedResponse:
+      return true;
+    default:
+      return false;
+  }
+}
+
 core::TotalUse total_use(const std::optional<Total>& total) {
   if (!total || total->trust == TotalTrust::kNone) return core::TotalUse::kNone;
   return total->trust == TotalTrust::kExact ? core::TotalUse::kExact : core::TotalUse::kApproximate;
@@ -89,6 +104,8 @@ Lane::Awaited LiveLane::run() {
   for (;;) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
     Result<void> done = begun ? co_await advance() : co_await begin();
+    if (!done && rereading_ && may_be_the_window(done.error().code)) done = co_await put_off(done.error());
+    rereading_.reset();
     if (done) {
       begun = true;
       continue;
@@ -125,6 +142,7 @@ Lane::Awaited LiveLane::advance() {
     // The one read of the query form that may return the same records as ours is `follow`'s.
     auto turn = co_await stream_.reads.take();
     if (!turn) co_return fail(turn.error());
+    if (!planned->pass.is_first()) rereading_ = *planned;
     co_return co_await read_window(*planned);
   }
   // Nothing of this lane runs beside it, so that it never waits for reads.
@@ -135,7 +153,7 @@ Lane::Awaited LiveLane::advance() {
     const core::Ledger planned_from = working_;
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
     if (!working_.has_same_progress(planned_from)) co_return Result<void>{};  // something was dropped: plan again
-    report_recovery();
+    if (!planner_.has_put_off()) report_recovery();
     // At least a moment: the clocks may disagree by less than a millisecond.
     co_return co_await sleep(std::max(wait->instant - now, common::Duration{1}));
   }
@@ -149,6 +167,21 @@ Lane::Awaited LiveLane::recover(const Error& error) {
   if (auto slept = co_await sleep(wait); !slept) co_return slept;
   if (error.code == ErrorCode::kTopicUnusable) co_return co_await await_decision();
   co_return Result<void>{};
+}
+
+// A window that cannot be read again must keep neither new ones nor other ages from being read.
+Lane::Awaited LiveLane::put_off(const Error& error) {
+  constexpr std::uint32_t kInARow = 3;  // without one that went well: then it is not the windows' fault
+  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const core::PutOff how{.patience = needs_operator(error.code) ? core::Patience::kSlow : core::Patience::kUsual,
+                         .chance = chance(),
+                         .at_least = error.retry_after.value_or(std::chrono::seconds{0})};
+  report_failure(error, window_, position_, planner_.put_off(*rereading_, now, how));
+  // Open in the ledger it would be the first to be read again, and in the way of the others.
+  if (auto given_up = co_await give_up_open(window_); !given_up) co_return given_up;
+  if (++put_off_in_a_row_ < kInARow) co_return Result<void>{};
+  put_off_in_a_row_ = 0;
+  co_return co_await sleep(needs_operator(error.code) ? backoff_.slow() : backoff_.next(chance()));
 }
 
 Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
@@ -325,8 +358,14 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   // A total that stays wrong in the smallest window is no reason to cut every window to pieces: until one is whole again.
   split_short_ = !is_short;
   planner_.widen();
+  planner_.went_well(reading.window, reading.pass.age);
+  put_off_in_a_row_ = 0;
   backoff_.reset();
-  report_recovery();
+  if (planner_.has_put_off()) {
+    report_recovery(reading.window);
+  } else {
+    report_recovery();
+  }
   co_return Result<void>{};
 }
 

@@ -54,8 +54,9 @@ const core::JobId* job_of(const core::Position& position) {
 
 // One window while a job reads it.
 struct SettleLane::Job {
-  Job(core::JobPolicyOptions options, Interval window, core::Position position, core::Pass read_as, std::size_t memory_bytes)
-      : policy(options, window, std::move(position)),
+  Job(core::JobPolicyOptions options, Interval window, core::Position position, core::Pass read_as, common::Instant needed,
+      std::size_t memory_bytes)
+      : policy(options, window, std::move(position), needed),
         action(policy.begin()),
         rows(window, RowRule::kAny, memory_bytes),
         keys(max_keys(memory_bytes)),
@@ -81,6 +82,9 @@ struct SettleLane::Crew {
   Event availability_wanted;
   std::optional<common::Instant> wanted_until;
   std::vector<Interval> running;
+  // Of those running, passes after the first that wait without a job: until they try again, and then until there is room.
+  std::uint32_t waiting = 0;
+  std::uint32_t ready = 0;
   std::set<core::HomeDay> judging;  // days that have their coroutine
   std::optional<Error> trouble;
 };
@@ -134,8 +138,11 @@ Lane::Awaited SettleLane::run_crew() {
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
   const SettleOptions& settle = stream_.options.settle;
-  const core::SettlePlanOptions options{
-      .window = settle.window, .max_jobs = settle.max_jobs, .newest_first = settle.newest_first, .owed_gather = owed_gather()};
+  const core::SettlePlanOptions options{.window = settle.window,
+                                        .max_jobs = settle.max_jobs,
+                                        .waiting = crew.waiting,
+                                        .newest_first = settle.newest_first,
+                                        .owed_gather = owed_gather()};
   if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(forgotten)); !submitted) co_return submitted;
   }
@@ -157,10 +164,10 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
     crew.group.spawn(run_job(crew, begin->window, core::AtStart{}, begin->pass));
     co_return Result<void>{};
   }
-  if (const auto* ask = std::get_if<core::AskAvailability>(&plan)) {
-    crew.wanted_until = ask->until;
-    crew.availability_wanted.notify();
-  }
+  // While jobs run, too: their results may be older than the date that was told last, and so would be those of the next ones.
+  const auto* ask = std::get_if<core::AskAvailability>(&plan);
+  crew.wanted_until = ask != nullptr ? std::optional(ask->until) : std::nullopt;
+  crew.availability_wanted.notify();
   if (crew.running.empty()) {
     const core::Ledger planned_from = working_;
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
@@ -184,7 +191,8 @@ common::Duration SettleLane::owed_gather() const {
 std::vector<core::LedgerChange> SettleLane::newly_owed() const {
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
   if (digests == nullptr || !availability_) return {};
-  return core::newly_owed({.gather = owed_gather()}, working_, *digests, *availability_, passes_);
+  return core::newly_owed({.gather = owed_gather(), .max_gather = stream_.options.follow.max}, working_, *digests, *availability_,
+                          passes_);
 }
 
 asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
@@ -197,11 +205,12 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
     Result<common::Instant> date = co_await fetch_availability();
     common::Duration wait = stream_.options.settle.availability_every;
     if (date) {
-      if (availability_ && *date < *availability_) {
-        stream_.logger.warn("the service's availability date went back; nothing beyond it is submitted",
-                            {{"stream", source_.stream.str()},
-                             {"from", common::format_instant(*availability_)},
-                             {"to", common::format_instant(*date)}});
+      // Of an earlier life the ledger knows.
+      const std::optional<common::Instant> before = availability_ ? availability_ : working_.availability();
+      if (before && *date < *before) {
+        stream_.logger.warn(
+            "the service's availability date went back; nothing beyond it is submitted",
+            {{"stream", source_.stream.str()}, {"from", common::format_instant(*before)}, {"to", common::format_instant(*date)}});
         const core::SettlePlanOptions options{.window = stream_.options.settle.window};
         std::vector<core::LedgerChange> lost = core::availability_lost(options, working_, *date);
         if (!lost.empty()) {
@@ -228,8 +237,9 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
 
 asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Position position, core::Pass pass) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  Job job(policy_options(stream_.options.settle), window, std::move(position), pass, stream_.memory_bytes);
-  Result<void> done = co_await read_window(job);
+  Job job(policy_options(stream_.options.settle), window, std::move(position), pass, core::needed_for(window, pass, working_),
+          stream_.memory_bytes);
+  Result<void> done = co_await read_window(crew, job);
   std::erase(crew.running, window);
   if (done) {
     report_recovery(window);
@@ -241,7 +251,7 @@ asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Pos
   }
 }
 
-Lane::Awaited SettleLane::read_window(Job& job) {
+Lane::Awaited SettleLane::read_window(Crew& crew, Job& job) {
   while (!job.done) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
     Result<void> done;
@@ -253,9 +263,9 @@ Lane::Awaited SettleLane::read_window(Job& job) {
     } else if (const auto* read = std::get_if<core::ReadResults>(&action)) {
       done = co_await read_results(job, *read);
     } else if (auto* restart = std::get_if<core::RestartJob>(&action)) {
-      done = co_await restart_job(job, std::move(*restart));
+      done = co_await restart_job(crew, job, std::move(*restart));
     } else if (auto* split = std::get_if<core::SplitJob>(&action)) {
-      done = co_await split_job(job, std::move(*split));
+      done = co_await split_job(crew, job, std::move(*split));
     } else {
       done = fail(ErrorCode::kInternal, "a job completed outside of a page: " + common::format_interval(job.window()));
     }
@@ -435,7 +445,7 @@ Lane::Awaited SettleLane::cancel_job(const core::JobId& id) {
   co_return Result<void>{};
 }
 
-Lane::Awaited SettleLane::restart_job(Job& job, core::RestartJob action) {
+Lane::Awaited SettleLane::restart_job(Crew& crew, Job& job, core::RestartJob action) {
   stream_.metrics.window_restarted(source_, action.reason);
   const core::OpenWindow* open = working_.find_open(job.window());
   const core::Position before = open == nullptr ? core::Position{core::AtStart{}} : open->position;
@@ -454,12 +464,13 @@ Lane::Awaited SettleLane::restart_job(Job& job, core::RestartJob action) {
     if (auto restarted = co_await submit_changes(job.window(), {core::WindowRestarted{job.window()}}); !restarted)
       co_return restarted;
   }
-  if (auto slept = co_await sleep(action.wait); !slept) co_return slept;
+  if (auto waited = co_await wait_without_job(crew, job.pass, action.wait); !waited) co_return waited;
+  if (auto room = co_await await_room(crew, job.pass); !room) co_return room;
   step(job, core::JobWaited{});
   co_return Result<void>{};
 }
 
-Lane::Awaited SettleLane::split_job(Job& job, core::SplitJob action) {
+Lane::Awaited SettleLane::split_job(Crew& crew, Job& job, core::SplitJob action) {
   const Interval window = job.window();
   const common::Instant middle = std::min(window.start + action.part, window.end);
   const core::OpenWindow* open = working_.find_open(window);
@@ -471,7 +482,7 @@ Lane::Awaited SettleLane::split_job(Job& job, core::SplitJob action) {
   }
   if (!working_.has_room_to_open()) {
     // The ledger is full of windows: this one stays whole until others have ended.
-    co_return co_await restart_job(job,
+    co_return co_await restart_job(crew, job,
                                    {.reason = action.reason, .detail = action.detail, .wait = stream_.options.settle.poll_max});
   }
   stream_.metrics.window_restarted(source_, action.reason);
@@ -488,7 +499,29 @@ Lane::Awaited SettleLane::split_job(Job& job, core::SplitJob action) {
   }
   if (auto submitted = co_await submit_changes(window, std::move(changes)); !submitted) co_return submitted;
   job.done = true;
-  co_return co_await sleep(action.wait);
+  co_return co_await wait_without_job(crew, job.pass, action.wait);
+}
+
+// A pass after the first that fails again and again must not keep new days from being read: while it waits its place is theirs.
+Lane::Awaited SettleLane::wait_without_job(Crew& crew, core::Pass pass, common::Duration wait) {
+  if (pass.is_first()) co_return co_await sleep(wait);
+  ++crew.waiting;
+  crew.group.wake();
+  Result<void> slept = co_await sleep(wait);
+  --crew.waiting;
+  co_return slept;
+}
+
+// Its place may have been taken meanwhile.
+Lane::Awaited SettleLane::await_room(Crew& crew, core::Pass pass) {
+  if (pass.is_first()) co_return Result<void>{};
+  ++crew.ready;
+  Result<void> done;
+  while (done && crew.running.size() - crew.waiting - crew.ready >= stream_.options.settle.max_jobs) {
+    done = co_await sleep(stream_.options.settle.poll_initial);
+  }
+  --crew.ready;
+  co_return done;
 }
 
 // --- what a job did not return ---------------------------------------------------------------------------------------------
@@ -659,9 +692,7 @@ void SettleLane::tell(const core::VanishedDay& day, const core::VanishedFindings
   if (!findings.is_braked) return;
   stream_.metrics.delete_braked(source_.stream);
   stream_.logger.warn(
-      "more of a day's records are absent at the service than settle.delete.max_share allows: none of them is taken for deleted. "
-      "A "
-      "filter, a role or a division may hide them",
+      "more of a day's records are absent at the service than settle.delete.max_share allows: none is taken for deleted",
       {{"stream", source_.stream.str()},
        {"window", common::format_interval(core::whole_day(day.day()))},
        {"records", findings.withheld}});

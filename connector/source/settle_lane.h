@@ -35,13 +35,15 @@ class SettleLane final : public Lane {
   [[nodiscard]] common::Duration owed_gather() const;
   std::vector<core::LedgerChange> newly_owed() const;
   static common::Instant began(const Job& job, const core::OpenWindow& open);
-  Awaited read_window(Job& job);
+  Awaited read_window(Crew& crew, Job& job);
 
   Awaited submit_job(Job& job);
   Awaited poll_job(Job& job, common::Duration wait);
   Awaited read_results(Job& job, const core::ReadResults& action);
-  Awaited restart_job(Job& job, core::RestartJob action);
-  Awaited split_job(Job& job, core::SplitJob action);
+  Awaited restart_job(Crew& crew, Job& job, core::RestartJob action);
+  Awaited split_job(Crew& crew, Job& job, core::SplitJob action);
+  Awaited wait_without_job(Crew& crew, core::Pass pass, common::Duration wait);
+  Awaited await_room(Crew& crew, core::Pass pass);
   Awaited cancel_job(const core::JobId& job);
   void step(Job& job, const core::JobEvent& event);
   void step_failed(Job& job, const common::Error& error, const core::Position& position);

@@ -94,6 +94,7 @@ void FollowShell::plan() {
 void FollowShell::look_at_digests(Instant now) {
   const bool first = std::exchange(looked_at_, now) == Instant{};
   changed_ = false;
+  if (first) take_up_closed(now);
   core::DigestIndex::Cursor cursor;
   while (!cursor.at_end()) {
     publisher_.digests().committed().visit_followed(cursor, 1000, [&](std::string_view text, const core::DigestEntry& entry) {
@@ -103,6 +104,20 @@ void FollowShell::look_at_digests(Instant now) {
       planner_.follow(key,
                       {.state = state_of(entry), .start = entry.home_day, .changed_at = entry.changed_at, .read_at = read_at},
                       now, chance());
+    });
+  }
+}
+
+void FollowShell::take_up_closed(Instant now) {
+  core::DigestIndex::Cursor cursor;
+  while (!cursor.at_end()) {
+    publisher_.digests().committed().visit(cursor, 1000, [&](std::string_view text, const core::DigestEntry& entry) {
+      if (entry.state != core::DigestState::kProvisional || entry.is_followed()) return;
+      if (now - entry.changed_at >= stage_.scenario.stream.follow.quiet) return;
+      planner_.follow(
+          core::RecordKey{std::string{text}},
+          {.state = state_of(entry), .start = entry.home_day, .changed_at = entry.changed_at, .read_at = std::nullopt}, now,
+          chance());
     });
   }
 }

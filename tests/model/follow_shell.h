@@ -21,6 +21,7 @@ class FollowShell final : public LaneShell {
 
   void plan();
   void look_at_digests(Instant now);
+  void take_up_closed(Instant now);
   void start_asking();
   void ask_next();
   void answer_arrived();

@@ -25,6 +25,11 @@ core::LivePlanOptions plan_options(const connector::source::LiveOptions& live) {
           .max_window = std::chrono::days{7}};
 }
 
+bool may_be_the_window(ErrorCode code) {
+  return code == ErrorCode::kRetryable || code == ErrorCode::kRequestRejected || code == ErrorCode::kPositionInvalid ||
+         code == ErrorCode::kTooComplex || code == ErrorCode::kOversize || code == ErrorCode::kMalformedResponse;
+}
+
 }  // namespace
 
 struct LiveShell::Reading {
@@ -280,6 +285,8 @@ Result<void> LiveShell::complete(bool is_short) {
   if (auto submitted = submit(std::move(reading.held)); !submitted) return submitted;
   split_short_ = !is_short;
   planner_.widen();
+  planner_.went_well(reading.window, reading.pass.age);
+  put_off_in_a_row_ = 0;
   backoff_.reset();
   return {};
 }
@@ -287,8 +294,26 @@ Result<void> LiveShell::complete(bool is_short) {
 void LiveShell::finish(const Result<void>& done) {
   reading_.reset();
   turns_.give_back(stage_.now);
+  if (!done && !planned_.pass.is_first() && may_be_the_window(done.error().code)) return put_off(done.error());
   if (!done) return recover(done.error());
   go_on();
+}
+
+void LiveShell::put_off(const common::Error& error) {
+  const bool slow = needs_operator(error.code);
+  planner_.put_off(planned_, stage_.earlier_now(),
+                   {.patience = slow ? core::Patience::kSlow : core::Patience::kUsual, .chance = chance()});
+  stage_.note_read("live puts off its reading at " + common::format_duration(planned_.pass.age), planned_.window);
+  if (working_.find_open(planned_.window) != nullptr) {
+    if (auto given_up = submit_changes(planned_.window, {core::WindowAbandoned{planned_.window}}); !given_up) {
+      return recover(given_up.error());
+    }
+  }
+  if (++put_off_in_a_row_ < 3) return go_on();
+  put_off_in_a_row_ = 0;
+  undecided_ = false;
+  doing_ = Doing::kBackoff;
+  sleep(slow ? backoff_.slow() : backoff_.next(chance()));
 }
 
 void LiveShell::recover(const common::Error& error) {

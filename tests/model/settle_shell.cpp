@@ -28,8 +28,9 @@ core::JobPolicyOptions policy_options(const connector::source::SettleOptions& se
 }  // namespace
 
 struct SettleShell::Job {
-  Job(core::JobPolicyOptions options, const Interval& window, core::Position position, core::Pass read_as, std::size_t memory)
-      : policy(options, window, std::move(position)),
+  Job(core::JobPolicyOptions options, const Interval& window, core::Position position, core::Pass read_as, Instant needed,
+      std::size_t memory)
+      : policy(options, window, std::move(position), needed),
         action(policy.begin()),
         rows(window, RowRule::kAny, memory),
         keys(std::max<std::size_t>(memory / 64, 1024)),
@@ -44,6 +45,9 @@ struct SettleShell::Job {
   std::optional<Instant> availability;
   bool done = false;
   bool restarting = false;  // it waits before it begins again
+  bool ready = false;       // and then until there is room
+
+  [[nodiscard]] bool is_waiting() const { return restarting && !ready && !pass.is_first(); }
   Instant wake = kNever;
 };
 
@@ -132,7 +136,11 @@ void SettleShell::dispatch() {
   if (doing_ == Doing::kAsleep) changed_ = false;
   doing_ = Doing::kDispatch;
   const auto& settle = stage_.scenario.stream.settle;
-  const core::SettlePlanOptions options{.window = settle.window, .max_jobs = settle.max_jobs, .owed_gather = owed_gather()};
+  const auto waiting = std::ranges::count_if(jobs_, [](const auto& job) { return job->is_waiting(); });
+  const core::SettlePlanOptions options{.window = settle.window,
+                                        .max_jobs = settle.max_jobs,
+                                        .waiting = static_cast<std::uint32_t>(waiting),
+                                        .owed_gather = owed_gather()};
   if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
     stage_.note("settle has forgotten judgements");
     if (auto submitted = submit_changes({}, std::move(forgotten)); !submitted) return trouble(submitted.error());
@@ -144,8 +152,8 @@ void SettleShell::dispatch() {
   const core::SettlePlan plan =
       core::plan_settle(options, working_, {.availability = availability_, .now = stage_.earlier_now()}, running());
   const auto begin = [&](const Interval& window, core::Position position, core::Pass pass) {
-    jobs_.push_back(
-        std::make_unique<Job>(policy_options(settle), window, std::move(position), pass, stage_.scenario.memory_bytes));
+    jobs_.push_back(std::make_unique<Job>(policy_options(settle), window, std::move(position), pass,
+                                          core::needed_for(window, pass, working_), stage_.scenario.memory_bytes));
     wake = stage_.now;  // and dispatch again
     perform(*jobs_.back());
   };
@@ -153,10 +161,9 @@ void SettleShell::dispatch() {
     return begin(resume->open.window, resume->open.position, resume->open.pass);
   }
   if (const auto* submit = std::get_if<core::SubmitWindow>(&plan)) return begin(submit->window, core::AtStart{}, submit->pass);
-  if (const auto* ask = std::get_if<core::AskAvailability>(&plan)) {
-    wanted_until_ = ask->until;
-    want_availability();
-  }
+  const auto* ask = std::get_if<core::AskAvailability>(&plan);
+  wanted_until_ = ask != nullptr ? std::optional(ask->until) : std::nullopt;
+  want_availability();
   if (!jobs_.empty()) return fall_asleep();
   planned_from_ = working_;
   doing_ = Doing::kFlush;
@@ -202,9 +209,9 @@ void SettleShell::watch() {
   Duration wait = stage_.scenario.stream.settle.availability_every;
   if (answer) {
     const Instant date = stage_.world.availability_at(answer->at);
-    if (availability_ && date < *availability_) {
-      stage_.note("availability goes back from " + common::format_instant(*availability_) + " to " +
-                  common::format_instant(date));
+    const std::optional<Instant> before = availability_ ? availability_ : working_.availability();
+    if (before && date < *before) {
+      stage_.note("availability goes back from " + common::format_instant(*before) + " to " + common::format_instant(date));
       std::vector<core::LedgerChange> lost =
           core::availability_lost({.window = stage_.scenario.stream.settle.window}, working_, date);
       if (!lost.empty()) {
@@ -240,6 +247,7 @@ void SettleShell::perform(Job& job) {
   if (const auto* read = std::get_if<core::ReadResults>(&job.action)) wait += read->wait;
   if (job.restarting) {
     if (const auto* restart = std::get_if<core::RestartJob>(&job.action)) wait = restart->wait;
+    if (job.ready) wait = stage_.scenario.stream.settle.poll_initial;
   }
   job.wake = stage_.now + wait;
 }
@@ -378,6 +386,10 @@ Result<void> SettleShell::read_results(Job& job) {
 
 Result<void> SettleShell::restart_job(Job& job, const core::RestartJob& action) {
   if (job.restarting) {
+    job.ready = !job.pass.is_first();
+    const auto without = std::ranges::count_if(jobs_, [](const auto& one) { return one->is_waiting() || one->ready; });
+    if (job.ready && jobs_.size() - static_cast<std::size_t>(without) >= stage_.scenario.stream.settle.max_jobs) return {};
+    job.ready = false;
     job.restarting = false;
     job.action = job.policy.step(core::JobWaited{}, stage_.host_now(), chance());
     return {};
@@ -389,6 +401,7 @@ Result<void> SettleShell::restart_job(Job& job, const core::RestartJob& action) 
     }
   }
   job.restarting = true;
+  if (!job.pass.is_first()) notify();
   stage_.note_read("settle begins again, " + action.reason, job.policy.window());
   return {};
 }
@@ -430,7 +443,8 @@ Duration SettleShell::owed_gather() const {
 
 std::vector<core::LedgerChange> SettleShell::newly_owed() const {
   if (!availability_) return {};
-  return core::newly_owed({.gather = owed_gather()}, working_, publisher_.digests(), *availability_, passes_);
+  return core::newly_owed({.gather = owed_gather(), .max_gather = stage_.scenario.stream.follow.max}, working_,
+                          publisher_.digests(), *availability_, passes_);
 }
 
 // --- what a job did not return ---------------------------------------------------------------------------------------------

@@ -110,8 +110,9 @@ SimPublisher::SimPublisher(Stage& stage, Topics& topics, int incarnation)
   }
   for (const auto& [key, value] : topics_.digests) {
     const std::string_view view = value;
-    if (auto restored = digests_.restore(key, &view); !restored) stage_.fail(restored.error().message);
+    digests_.restore(key, &view);
   }
+  if (auto restored = digests_.restored(); !restored) stage_.fail(restored.error().message);
   committed_ = std::move(stored.ledgers);
   for (const Lane lane : {Lane::kLive, Lane::kFollow, Lane::kSettle}) {
     committed_.try_emplace({topic_.stream, lane}, connector::core::LedgerIdentity{},

@@ -136,6 +136,7 @@ class RecordingMetrics final : public connector::core::Metrics {
     record("bytes_in_flight", static_cast<double>(bytes), {std::to_string(bytes)});
   }
   void task_state(std::string_view state) override { record("task_state", 1, {std::string(state)}); }
+  void digests_limit(std::uint64_t bytes) override { record("digests_limit", static_cast<double>(bytes), {}); }
   void digests(const connector::core::StreamName& stream, const connector::core::DigestFigures& figures) override {
     record("digest_keys", static_cast<double>(figures.keys), {stream.str()});
   }

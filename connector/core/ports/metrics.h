@@ -65,6 +65,7 @@ class Metrics {
   virtual void bytes_in_flight(std::uint64_t bytes) = 0;       // pages held in memory
   virtual void task_state(std::string_view state) = 0;         // "starting", "running", "stopping", "fenced", "failed"
   virtual void digests(const StreamName& stream, const DigestFigures& figures) = 0;
+  virtual void digests_limit(std::uint64_t bytes) = 0;  // of all streams together
   virtual void stream_stopped(const StreamName& stream, bool stopped) = 0;
 };
 

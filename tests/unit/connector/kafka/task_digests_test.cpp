@@ -76,8 +76,9 @@ TEST_F(TaskDigestsTest, WhatIsDecidedTravelsWithTheTransactionAndComesBackFromKa
   TaskDigests restored{{topic()}};
   for (const core::DigestRecord& record : transaction.batch.digests) {
     const std::string_view value = *record.value;
-    ASSERT_TRUE(restored.restore(record.key, &value));
+    restored.restore(record.key, &value);
   }
+  ASSERT_TRUE(restored.restored());
 
   Transaction again = transaction_of({{"a", 1}, {"b", 3}});
   restored.decide(again, ledgers);
@@ -263,6 +264,23 @@ TEST_F(TaskDigestsTest, NothingExpiresBeforeEveryLaneHasBegun) {
   EXPECT_TRUE(digests.expire(ledgers, kNoon + std::chrono::days{30}));
 }
 
+// A stream that has nothing to let go does not hold up another one's.
+TEST_F(TaskDigestsTest, OneCallSearchesStreamAfterStream) {
+  const core::StreamName others{"others"};
+  StreamTopic other = topic();
+  other.stream = others;
+  digests = TaskDigests({topic(), other});
+  committed({{"a", 1}});
+  ledgers[kLive] = ledger_of_the_day();
+  ledgers[{.stream = others, .lane = core::Lane::kLive}] = ledger_of_the_day();
+
+  for (int i = 0; i < 2; ++i) {
+    auto expired = digests.expire(ledgers, kNoon + std::chrono::days{30});
+    ASSERT_TRUE(expired) << i;
+    digests.discard(*expired);
+  }
+}
+
 // What a lane left unfinished that was switched off is nobody's to finish: its entries would stay for ever.
 TEST_F(TaskDigestsTest, TheLedgerOfALaneThatWasSwitchedOffDoesNotCount) {
   committed({{"a", 1}});
@@ -272,9 +290,39 @@ TEST_F(TaskDigestsTest, TheLedgerOfALaneThatWasSwitchedOffDoesNotCount) {
   EXPECT_TRUE(digests.expire(ledgers, kNoon + std::chrono::days{30}));
 }
 
+// What was written wrongly once stands in the topic until it is compacted, long after it was mended.
+TEST_F(TaskDigestsTest, OnlyTheLastValueOfAKeyIsJudged) {
+  const std::string_view bad = "1 provisional closed 0000000000000001 - 0 0 0001-01-01";
+  const std::string_view good = "1 provisional closed 0000000000000001 - 0 0 2026-05-04";
+  for (const std::string_view* mended : {&good, static_cast<const std::string_view*>(nullptr)}) {
+    TaskDigests restored{{topic()}};
+    restored.restore("calls/a", &bad);
+    ASSERT_FALSE(restored.restored());
+    EXPECT_EQ(restored.restored().error().code, common::ErrorCode::kStateRefused);
+    EXPECT_THAT(restored.restored().error().message, testing::HasSubstr("calls/a"));
+
+    restored.restore("calls/a", mended);
+    EXPECT_TRUE(restored.restored());
+    EXPECT_EQ(restored.of(kCalls)->committed().size(), mended == nullptr ? 0U : 1U);
+
+    restored.restore("calls/a", &good);
+    restored.restore("calls/a", &bad);
+    EXPECT_FALSE(restored.restored()) << "the last one counts";
+  }
+}
+
+TEST_F(TaskDigestsTest, AKeyThatIsNoneIsJudgedByItsLastValueToo) {
+  const std::string_view value = "1 provisional closed 0000000000000001 - 0 0 2026-05-04";
+  digests.restore("nobody", &value);
+  EXPECT_FALSE(digests.restored());
+  digests.restore("nobody", nullptr);
+  EXPECT_TRUE(digests.restored());
+}
+
 TEST_F(TaskDigestsTest, KeysOfAStreamThatIsNotConfiguredAreLeftAlone) {
   const std::string_view value = "1 provisional closed 0000000000000001 - 0 0 2026-05-04";
-  EXPECT_TRUE(digests.restore("others/a", &value));
+  digests.restore("others/a", &value);
+  EXPECT_TRUE(digests.restored());
   EXPECT_EQ(digests.of(core::StreamName{"others"}), nullptr);
 }
 

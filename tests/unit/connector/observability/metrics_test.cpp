@@ -81,6 +81,7 @@ class MetricsTest : public testing::Test {
     metrics_.bytes_in_flight(123456);
     metrics_.task_state("running");
     metrics_.stream_stopped(kLive.stream, true);
+    metrics_.digests_limit(2'000'000'000);
     metrics_.digests(kLive.stream, {.keys = 1'000'000, .bytes = 64'000'000, .followed = 12, .owed = 3});
   }
 
@@ -135,6 +136,7 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value(R"(genesys_kafka_stream_stopped{stream="conversations"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_digest_keys{stream="conversations"})"), 1'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_digest_bytes{stream="conversations"})"), 64'000'000);
+  EXPECT_EQ(value("genesys_kafka_digest_limit_bytes"), 2'000'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_followed_keys{stream="conversations"})"), 12);
   EXPECT_EQ(value(R"(genesys_kafka_owed_keys{stream="conversations"})"), 3);
 }
