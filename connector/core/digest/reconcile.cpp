@@ -67,6 +67,8 @@ RowDecision set_aside_for_job(const DigestEntry& before, const Sighting& row, co
 }
 
 RowDecision reconcile_query_form(const std::optional<DigestEntry>& before, const Sighting& row, const StreamRules& rules) {
+  // Forgotten while it was asked for: its content is published, and no lane waits for another.
+  if (!before && row.known_when_asked) return {.reason = DigestReason::kUnchanged};
   if (!before || before->state == DigestState::kWanted) return publish_query_form(DigestReason::kNew, before, row, rules);
   if (before->state == DigestState::kGone) return publish_query_form(DigestReason::kReturned, before, row, rules);
   if (row.requested == Requested::kRepair) return publish_query_form(DigestReason::kRepaired, before, row, rules);
