@@ -23,11 +23,12 @@ namespace {
 // Ids are 36 bytes; a ledger with one that fills it could not be read again.
 constexpr std::size_t kMaxJobIdBytes = 512;
 
-core::JobPolicyOptions policy_options(const SettleOptions& settle) {
+core::JobPolicyOptions policy_options(const SettleOptions& settle, const core::Pass& pass) {
   return {.poll_initial = settle.poll_initial,
           .poll_max = settle.poll_max,
           .deadline = settle.job_deadline,
-          .availability_every = settle.availability_every};
+          .availability_every = settle.availability_every,
+          .age = pass.age};
 }
 
 std::string text_at(const common::json::Value& document, const std::string& pointer) {
@@ -204,7 +205,7 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
 
 asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Position position, core::Pass pass) {
   co_await asio::this_coro::throw_if_cancelled(false);
-  Job job(policy_options(stream_.options.settle), window, std::move(position), pass, stream_.memory_bytes);
+  Job job(policy_options(stream_.options.settle, pass), window, std::move(position), pass, stream_.memory_bytes);
   Result<void> done = co_await read_window(job);
   std::erase(crew.running, window);
   if (done) {

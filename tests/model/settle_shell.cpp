@@ -17,11 +17,12 @@ using connector::source::RowRule;
 
 namespace {
 
-core::JobPolicyOptions policy_options(const connector::source::SettleOptions& settle) {
+core::JobPolicyOptions policy_options(const connector::source::SettleOptions& settle, const core::Pass& pass) {
   return {.poll_initial = settle.poll_initial,
           .poll_max = settle.poll_max,
           .deadline = settle.job_deadline,
-          .availability_every = settle.availability_every};
+          .availability_every = settle.availability_every,
+          .age = pass.age};
 }
 
 }  // namespace
@@ -119,7 +120,7 @@ void SettleShell::dispatch() {
       core::plan_settle(options, working_, {.availability = availability_, .now = stage_.earlier_now()}, running());
   const auto begin = [&](const Interval& window, core::Position position, core::Pass pass) {
     jobs_.push_back(
-        std::make_unique<Job>(policy_options(settle), window, std::move(position), pass, stage_.scenario.memory_bytes));
+        std::make_unique<Job>(policy_options(settle, pass), window, std::move(position), pass, stage_.scenario.memory_bytes));
     wake = stage_.now;  // and dispatch again
     perform(*jobs_.back());
   };

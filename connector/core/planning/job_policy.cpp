@@ -72,8 +72,9 @@ JobAction JobPolicy::on(const JobStatus& event, Instant now, double chance) {
 
 JobAction JobPolicy::on(const JobPage& event, Instant /*now*/, double chance) {
   attempts_ = 0;
-  if (event.availability && *event.availability < window_.end) {
-    // The results may lack what came in since: they do not count, and neither does this as a failure of the job.
+  if (event.availability && *event.availability < window_.end + options_.age) {
+    // The results may lack what came in since (the date may have gone back since the job was submitted): they do not count, and
+    // neither does this as a failure of the job.
     return restart("availability_behind", "the results are complete up to " + common::format_instant(*event.availability),
                    options_.availability_every);
   }

@@ -21,8 +21,9 @@ struct JobPolicyOptions {
   common::Duration poll_initial{1'000};
   common::Duration poll_max{30'000};
   common::Duration deadline{21'600'000};         // not finished this long after it was submitted: cancelled and restarted
-  common::Duration availability_every{300'000};  // wait after results that are older than their window
+  common::Duration availability_every{300'000};  // wait after results that are older than their pass
   common::Duration min_window{60'000};           // a window that keeps failing is halved down to this
+  common::Duration age{0};                       // of the pass: its data is complete so far beyond the window's end
   std::uint32_t failures_before_split = 3;
   std::uint32_t attempts_at_page = 5;  // a results page that is malformed or too large
   LaneBackoffOptions backoff;

@@ -148,6 +148,15 @@ TEST_F(Policy, ResultsOlderThanTheirWindowDoNotCount) {
   EXPECT_EQ(step(JobPage{.next = std::nullopt, .availability = kDay.end}), "complete");
 }
 
+// The date may go back between the submission and the job's run; what came in later would never be read at that age.
+TEST_F(Policy, APassAtAnAgeCountsOnlyIfItsDataIsCompleteToThatAge) {
+  policy = JobPolicy({.age = 72h}, kDay, AtStart{});
+  fulfil();
+  EXPECT_EQ(step(JobPage{.next = std::nullopt, .availability = kDay.end + 71h}), "restart: availability_behind");
+  fulfil();
+  EXPECT_EQ(step(JobPage{.next = std::nullopt, .availability = kDay.end + 72h}), "complete");
+}
+
 TEST_F(Policy, ACursorThatNamesItselfRestartsTheWindow) {
   fulfil();
   step(page("a"));
