@@ -137,10 +137,20 @@ void make_topic(const std::string& bootstrap, const std::string& topic, int part
 
 void write_record(const std::string& bootstrap, const std::string& topic, const std::string& key, const std::string& value) {
   const kafka::ClientHandle client = make_client(RD_KAFKA_PRODUCER, bootstrap, {});
-  const auto code = rd_kafka_producev(
-      client.get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_KEY(key.data(), key.size()),
-      RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR || rd_kafka_flush(client.get(), kCallMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  // (The macros for this do not compile without warnings when optimised.)
+  std::array<rd_kafka_vu_t, 5> message{};
+  message[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+  message[0].u.cstr = topic.c_str();
+  message[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  message[1].u.i32 = 0;
+  message[2].vtype = RD_KAFKA_VTYPE_KEY;
+  message[2].u.mem = {.ptr = const_cast<char*>(key.data()), .size = key.size()};
+  message[3].vtype = RD_KAFKA_VTYPE_VALUE;
+  message[3].u.mem = {.ptr = const_cast<char*>(value.data()), .size = value.size()};
+  message[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  message[4].u.i = RD_KAFKA_MSG_F_COPY;
+  const kafka::ErrorHandle refused{rd_kafka_produceva(client.get(), message.data(), message.size())};
+  if (refused || rd_kafka_flush(client.get(), kCallMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     throw std::runtime_error("cannot write to " + topic);
   }
 }
