@@ -52,6 +52,15 @@ core::DigestRecord record(Uuids& uuids, const core::StreamName& stream, std::uin
   return {.key = core::digest_key(stream, uuids.at(number)), .value = entry.serialize()};
 }
 
+// A bounded attempt is made again until it is decided, as the publisher's machine does.
+template <class Step>
+void decided(Loop& loop, const Step& step) {
+  for (;;) {
+    const auto result = loop.wait(step(), kBound);
+    if (result || result.error().code != common::ErrorCode::kRetryable) return must(result);
+  }
+}
+
 // Of the task's own producer, whose next incarnation is the instance that starts.
 void write(Loop& loop, const InstanceOptions& instance, const Options& options) {
   const core::StreamName stream{instance.streams.front()};
@@ -66,7 +75,7 @@ void write(Loop& loop, const InstanceOptions& instance, const Options& options) 
                                               .smallest_max_message_bytes = 1'000'000,
                                               .logger = {}};
   const auto producer = must(connector::kafka::make_producer(setup));
-  must(loop.wait(producer->init(), kBound));
+  decided(loop, [&] { return producer->init(); });
   const auto rewritten = static_cast<std::uint64_t>(static_cast<double>(options.keys) * options.rewritten);
   Uuids uuids;
   for (std::uint64_t first = 0; first < options.keys + rewritten; first += options.a_transaction) {
@@ -78,7 +87,7 @@ void write(Loop& loop, const InstanceOptions& instance, const Options& options) 
     }
     must(loop.wait(producer->begin(), kBound));
     must(loop.wait(producer->produce(batch), kBound));
-    must(loop.wait(producer->commit(), kBound));
+    decided(loop, [&] { return producer->commit(); });
   }
   loop.wait(producer->close(), kBound);
 }
