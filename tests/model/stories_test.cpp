@@ -1,5 +1,5 @@
 // Worlds of one or two conversations in which a rule of docs/records.md decides: told hour by hour, with the exact sequence of
-// records that comes of them. Each fails when the mechanism it is about is taken out.
+// records that comes of them.
 
 #include "tests/model/run.h"
 
