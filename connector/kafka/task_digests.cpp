@@ -108,6 +108,7 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
                                     .availability = page.availability,
                                     .home_day = content.home_day,
                                     .home_day_settled = day->second,
+                                    .known_when_asked = content.known_when_asked,
                                     .publishable = refused ? core::Publishable::kNo : core::Publishable::kYes,
                                     .requested = page.repair ? core::Requested::kRepair : core::Requested::kNo}});
       places_.push_back(place);

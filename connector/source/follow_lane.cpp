@@ -120,12 +120,14 @@ Lane::Awaited FollowLane::ask(const core::AskIds& asked) {
   auto turn = co_await stream_.reads.take();
   if (!turn) co_return fail(turn.error());
   std::vector<core::RecordKey> ids;
+  asked_.clear();
   for (const core::RecordKey& id : asked.ids) {
     const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
     const auto entry = digests == nullptr ? std::nullopt : digests->committed().find(id.str());
     // A closed one is followed until it is quiet, but no longer than until a job has sealed it.
     if (entry && (entry->state == core::DigestState::kProvisional || entry->is_followed())) {
       ids.push_back(id);
+      asked_.emplace(id, *entry);
     } else {
       planner_.forget(id);
     }
@@ -195,12 +197,14 @@ Lane::Awaited FollowLane::read(std::span<const core::RecordKey> ids, common::Ins
     // Only what was asked for: the service's word on anything else is no read of it.
     if (std::ranges::find(ids, key) == ids.end() || !seen.insert(record.key).second) continue;
     page.records.push_back(record);
-    page.contents.push_back({.digests = sliced.digests[i],
-                             .home_day = std::chrono::floor<std::chrono::days>(facts.start.value_or(now)),
-                             .open = facts.open});
-    const auto known = digests == nullptr ? std::nullopt : digests->committed().find(record.key);
     // (Of a sealed one the query form stands in `seen`, once it was set aside.)
     const std::uint64_t content = sliced.digests[i].common;
+    const core::DigestEntry& when_asked = asked_.at(key);
+    page.contents.push_back({.digests = sliced.digests[i],
+                             .home_day = std::chrono::floor<std::chrono::days>(facts.start.value_or(now)),
+                             .open = facts.open,
+                             .known_when_asked = when_asked.common == content || when_asked.seen == content});
+    const auto known = digests == nullptr ? std::nullopt : digests->committed().find(record.key);
     const bool changed = !known || (known->common != content && known->seen != content);
     planner_.read(key, facts.open ? core::FollowFinding::kOpen : core::FollowFinding::kClosed, changed, page.service_date,
                   chance());

@@ -6,6 +6,7 @@
 #include "connector/core/planning/follow_planner.h"
 #include "connector/source/lane.h"
 
+#include <map>
 #include <span>
 
 namespace connector::source {
@@ -32,6 +33,7 @@ class FollowLane final : public Lane {
   core::FollowPlanner planner_;
   core::LaneBackoff backoff_;
   common::Instant looked_at_{};
+  std::map<core::RecordKey, core::DigestEntry> asked_;  // what was remembered of them when their turn came
 };
 
 }  // namespace connector::source

@@ -105,5 +105,19 @@ TEST(DeliveryChecker, AKeyThatIsNotTheRecordsOwnIsSaid) {
   EXPECT_EQ(find_violations({}, {}, {wrong})[0].kind, "wrong key");
 }
 
+TEST(DeliveryChecker, TheLastRecordOfAKeyMustBeTheTruthWhateverItsSpelling) {
+  const std::vector<Final> truth{{"a", R"({"content":2,"conversationId":"a"})"}};
+
+  EXPECT_THAT(find_differences(truth, {delivered(Lane::kLive, "a"), delivered(Lane::kSettle, "a", "2")}), IsEmpty());
+
+  const auto stale = find_differences(truth, {delivered(Lane::kSettle, "a", "2"), delivered(Lane::kLive, "a")});
+  ASSERT_THAT(stale, SizeIs(1));
+  EXPECT_EQ(stale[0].kind, "stale");
+
+  const auto missing = find_differences(truth, {delivered(Lane::kLive, "b")});
+  ASSERT_THAT(missing, SizeIs(1));
+  EXPECT_EQ(missing[0].kind, "missing");
+}
+
 }  // namespace
 }  // namespace tests::crash

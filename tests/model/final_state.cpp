@@ -102,7 +102,8 @@ class FinalState {
     }
     if (rules_.has_query && conversation.start >= ledger(Lane::kLive).start()) {
       const Duration age = stream_.live.ages.empty() ? Duration{0} : stream_.live.ages.back();
-      expect(stage_.world.shown_by_query(number, conversation.start + age));
+      const auto shown = stage_.world.shown_by_query(number, conversation.start + age);
+      if (shown) expect(stage_.world.oldest_like(number, *shown, Form::kQuery));
     }
     // What was published open is followed until it closes.
     if (rules_.has_by_id && least) {
@@ -132,6 +133,8 @@ class FinalState {
     if (!least) return;
     if (key.last == nullptr) return stage_.fail("G1: " + conversation.key + " is missing");
     const bool closes = conversation.versions[*least].end.has_value();
+    // Opened again for good: its query form does not follow its job form, and an open job row is not published.
+    if (!closes && rules_.has_query && key.last->form == Form::kJob) return;
     const bool is_settled = rules_.has_job && conversation.in_lake && conversation.start >= ledger(Lane::kSettle).start();
     if (is_settled && closes && key.last->form != Form::kJob && !has_equal(number, *least, Form::kJob, *key.last)) {
       return stage_.fail("G1: " + conversation.key + " ends in its query form");

@@ -124,10 +124,12 @@ void FollowShell::take_up_closed(Instant now) {
 
 void FollowShell::start_asking() {
   Ids ids;
+  when_asked_.clear();
   for (const core::RecordKey& id : asked_.ids) {
     const auto entry = publisher_.digests().committed().find(id.str());
     if (entry && (entry->state == core::DigestState::kProvisional || entry->is_followed())) {
       ids.push_back(id);
+      when_asked_.emplace(id, *entry);
     } else {
       planner_.forget(id);
     }
@@ -187,8 +189,12 @@ Result<void> FollowShell::take_answer(const Stage::Answer& answer, const Ids& id
     const Conversation& conversation = stage_.world.conversation(number);
     const bool open = !conversation.versions[*version].end;
     page.records.push_back(slice_of(stage_, row));
+    const core::DigestEntry& when_asked = when_asked_.at(id);
     page.contents.push_back(
-        {.digests = row.digests, .home_day = std::chrono::floor<std::chrono::days>(conversation.start), .open = open});
+        {.digests = row.digests,
+         .home_day = std::chrono::floor<std::chrono::days>(conversation.start),
+         .open = open,
+         .known_when_asked = when_asked.common == row.digests.common || when_asked.seen == row.digests.common});
     const auto known = digests.committed().find(id.str());
     const bool changed = !known || (known->common != row.digests.common && known->seen != row.digests.common);
     planner_.read(id, open ? core::FollowFinding::kOpen : core::FollowFinding::kClosed, changed, page.service_date, chance());

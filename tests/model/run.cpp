@@ -139,8 +139,15 @@ class Run {
   }
 
   RunResult result(std::size_t steps) {
-    RunResult result{
-        .broken = stage_.broken, .log = std::move(stage_.log), .steps = steps, .beyond_horizon = topics_.beyond_horizon};
+    RunResult result{.broken = stage_.broken,
+                     .published = {},
+                     .log = std::move(stage_.log),
+                     .steps = steps,
+                     .beyond_horizon = topics_.beyond_horizon};
+    for (const Row* row : topics_.published) {
+      result.published.push_back(
+          {.key = stage_.world.conversation(row->conversation).key, .version = row->version, .form = row->form});
+    }
     for (const Topics::Key& key : topics_.keys()) {
       result.records += key.records;
       result.tombstones += key.tombstones;

@@ -12,9 +12,16 @@
 
 namespace tests::model {
 
+struct PublishedRecord {
+  std::string key;
+  std::size_t version = 0;
+  Form form = Form::kQuery;
+};
+
 struct RunResult {
   std::optional<std::string> broken;
-  std::vector<std::string> log;  // if kept
+  std::vector<PublishedRecord> published;  // if the log is kept
+  std::vector<std::string> log;            // if kept
   // That the runs are worth something is seen from these.
   std::size_t steps = 0;
   std::size_t records = 0;

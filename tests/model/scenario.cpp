@@ -13,6 +13,7 @@ using std::chrono::days;
 
 namespace {
 
+constexpr Instant kForEver = Instant::max();
 const Instant kEpoch = std::chrono::sys_days(std::chrono::year(2026) / 5 / 4);
 
 // Never at the same millisecond, so that every version can be told from the one before.
@@ -84,6 +85,26 @@ void make_deletions(Chance& chance, Scenario& scenario) {
   for (std::size_t i = 1; i < conversations.size(); ++i) {
     conversations[i].hidden = common::start_of_day(conversations[i].start) == common::start_of_day(conversations[i - 1].start);
   }
+}
+
+// The most rows of one start day that a smallest window may hold. A window that is deeper than the service pages cannot be read.
+int most_at_once(const Scenario& scenario) {
+  const auto& conversations = scenario.world.conversations;
+  const auto ends = [](const Conversation& conversation) {
+    Instant last = conversation.start;
+    for (const Version& version : conversation.versions) last = std::max(last, version.end.value_or(kForEver));
+    return last;
+  };
+  const bool whole_days = scenario.world.whole_days || scenario.stream.sync_match == connector::source::SyncMatch::kStartDay;
+  const Duration smallest = scenario.stream.live.overlap + 2 * scenario.stream.live.min_window;
+  std::ptrdiff_t most = 0;
+  for (const Conversation& last : conversations) {
+    most = std::max(most, std::ranges::count_if(conversations, [&](const Conversation& other) {
+                      const bool same_day = common::start_of_day(other.start) == common::start_of_day(last.start);
+                      return same_day && (whole_days || (other.start <= last.start && ends(other) >= last.start - smallest));
+                    }));
+  }
+  return static_cast<int>(most);
 }
 
 void make_availability(Chance& chance, Scenario& scenario) {
@@ -196,7 +217,10 @@ Scenario make_scenario(std::uint64_t seed) {
   scenario.job_page_size = chance.any_of({1, 3, 10, 1000});
   scenario.max_ids = chance.any_of({1, 3, 50});
   if (chance.one_in(6)) scenario.memory_bytes = 300;
-  if (chance.one_in(6)) scenario.max_depth = scenario.query_page_size * 3;
+  if (chance.one_in(6)) {
+    const int pages = std::max(3, most_at_once(scenario) / scenario.query_page_size + 1);
+    scenario.max_depth = scenario.query_page_size * pages;
+  }
   if (chance.one_in(3)) scenario.commit_bytes = 40;
   scenario.exactly_once = !chance.one_in(5);
   scenario.availability_goes_back = chance.one_in(4);

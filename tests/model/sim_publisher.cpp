@@ -30,6 +30,7 @@ std::string describe(const Row& row) {
 
 void Topics::publish(const Row& row, Lane lane, bool is_told) {
   Key& key = keys_[row.conversation];
+  if (stage_.keeps_log) published.push_back(&row);
   const std::string name = stage_.world.conversation(row.conversation).key;
   stage_.note("published " + name + " by " + std::string(connector::core::to_string(lane)) +
               (is_told ? "" : " (not known to be)") + " " + describe(row));
@@ -92,7 +93,7 @@ void Topics::forget(const std::string& key) {
 
 void Topics::saw(const Row& row) {
   Key& key = keys_[row.conversation];
-  key.seen = std::max(key.seen.value_or(0), row.version);
+  key.seen = std::max(key.seen.value_or(0), stage_.world.oldest_like(row.conversation, row.version, row.form));
 }
 
 SimPublisher::SimPublisher(Stage& stage, Topics& topics, int incarnation)

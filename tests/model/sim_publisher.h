@@ -45,7 +45,8 @@ class Topics {
     std::size_t tombstones = 0;
   };
   [[nodiscard]] const std::vector<Key>& keys() const { return keys_; }
-  std::size_t beyond_horizon = 0;  // repeats of what had been forgotten
+  std::size_t beyond_horizon = 0;     // repeats of what had been forgotten
+  std::vector<const Row*> published;  // while a log is kept
 
  private:
   Stage& stage_;

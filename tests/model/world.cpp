@@ -103,6 +103,11 @@ std::vector<std::size_t> World::in_job(const Interval& window, Instant complete_
   return found;
 }
 
+std::size_t World::oldest_like(std::size_t conversation, std::size_t version, Form form) {
+  while (version > 0 && row(conversation, version - 1, form).digests == row(conversation, version, form).digests) --version;
+  return version;
+}
+
 const Row& World::row(std::size_t conversation, std::size_t version, Form form) {
   auto& rows = rows_[conversation];
   const Conversation& source = plan_.conversations[conversation];

@@ -95,6 +95,8 @@ class World {
   [[nodiscard]] std::vector<std::size_t> in_job(const Interval& window, Instant complete_to, Instant at) const;
 
   const Row& row(std::size_t conversation, std::size_t version, Form form);
+  // The first of the versions up to this one that look the same in this form: nobody can know more from it.
+  std::size_t oldest_like(std::size_t conversation, std::size_t version, Form form);
   // The row that `json` is a view of.
   [[nodiscard]] const Row& row_of(std::string_view json) const { return *by_text_.at(json.data()); }
 

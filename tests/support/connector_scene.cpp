@@ -140,6 +140,20 @@ std::vector<crash::Truth> SimulatorProcess::truth() const {
   return conversations;
 }
 
+std::vector<crash::Final> SimulatorProcess::records_before(common::Instant until) const {
+  const auto answer =
+      http_get(fmt::format("{}/_sim/truth?form=job&from={}&to={}", url_, instant(begin_), common::format_instant(until)), trust_);
+  if (answer.status != 200) throw std::runtime_error("the simulator does not answer: " + answer.body.substr(0, 200));
+  std::vector<crash::Final> conversations;
+  std::istringstream text(answer.body);
+  for (std::string line; std::getline(text, line);) {
+    const auto record = common::json::parse(line);
+    conversations.push_back(
+        {.key = std::string(common::json::find_string(record.value(), "conversationId").value()), .value = std::move(line)});
+  }
+  return conversations;
+}
+
 ConnectorProcess::ConnectorProcess(const std::string& binary, const std::filesystem::path& configuration,
                                    std::filesystem::path log)
     : process({.arguments = {binary, "run", "--config", configuration.string()}, .output = log}), log_(std::move(log)) {}
@@ -320,6 +334,17 @@ void ConnectorScene::wait_until_complete(common::Instant instant, std::chrono::s
       bound);
 }
 
+void ConnectorScene::wait_until_settled(common::Instant instant, std::chrono::seconds bound) {
+  connector_->wait_until_ready(bound);
+  connector_->until(
+      "everything is settled until " + common::format_instant(instant),
+      [&] {
+        const auto now = ledgers();
+        return now.contains(Lane::kSettle) && now.at(Lane::kSettle).settled_until() >= instant;
+      },
+      bound);
+}
+
 void ConnectorScene::wait_until_committed(std::chrono::seconds bound) {
   connector_->wait_until_ready(bound);
   connector_->until(
@@ -327,7 +352,7 @@ void ConnectorScene::wait_until_committed(std::chrono::seconds bound) {
       bound);
 }
 
-std::vector<crash::Violation> ConnectorScene::violations() const {
+std::vector<crash::Delivered> ConnectorScene::published() const {
   std::vector<crash::Delivered> found;
   for_each_record(reader(), topic(), [&found](TopicRecord record) {
     found.push_back({.lane = connector::core::parse_lane(record.headers.at("gk.lane")).value(),
@@ -337,10 +362,19 @@ std::vector<crash::Violation> ConnectorScene::violations() const {
                      .value = record.value.value_or(""),
                      .is_tombstone = !record.value});
   });
+  return found;
+}
+
+std::vector<crash::Violation> ConnectorScene::violations() const {
+  const auto found = published();
   std::vector<crash::Claimed> claimed;
   for (const auto& [lane, ledger] : ledgers()) claimed.push_back({.lane = lane, .complete = ledger.complete()});
   delivered_ = found.size();
   return find_violations(simulator_.truth(), claimed, found, wanted());
+}
+
+std::vector<crash::Violation> ConnectorScene::differences(common::Instant instant) const {
+  return find_differences(simulator_.records_before(instant), published());
 }
 
 std::set<std::string> ConnectorScene::wanted() const {

@@ -81,11 +81,8 @@ RowDecision owe_a_job(const DigestEntry& before, const Sighting& row, const Stre
 }
 
 RowDecision reconcile_query_form(const std::optional<DigestEntry>& before, const Sighting& row, const StreamRules& rules) {
-  // An id is asked for because its key is known. If it no longer is, a job has sealed it meanwhile and every lane is done with
-  // it.
-  if (!before && row.form == SightingForm::kById && row.requested == Requested::kNo) {
-    return {.reason = DigestReason::kSupersededBySealed};
-  }
+  // Forgotten while it was asked for: its content is published, and no lane waits for another.
+  if (!before && row.known_when_asked) return {.reason = DigestReason::kUnchanged};
   if (!before || before->state == DigestState::kWanted) return publish_query_form(DigestReason::kNew, before, row, rules);
   if (before->state == DigestState::kGone) return publish_query_form(DigestReason::kReturned, before, row, rules);
   const bool repair = row.requested == Requested::kRepair && !stays_dead(*before, row);

@@ -36,6 +36,7 @@ struct Sighting {
   HomeDay home_day;
   // No settle pass is to come for the home day by itself: what is published from the query form is owed at once.
   bool home_day_settled = false;
+  bool known_when_asked = false;  // by id: this content was what was remembered of the key when it was asked for
   Publishable publishable = Publishable::kYes;
   Requested requested = Requested::kNo;
 };

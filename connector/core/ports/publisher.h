@@ -38,6 +38,7 @@ struct RecordContent {
   ContentDigests digests;
   HomeDay home_day;
   bool open = false;
+  bool known_when_asked = false;  // by id: what was remembered of the key when it was asked for
 };
 
 // A record that cannot be published as such. `bytes` may be a prefix; owned by the page's buffer as well.

@@ -114,6 +114,29 @@ TEST_F(FollowLaneTest, TheLongerARecordHasNotChangedTheMoreSeldomItIsRead) {
   EXPECT_LE(api.requests.size() - before, 1U);
 }
 
+TEST_F(FollowLaneTest, SaysWhetherTheContentIsWhatWasKnownWhenItWasAskedFor) {
+  published("a", true);
+  std::vector<bool> known;
+  publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
+    for (const auto& content : group.back().contents) known.push_back(content.known_when_asked);
+    return std::nullopt;
+  };
+  service = [](const core::ApiRequest&) { return answer(page_of({conversation("a", "2026-05-04T10:00:10", "")}, "")); };
+  run_follow();
+  pass(3min);
+  ASSERT_THAT(known, testing::Not(IsEmpty()));
+  EXPECT_FALSE(known.back()) << "another content than the one that was published";
+
+  decide_what_is_submitted();
+  pass(10min);
+  publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
+    for (const auto& content : group.back().contents) known.push_back(content.known_when_asked);
+    return std::nullopt;
+  };
+  pass(30min);
+  EXPECT_TRUE(known.back());
+}
+
 TEST_F(FollowLaneTest, WhatAJobHasSealedIsLeftAlone) {
   published("a", true);
   run_follow();

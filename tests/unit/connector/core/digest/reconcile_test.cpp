@@ -129,6 +129,30 @@ TEST(Provisional, EveryOtherContentIsPublished) {
   EXPECT_FALSE(key.entry->open);
 }
 
+// A key may expire while an answer about it is under way: the service is slow, the host was suspended.
+TEST(Provisional, WhatWasForgottenWhileItWasAskedForIsNotTakenForNew) {
+  Sighting unchanged = by_id(1, 20);
+  unchanged.known_when_asked = true;
+  Key forgotten;
+  EXPECT_THAT(forgotten.see(unchanged), PublishesNothing(R::kUnchanged));
+  EXPECT_FALSE(forgotten.entry);
+
+  EXPECT_THAT(forgotten.see(by_id(2, 20)), Publishes(R::kNew)) << "a change that came just then is not lost";
+
+  Key known;
+  known.see(query(2, 10));
+  EXPECT_THAT(known.see(unchanged), Publishes(R::kChanged)) << "published anew meanwhile, and changed back";
+}
+
+// Arrival is the order of query rows: a clock that was set back, or that of another server, must not hide what is newer.
+TEST(Provisional, TheRowThatArrivesLaterCountsWhateverItsDate) {
+  Key key;
+  key.see(query(1, 30));
+
+  EXPECT_THAT(key.see(query(2, 20)), Publishes(R::kChanged));
+  EXPECT_THAT(key.see(by_id(3, 10)), Publishes(R::kChanged));
+}
+
 TEST(Provisional, TimesAreCutToTheResolutionOfTheServicesDate) {
   Key key;
   Sighting sighting = query(1, 10);
