@@ -68,7 +68,7 @@ TEST(Model, EveryWorldIsPublishedCompleteCurrentAndOncePerChange) {
     // A model in which nothing happens holds every guarantee.
     EXPECT_GE(records, count * 8);
     EXPECT_GE(sealed, count * 3);
-    EXPECT_GE(tombstones * 4, count);
+    EXPECT_GE(tombstones * 10, count);
   }
 }
 

@@ -66,6 +66,7 @@ void make_deletions(Chance& chance, Scenario& scenario) {
   settle.delete_confirm = chance.any_of<Duration>({10min, 1h, 6h});
   settle.delete_max_share = chance.any_of({1.0, 1.0, 0.5, 0.05});
   if (chance.one_in(3)) return;
+  if (chance.one_in(2)) settle.window = days{1};  // else nothing is judged
   const bool hides = chance.one_in(4);
   for (Conversation& conversation : conversations) {
     if (!chance.one_in(3)) continue;
