@@ -51,17 +51,19 @@ core::TotalUse total_use(const std::optional<Total>& total) {
 
 // One window while it is read.
 struct LiveLane::Reading {
-  Reading(core::QueryPagingOptions options, const core::ReadWindow& planned, common::Instant now, RowRule rule,
-          std::size_t memory_bytes)
+  Reading(core::QueryPagingOptions options, const core::ReadWindow& planned, common::Instant now, common::SteadyTime steady,
+          RowRule rule, std::size_t memory_bytes)
       : window(planned.window),
         pass(planned.pass),
         began(now),
+        steady_began(steady),
         paging(options, planned.window),
         rows(planned.window, rule, memory_bytes) {}
 
   Interval window;
   core::Pass pass;
   common::Instant began;  // by the earlier clock: how old the window was when its reading began
+  common::SteadyTime steady_began;
   core::QueryPaging paging;
   WindowRows rows;
   core::PageGroup held;
@@ -202,7 +204,8 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   // What of the window is new begins where the ledger's gap does.
   if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
   const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
-  Reading reading(options, planned, now, start_day ? RowRule::kStartDay : RowRule::kOverlap, stream_.memory_bytes);
+  Reading reading(options, planned, now, stream_.clock.steady_now(), start_day ? RowRule::kStartDay : RowRule::kOverlap,
+                  stream_.memory_bytes);
   core::PagingAction action = reading.paging.begin();
   for (;;) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
@@ -222,7 +225,7 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
                            {"part", common::format_duration(split->part)}});
       co_return co_await give_up_open(planned.window);
     } else if (const auto* read = std::get_if<core::WindowRead>(&action)) {
-      if (auto passed = check_clock(planned.window); !passed) co_return passed;
+      if (auto passed = check_clock(planned.window.end + planned.pass.age); !passed) co_return passed;
       co_return co_await complete(reading, read->is_short);
     } else {
       co_return fail(std::get<core::FailRead>(action).error);
@@ -231,13 +234,13 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
 }
 
 // The window was planned by what was known of the clocks before. If ours has jumped ahead since, the answers have told so: their
-// window had not passed for the service yet.
-Result<void> LiveLane::check_clock(const Interval& window) const {
+// window had not passed for the service yet, or was not as old as it is read at.
+Result<void> LiveLane::check_clock(common::Instant due) const {
   constexpr common::Duration kResolutionOfDate{1'000};
   const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
-  if (window.end <= now + kResolutionOfDate) return {};
+  if (due <= now + kResolutionOfDate) return {};
   return fail(ErrorCode::kRetryable, "the service's clock says " + common::format_instant(now) +
-                                         ", before the window's end: the clock of this host has jumped ahead; check its "
+                                         ", before the window may be read: the clock of this host has jumped ahead; check its "
                                          "synchronisation");
 }
 
@@ -341,8 +344,11 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   // What was read so late need not be read again at ages that are over; but what is short is, however late. A full ledger has no
   // place to say so.
   if (!is_short && working_.has_room_to_open()) {
-    std::ranges::move(core::passes_satisfied(working_, reading.window, reading.began, core::Satisfied::kInPart),
-                      std::back_inserter(changes));
+    const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+    const auto elapsed = std::chrono::ceil<common::Duration>(stream_.clock.steady_now() - reading.steady_began);
+    std::ranges::move(
+        core::passes_satisfied(working_, reading.window, core::began_at(reading.began, now, elapsed), core::Satisfied::kInPart),
+        std::back_inserter(changes));
   }
   if (auto submitted = co_await submit(std::move(reading.held)); !submitted) co_return submitted;
 

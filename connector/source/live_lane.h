@@ -25,7 +25,7 @@ class LiveLane final : public Lane {
   Awaited put_off(const common::Error& error);
   Awaited read_window(core::ReadWindow planned);
   boost::asio::awaitable<core::PagingAction> read_page(Reading& reading, core::Position at);
-  [[nodiscard]] common::Result<void> check_clock(const common::Interval& window) const;
+  [[nodiscard]] common::Result<void> check_clock(common::Instant due) const;
   Awaited hand_over_pages(Reading& reading);
   Awaited complete(Reading& reading, bool is_short);
   Awaited give_up_open(const common::Interval& window);

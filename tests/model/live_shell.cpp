@@ -33,17 +33,19 @@ bool may_be_the_window(ErrorCode code) {
 }  // namespace
 
 struct LiveShell::Reading {
-  Reading(const core::QueryPagingOptions& options, const core::ReadWindow& planned, Instant now, RowRule rule,
+  Reading(const core::QueryPagingOptions& options, const core::ReadWindow& planned, Instant now, Instant steady, RowRule rule,
           std::size_t memory_bytes)
       : window(planned.window),
         pass(planned.pass),
         began(now),
+        steady_began(steady),
         paging(options, planned.window),
         rows(planned.window, rule, memory_bytes) {}
 
   Interval window;
   core::Pass pass;
   Instant began;
+  Instant steady_began;
   core::QueryPaging paging;
   connector::source::WindowRows rows;
   core::PageGroup held;
@@ -163,7 +165,7 @@ void LiveShell::start_reading() {
   options.limits.min_window = stream.live.min_window;
   options.limits.max_depth = static_cast<std::uint64_t>(stage_.scenario.max_depth);
   if (const auto gap = working_.complete().first_gap(planned_.window)) options.overlap = gap->start - planned_.window.start;
-  reading_ = std::make_unique<Reading>(options, planned_, stage_.earlier_now(),
+  reading_ = std::make_unique<Reading>(options, planned_, stage_.earlier_now(), stage_.now,
                                        options.start_day ? RowRule::kStartDay : RowRule::kOverlap, stage_.scenario.memory_bytes);
   perform(reading_->paging.begin());
 }
@@ -185,7 +187,7 @@ void LiveShell::perform(core::PagingAction action) {
     }
     finish(given_up);
   } else if (const auto* read = std::get_if<core::WindowRead>(&action)) {
-    if (planned_.window.end > stage_.earlier_now() + 1s) {
+    if (planned_.window.end + planned_.pass.age > stage_.earlier_now() + 1s) {
       return finish(common::fail(ErrorCode::kRetryable, "the clock of this host has jumped ahead"));
     }
     finish(complete(read->is_short));
@@ -278,8 +280,11 @@ Result<void> LiveShell::complete(bool is_short) {
                                              .page = open == nullptr ? 0 : open->pages + 1,
                                              .pass = reading.pass});
   if (working_.has_room_to_open()) {
-    std::ranges::move(core::passes_satisfied(working_, reading.window, reading.began, core::Satisfied::kInPart),
-                      std::back_inserter(changes));
+    std::ranges::move(
+        core::passes_satisfied(working_, reading.window,
+                               core::began_at(reading.began, stage_.earlier_now(), stage_.now - reading.steady_began),
+                               core::Satisfied::kInPart),
+        std::back_inserter(changes));
   }
   stage_.note_read("live read at " + common::format_duration(reading.pass.age), reading.window);
   if (auto submitted = submit(std::move(reading.held)); !submitted) return submitted;

@@ -217,7 +217,8 @@ Scenario make_scenario(std::uint64_t seed) {
   scenario.query_page_size = chance.any_of({2, 3, 10, 100});
   scenario.job_page_size = chance.any_of({1, 3, 10, 1000});
   scenario.max_ids = chance.any_of({1, 3, 50});
-  if (chance.one_in(6)) scenario.memory_bytes = 300;
+  // (Every minute of a day that is answered whole would have the day read again, page by page.)
+  if (chance.one_in(6) && !(scenario.world.whole_days && conversations > 20)) scenario.memory_bytes = 300;
   if (chance.one_in(6)) {
     const int pages = std::max(3, most_at_once(scenario) / scenario.query_page_size + 1);
     scenario.max_depth = scenario.query_page_size * pages;
