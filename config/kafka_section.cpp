@@ -221,6 +221,7 @@ void read_kafka(Section kafka, const connector::core::ConnectorName& name, Kafka
   kafka.duration("commit_interval", options.commit_interval, {.min = 0ms, .max = 10min});
   kafka.bytes("commit_bytes", options.commit_bytes, {.min = 64UL << 10U, .max = 1UL << 30U});
   kafka.bytes("memory", options.memory_bytes, {.min = 1UL << 20U, .max = 64UL << 30U});
+  kafka.bytes("digests_memory", options.digests_memory_bytes, {.min = 16UL << 20U, .max = 1024UL << 30U});
   if (options.memory_bytes / 2 < options.commit_bytes) {
     // What waits for the next transaction is held beside what the current one may have to redo.
     kafka.problem(kafka.given("memory") ? "memory" : "commit_bytes",

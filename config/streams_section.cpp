@@ -145,7 +145,28 @@ void read_live(Section live, const Definition* definition, connector::source::Li
   live.finish();
 }
 
-void read_settle(Section settle, connector::source::SettleOptions& options) {
+void read_on_delete(Section& settle, const Definition* definition, connector::source::SettleOptions& options) {
+  using connector::core::OnDelete;
+  settle.choice<OnDelete>("on_delete", options.on_delete, {{"keep", OnDelete::kKeep}, {"tombstone", OnDelete::kTombstone}});
+  Section rules = settle.section("delete");
+  rules.duration("confirm", options.delete_confirm, {.min = 1s, .max = 30 * kDay});
+  rules.number("max_share", options.delete_max_share, {.min = 0, .max = 1});
+  rules.finish();
+  if (options.on_delete != OnDelete::kTombstone) {
+    return;
+  }
+  if (definition != nullptr && !can_tell_what_is_gone(*definition)) {
+    settle.problem("on_delete",
+                   "the definition has no by_id that takes two ids or more, so that a deleted record cannot be told from one "
+                   "that a job lacks (allowed: keep)");
+  }
+  if (options.window != kDay) {
+    settle.problem("on_delete", "deleted records are looked for only where one job reads a whole day, and window is " +
+                                    common::format_duration(options.window) + " (allowed: keep, or window: 1d)");
+  }
+}
+
+void read_settle(Section settle, const Definition* definition, connector::source::SettleOptions& options) {
   if (settle.duration("window", options.window, {.min = 1s, .max = kDay}) && kDay % options.window != common::Duration{0}) {
     settle.problem("window",
                    "does not divide a day, so windows would not end at midnight UTC (allowed: such as 1h, 6h, 12h, 1d)");
@@ -167,7 +188,8 @@ void read_settle(Section settle, connector::source::SettleOptions& options) {
                    "poll_max (" + common::format_duration(options.poll_max) + ") is above job_deadline (" +
                        common::format_duration(options.job_deadline) + ") (allowed: poll_max ≤ job_deadline)");
   }
-  settle.finish({{.key = "on_delete"}});
+  read_on_delete(settle, definition, options);
+  settle.finish();
 }
 
 void read_follow(Section follow, connector::source::FollowOptions& options) {
@@ -389,7 +411,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   }
   options.settle.enabled = lane_enabled(stream, "settle", has_job, "job");
   if (options.settle.enabled) {
-    read_settle(stream.section("settle"), options.settle);
+    read_settle(stream.section("settle"), definition, options.settle);
   }
   using connector::source::TotalTrust;
   const bool may_be_short = definition != nullptr && definition->query && definition->query->total &&

@@ -81,6 +81,8 @@ int dispatch(const cli::Command& command, const cli::Surroundings& surroundings)
         if constexpr (std::is_same_v<Verb, cli::BackfillCommand>) return cli::backfill(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::BackfillCancelCommand>) return cli::backfill_cancel(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::BackfillListCommand>) return cli::backfill_list(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::DeadLettersListCommand>) return cli::dead_letters_list(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::DeadLettersRetryCommand>) return cli::dead_letters_retry(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigShowCommand>) return cli::config_show(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigSchemaCommand>) return cli::config_schema(verb, surroundings);
       },

@@ -48,8 +48,9 @@ constexpr Rule kRules[] = {
      "an instance that runs with the former prefix is not fenced: stop it before the next start"},
     {"kafka.topics.offsets.name", Effect::kRefuses,
      "there are no ledgers in another topic, and the streams' topics have records: keep the name"},
-    {"kafka.topics.digests.name", Effect::kPublishes,
-     "nothing is known of what was published: what is read again is published again. Keep the name"},
+    {"kafka.topics.digests.name", Effect::kRefuses,
+     "the topic that goes with the ledgers is missed, until `offsets accept-lost-digests` says that what is read again may be "
+     "published again. Keep the name"},
     {"kafka.topics.dead_letters.name", Effect::kFromNow, "later dead letters go there; the former ones stay where they are"},
     {"kafka.topics.progress.name", Effect::kFromNow, "later progress is told there; the former topic stays as it is"},
     {"kafka.topics.progress.enabled", Effect::kFromNow, "from the next start"},
@@ -173,9 +174,9 @@ class Comparison {
         break;
       case source::OnChangedMembership::kReRead:
         add(path + key, was, is, Effect::kReads,
-            fmt::format("everything is read again from {}; only what differs from what is published comes again, and what no "
-                        "longer belongs stays in the topic",
-                        start_of(after)));
+            fmt::format("everything is read again from {}; what has not changed is not published again as long as its key is "
+                        "remembered, older records are published once more, and what no longer belongs stays in the topic",
+                        begins_at(after) ? start_of(after) : "where the stream first began"));
         break;
     }
   }
@@ -228,9 +229,25 @@ class Comparison {
     }
   }
 
+  // `now` is the instant at which the stream first ran, also where it is read again (see first_start in admission.cpp).
+  static bool begins_at(const StreamOptions& stream) { return std::holds_alternative<common::Instant>(stream.start); }
+
+  bool is_read_again(const StreamOptions& before, const StreamOptions& after) const {
+    return after.on_changed_membership == source::OnChangedMembership::kReRead &&
+           source::membership_fingerprint(before_.definitions.at(before.definition), before) !=
+               source::membership_fingerprint(after_.definitions.at(after.definition), after);
+  }
+
   void start(const StreamOptions& before, const StreamOptions& after) {
     cover(path_of(after) + ".start");
     if (start_of(before) == start_of(after)) return;
+    if (begins_at(after) && is_read_again(before, after)) {
+      add(path_of(after) + ".start", start_of(before), start_of(after), Effect::kReads,
+          "everything is read again from there, because on_changed_membership is re_read: what lies before is not, and no "
+          "watermark "
+          "speaks of it any more");
+      return;
+    }
     add(path_of(after) + ".start", start_of(before), start_of(after), Effect::kNoEffect,
         "the stream keeps the start it first ran with; to read older records use another stream");
   }

@@ -68,11 +68,22 @@ Result<Ledger> moved(const Ledger& ledger, const Reread& move) {
   return ledger.without(move.window);
 }
 
+// Why a lane cannot have read everything before `instant`; nothing: it can. A watermark that lies beyond would claim what nobody
+// has read, and the lane would wait until time has caught up.
+std::optional<std::string> contradiction_of(const SourcePartition& source, const Ledger& ledger, Instant instant, Instant now) {
+  if (instant > now) {
+    return fmt::format("{} lies in the future: it is {} now", common::format_instant(instant), common::format_instant(now));
+  }
+  if (source.lane != core::Lane::kSettle || !ledger.availability() || instant <= *ledger.availability()) return std::nullopt;
+  return fmt::format("{} lies beyond {}, up to which the service has guaranteed its data so far", common::format_instant(instant),
+                     common::format_instant(*ledger.availability()));
+}
+
 // One element of an imported document.
 class Entry {
  public:
-  Entry(const json::Value& entry, std::size_t index, const Identities& identities, bool adopt_identity)
-      : identities_(identities), adopt_identity_(adopt_identity), place_(fmt::format("offsets[{}]", index)) {
+  Entry(const json::Value& entry, std::size_t index, const Identities& identities, bool adopt_identity, Instant now)
+      : identities_(identities), adopt_identity_(adopt_identity), now_(now), place_(fmt::format("offsets[{}]", index)) {
     read(entry);
   }
 
@@ -101,6 +112,10 @@ class Entry {
     auto parsed = Ledger::parse(json::serialize(*offset));
     if (!parsed) return tell(parsed.error().message);
     ledger = std::move(*parsed);
+    if (source && !ledger->complete().intervals().empty()) {
+      const auto contradiction = contradiction_of(*source, *ledger, ledger->complete().intervals().back().end, now_);
+      if (contradiction) tell("what is complete cannot be: " + *contradiction);
+    }
     if (identity != identities_.end()) compare(identity->second);
   }
 
@@ -122,6 +137,7 @@ class Entry {
 
   const Identities& identities_;
   bool adopt_identity_;
+  Instant now_;
   std::string place_;
 };
 
@@ -151,7 +167,8 @@ Result<std::vector<OffsetChange>> plan_reset(const SourceOffsets& stored, const 
   return changes;
 }
 
-Result<std::vector<OffsetChange>> plan_set(const SourceOffsets& stored, const SourcePartition& source, const LaneMove& move) {
+Result<std::vector<OffsetChange>> plan_set(const SourceOffsets& stored, const SourcePartition& source, const LaneMove& move,
+                                           Instant now) {
   if (source.lane == core::Lane::kFollow) {
     return fail(ErrorCode::kConfigInvalid, "lane follow has no position: it reads what the digests say is open");
   }
@@ -165,6 +182,18 @@ Result<std::vector<OffsetChange>> plan_set(const SourceOffsets& stored, const So
   }
   const auto ledger = Ledger::parse(*before);
   if (!ledger) return fail(common::with_context(ledger.error(), name_of(source)));
+  if (const auto* until = std::get_if<CompleteUntil>(&move)) {
+    if (source.lane == core::Lane::kSettle && !ledger->availability()) {
+      return fail(
+          ErrorCode::kConfigInvalid,
+          fmt::format("{}: the lane has not learnt yet up to when the service guarantees its data: run the connector first, "
+                      "or reset the lane and change the stream's `start`",
+                      name_of(source)));
+    }
+    if (const auto contradiction = contradiction_of(source, *ledger, until->instant, now)) {
+      return fail(ErrorCode::kConfigInvalid, fmt::format("{}: --complete-until: {}", name_of(source), *contradiction));
+    }
+  }
   auto after = std::visit([&](const auto& how) { return moved(*ledger, how); }, move);
   if (!after) return fail(common::with_context(after.error(), name_of(source)));
   // Whatever the move, what is written can be read again.
@@ -175,8 +204,8 @@ Result<std::vector<OffsetChange>> plan_set(const SourceOffsets& stored, const So
   return std::vector<OffsetChange>{{.source = source, .before = before, .after = std::move(*after)}};
 }
 
-ImportPlan plan_import(std::string_view document, const SourceOffsets& stored, const Identities& identities,
-                       bool adopt_identity) {
+ImportPlan plan_import(std::string_view document, const SourceOffsets& stored, const Identities& identities, bool adopt_identity,
+                       Instant now) {
   ImportPlan plan;
   const auto parsed = json::parse(document);
   if (!parsed) {
@@ -191,7 +220,7 @@ ImportPlan plan_import(std::string_view document, const SourceOffsets& stored, c
   std::set<SourcePartition> seen;
   std::size_t index = 0;
   for (const json::Value& element : offsets->get_array()) {
-    Entry entry(element, index++, identities, adopt_identity);
+    Entry entry(element, index++, identities, adopt_identity, now);
     std::ranges::move(entry.problems, std::back_inserter(plan.problems));
     if (!entry.source) continue;
     if (!seen.insert(*entry.source).second) {

@@ -47,10 +47,11 @@ struct Reread {
 };
 using LaneMove = std::variant<StartAt, CompleteUntil, Reread>;
 
-// Empty: the lane stands there already. kConfigInvalid: the lane has no ledger or no position, or the move makes no sense for it;
-// kStateRefused: its ledger cannot be read.
+// Empty: the lane stands there already. kConfigInvalid: the lane has no ledger or no position, or the move makes no sense for it:
+// nothing is complete beyond `now`, nor, by jobs, beyond what the service has guaranteed. kStateRefused: its ledger cannot be
+// read.
 common::Result<std::vector<OffsetChange>> plan_set(const SourceOffsets& stored, const core::SourcePartition& source,
-                                                   const LaneMove& move);
+                                                   const LaneMove& move, common::Instant now);
 
 // What the ledgers of a configured stream must belong to; an empty topic id is not compared.
 using Identities = std::map<core::StreamName, core::LedgerIdentity>;
@@ -59,7 +60,9 @@ struct ImportPlan {
   std::vector<OffsetChange> changes;  // without what is the same already
   std::vector<std::string> problems;  // all of them; then nothing may be written
 };
-// `adopt_identity`: ledgers of another organisation, cluster, topic or membership become those of this one.
-ImportPlan plan_import(std::string_view document, const SourceOffsets& stored, const Identities& identities, bool adopt_identity);
+// `adopt_identity`: ledgers of another organisation, cluster, topic or membership become those of this one. What cannot be
+// complete at `now` is a problem, as in plan_set.
+ImportPlan plan_import(std::string_view document, const SourceOffsets& stored, const Identities& identities, bool adopt_identity,
+                       common::Instant now);
 
 }  // namespace connector::app

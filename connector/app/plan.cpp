@@ -2,6 +2,7 @@
 
 #include "connector/app/stream_topics.h"
 #include "connector/kafka/state_topics.h"
+#include "connector/source/follow_settings.h"
 #include "connector/source/pagination.h"
 
 #include <algorithm>
@@ -35,12 +36,7 @@ core::LaneEstimate estimate_live(const source::StreamOptions& stream, const sour
 
 core::LaneEstimate estimate_follow(const source::StreamOptions& stream, const source::Definition& definition,
                                    const core::Traffic& traffic) {
-  const source::FollowOptions& follow = stream.follow;
-  return core::estimate_follow({.every = follow.every,
-                                .max = follow.max,
-                                .quiet = follow.quiet,
-                                .give_up = follow.give_up,
-                                .max_ids = static_cast<std::size_t>(definition.by_id->max_ids)},
+  return core::estimate_follow(source::follow_settings(stream.follow, definition.by_id->max_ids),
                                stream.live.delay + stream.live.every / 2, traffic);
 }
 

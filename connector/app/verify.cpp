@@ -1,8 +1,9 @@
 #include "connector/app/verify.h"
 
 #include "common/clock.h"
-#include "connector/app/admission.h"
+#include "connector/app/find_cluster.h"
 #include "connector/app/one_shot.h"
+#include "connector/app/repair_admission.h"
 #include "connector/app/stream_topics.h"
 #include "connector/core/digest/entry.h"
 #include "connector/core/planning/clocks.h"
@@ -11,17 +12,16 @@
 #include "connector/kafka/publisher.h"
 #include "connector/kafka/state_store.h"
 #include "connector/kafka/state_topics.h"
-#include "connector/source/content_fingerprint.h"
-#include "connector/source/membership.h"
+#include "connector/kafka/topic_admin.h"
 #include "connector/source/record_reader.h"
 
 #include <fmt/format.h>
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <random>
 #include <utility>
@@ -46,6 +46,27 @@ constexpr common::Duration kClockSlack = 1h;
 // By which the clocks of this host and of a connector that runs meanwhile may differ.
 constexpr common::Duration kHostSkew = 10s;
 constexpr std::int32_t kTask = 0;
+
+// Brokers that are away, or somebody's transaction that stays open: it is Kafka that refuses, after it was waited for.
+common::Error of_kafka(common::Error error) {
+  if (error.code == ErrorCode::kRetryable) error.code = ErrorCode::kTopicUnusable;
+  return error;
+}
+
+// Whether the stream's topic can be read at all: before the service is asked for everything, which takes its time and its quota.
+Result<void> reach_topic(const AppOptions& options, const std::string& topic, const common::Logger& logger) {
+  const auto admin = kafka::TopicAdmin::create(options.kafka, options.name, logger.named("kafka"));
+  if (!admin) return fail(admin.error());
+  if (auto cluster = find_cluster(**admin, kSilence); !cluster) return fail(cluster.error());
+  const auto described = (*admin)->describe({topic}, kSilence);
+  if (!described) return fail(of_kafka(described.error()));
+  const kafka::TopicDescription& found = described->front();
+  if (!found.describable || (found.exists && !found.readable)) {
+    return fail(ErrorCode::kPermissionDenied, fmt::format("topic {} may not be read: allow Read on it", topic));
+  }
+  if (!found.exists) return fail(ErrorCode::kTopicUnusable, fmt::format("topic {} does not exist: nothing was published", topic));
+  return {};
+}
 
 class Verify final {
  public:
@@ -77,7 +98,6 @@ class Verify final {
   Result<void> take_over();
   asio::awaitable<Result<void>> repair();
   asio::awaitable<Result<void>> repair_as_owner();
-  Result<void> admit_stream(const kafka::RestoredState& restored, const genesys::Organization& organization) const;
   asio::awaitable<Result<void>> read_service();
   asio::awaitable<Result<void>> take_page(core::Page page);
   Result<void> read_topic();
@@ -99,6 +119,7 @@ class Verify final {
   std::optional<core::Verification> verification_;
   std::atomic<bool> never_stopped_ = false;
   std::optional<kafka::KafkaPublisher> publisher_;  // to repair
+  std::exception_ptr publisher_thrown_;
   common::SteadyTime told_;
   VerifyOutcome outcome_;
 };
@@ -151,7 +172,7 @@ Result<void> Verify::take_over() {
   const auto names = kafka::state_topics(options_.name, options_.kafka.topics);
   const auto stored = kafka::read_state(options_.kafka, {.name = options_.name, .topic = names.offsets, .partition = kTask},
                                         logger_.named("kafka"), kSilence, never_stopped_);
-  if (!stored) return fail(common::with_context(stored.error(), "reading the state"));
+  if (!stored) return fail(common::with_context(of_kafka(stored.error()), "reading the state"));
   if (!stored->ledgers.contains(source_)) {
     return fail(ErrorCode::kStateRefused,
                 fmt::format("lane {} of stream {} has never run, so there is nothing to repair: run the connector",
@@ -167,6 +188,7 @@ Result<void> Verify::take_over() {
 asio::awaitable<Result<void>> Verify::repair() {
   auto repaired = co_await repair_as_owner();
   co_await publisher_->stop(kFarewell);
+  if (publisher_thrown_) std::rethrow_exception(publisher_thrown_);
   co_return repaired;
 }
 
@@ -175,10 +197,14 @@ asio::awaitable<Result<void>> Verify::repair_as_owner() {
   if (!organization) co_return fail(common::with_context(organization.error(), "asking for the organisation"));
   auto restored = co_await publisher_->start();
   if (!restored) co_return fail(restored.error());
-  if (auto admitted = admit_stream(*restored, *organization); !admitted) co_return admitted;
+  const RepairedStream repaired{.definition = definition_, .options = stream_, .lanes = {source_.lane}};
+  if (auto admitted = admit_repair(repaired, *publisher_, *restored, *organization, one_shot_->clock().utc_now()); !admitted) {
+    co_return admitted;
+  }
   talk_.tell("the task is owned by this verb now");
-  // detached: it ends with stop(); why it ended by itself is what submit and flush answer then.
-  asio::co_spawn(one_shot_->executor(), publisher_->run(), asio::detached);
+  // It ends with stop(); why it ended by itself is what submit and flush answer then.
+  asio::co_spawn(one_shot_->executor(), publisher_->run(),
+                 [this](const std::exception_ptr& thrown, const Result<void>& /*ended*/) { publisher_thrown_ = thrown; });
 
   // Nobody else writes any more, so that the topic may be read first: each page is judged and repaired as it comes.
   asio::thread_pool worker{1};
@@ -192,39 +218,9 @@ asio::awaitable<Result<void>> Verify::repair_as_owner() {
   if (auto flushed = co_await publisher_->flush(source_); done) done = flushed;
   const core::DigestCounters& counters = publisher_->digests(stream_.name)->counters();
   outcome_.repair->published = counters.published;
+  outcome_.repair->keys = publisher_->repaired_keys();
   outcome_.repair->dead_letters = counters.dead_letters;
   co_return done;
-}
-
-// As at the start of a run: the ledgers are those of this organisation, cluster and topic, or nothing is touched.
-Result<void> Verify::admit_stream(const kafka::RestoredState& restored, const genesys::Organization& organization) const {
-  if (auto trouble = publisher_->stream_trouble(stream_.name)) return fail(*trouble);
-  StreamFindings findings{.identity = {.organization_id = organization.id,
-                                       .cluster_id = restored.cluster_id,
-                                       .topic_id = {},
-                                       .membership = source::membership_fingerprint(definition_, stream_),
-                                       .content = source::content_fingerprint(definition_)},
-                          .topic = {},
-                          .lanes = {source_.lane},
-                          .ledgers = {},
-                          .now = one_shot_->clock().utc_now()};
-  if (const auto facts = publisher_->topic(stream_.name)) {
-    findings.identity.topic_id = facts->id;
-    findings.topic = facts->name;
-    findings.topic_empty = facts->empty;
-    findings.topic_created = facts->created;
-  }
-  for (const auto& [source, ledger] : restored.ledgers) {
-    if (source.stream == stream_.name) findings.ledgers.emplace(source.lane, ledger);
-  }
-  const auto admitted = admit(stream_, findings);
-  if (!admitted) return fail(admitted.error());
-  // Whether a changed configuration is taken up is not decided by a repair.
-  if (!admitted->ledgers.empty()) {
-    return fail(ErrorCode::kStateRefused, "the settings of stream " + stream_.name.str() +
-                                              " differ from those its state was made with: run the connector with them first");
-  }
-  return {};
 }
 
 asio::awaitable<Result<void>> Verify::read_service() {
@@ -284,7 +280,7 @@ Result<void> Verify::read_topic() {
   };
   auto read = kafka::read_data_topic(options_.kafka, options_.name, topic_.topic, from, logger_.named("kafka"), kSilence,
                                      never_stopped_, take);
-  if (!read) return fail(read.error());
+  if (!read) return fail(of_kafka(read.error()));
   outcome_.topic_figures = *read;
   return {};
 }
@@ -308,7 +304,8 @@ Result<void> Verify::read_dead_letters() {
                                       return {};
                                     });
   if (!read && read.error().code == ErrorCode::kTopicUnusable) return {};  // the connector has never run
-  return read;
+  if (!read) return fail(of_kafka(read.error()));
+  return {};
 }
 
 void Verify::tell_service(const common::Interval& window, const source::RangeFigures& figures) {
@@ -325,7 +322,7 @@ void Verify::tell_service(const common::Interval& window, const source::RangeFig
 
 std::uint64_t VerifyOutcome::left() const {
   const std::uint64_t found = report.differences();
-  return repair ? found - std::min(found, repair->published) : found;
+  return repair ? found - std::min(found, repair->keys) : found;
 }
 
 Result<VerifyOutcome> verify(const AppOptions& options, const Definitions& definitions, const VerifyRequest& request,
@@ -345,6 +342,7 @@ Result<VerifyOutcome> verify(const AppOptions& options, const Definitions& defin
   if (form == core::RecordForm::kJob ? !definition.job : !definition.query) {
     return fail(ErrorCode::kConfigInvalid, "definition " + definition.name + " has no " + std::string(core::to_string(form)));
   }
+  if (auto reached = reach_topic(options, topic->topic, logger); !reached) return fail(reached.error());
   auto one_shot = OneShot::make(options, logger, kPatience);
   if (!one_shot) return fail(one_shot.error());
   const kafka::StreamTopic copy = *topic;

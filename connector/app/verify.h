@@ -33,6 +33,7 @@ struct VerifyRequest {
 struct RepairOutcome {
   std::uint64_t asked = 0;         // rows handed over
   std::uint64_t published = 0;     // of them; those that were not wait for a lane (docs/operations.md)
+  std::uint64_t keys = 0;          // of which rows were published: a record may change while it is repaired, and come again
   std::uint64_t dead_letters = 0;  // too large for the topic
 };
 
@@ -46,7 +47,7 @@ struct VerifyOutcome {
   core::VerificationReport report;  // what was found; before the repair, if there was one
   std::optional<RepairOutcome> repair;
 
-  // Differences that are still there.
+  // Differences that are still there. A key has one, beside its repetitions, and one is mended however many rows it took.
   [[nodiscard]] std::uint64_t left() const;
 };
 
@@ -57,8 +58,9 @@ struct VerifyTalk {
 };
 
 // kConfigInvalid: no such stream, nothing of the range can be verified yet, not confirmed; kStateRefused; kFenced, should
-// somebody else become the owner meanwhile; errors of service and brokers as they are. What a repair has published before an
-// error stays published, in transactions with its digests.
+// somebody else become the owner meanwhile; kTopicUnusable: no topic, or Kafka does not answer, which is found before the service
+// is asked, or an open transaction is in the way; errors of the service as they are. What a repair has published before an error
+// stays published, in transactions with its digests.
 common::Result<VerifyOutcome> verify(const AppOptions& options, const Definitions& definitions, const VerifyRequest& request,
                                      const common::Logger& logger, const VerifyTalk& talk);
 

@@ -5,6 +5,7 @@
 #include "connector/cli/backfill_report.h"
 #include "connector/cli/configuration.h"
 #include "connector/cli/exit_code.h"
+#include "connector/cli/takeover.h"
 #include "connector/cli/verbs.h"
 #include "connector/kafka/incarnation.h"
 
@@ -85,8 +86,8 @@ int withdraw(const BackfillCommand& command, const Configuration& configuration,
   return kConfigurationError;
 }
 
-int ask(const BackfillCommand& command, const Configuration& configuration, const core::BackfillOrder& order, bool is_under_way,
-        common::Duration wait, const Surroundings& surroundings) {
+int ask_connector(const BackfillCommand& command, const Configuration& configuration, const core::BackfillOrder& order,
+                  bool is_under_way, common::Duration wait, const Surroundings& surroundings) {
   const auto& options = configuration.loaded.config;
   const auto logger = logger_of(configuration);
   const core::StreamName stream(command.stream);
@@ -129,19 +130,13 @@ int ask(const BackfillCommand& command, const Configuration& configuration, cons
 
 int do_here(const BackfillCommand& command, Configuration& configuration, const app::BackfillsNow& now,
             const core::BackfillOrder& order, const Surroundings& surroundings) {
-  std::string question = "The backfill takes the task over.";
-  if (now.owner) {
-    question += fmt::format(" It was last claimed on host {} at {}: a connector that still runs there ends with exit code 4.",
-                            now.owner->host, common::format_instant(now.owner->claimed_at));
-  }
-  if (!command.yes) {
-    const auto confirmed = surroundings.confirm(question + " Do it here?");
-    if (!confirmed || !*confirmed) {
-      surroundings.err << (confirmed ? "nothing was done\n" : question + " Nobody can be asked here: this needs --yes\n");
-      return confirmed ? kInterrupted : kConfigurationError;
-    }
-  } else {
-    surroundings.err << question << "\n";
+  const std::string owner = now.owner ? fmt::format(", which was last claimed on host {} at {}", now.owner->host,
+                                                    common::format_instant(now.owner->claimed_at))
+                                      : std::string();
+  const std::string question = fmt::format("The backfill takes the task over{}. {} Do it here?", owner,
+                                           of_a_connector_that_runs(configuration.loaded.config.kafka.delivery));
+  if (const auto declined = ask(command.yes ? Confirmed::kBeforehand : Confirmed::kAskFirst, question, surroundings)) {
+    return *declined;
   }
   BackfillReport report(command.stream, surroundings);
   const auto done = app::run_backfill_here(
@@ -175,7 +170,7 @@ int backfill(const BackfillCommand& command, const Surroundings& surroundings) {
   if (command.here) return do_here(command, *configuration, *now, *order, surroundings);
   const auto known = now->ledgers.find(stream);
   const bool is_under_way = known != now->ledgers.end() && known->second.backfill()->order.id == order->id;
-  return ask(command, *configuration, *order, is_under_way, *wait, surroundings);
+  return ask_connector(command, *configuration, *order, is_under_way, *wait, surroundings);
 }
 
 int backfill_cancel(const BackfillCancelCommand& command, const Surroundings& surroundings) {

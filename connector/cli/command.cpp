@@ -1,5 +1,6 @@
 #include "connector/cli/command.h"
 
+#include "connector/core/dead_letters/letter.h"
 #include "connector/core/ledger/backfill_mark.h"
 #include "connector/core/names.h"
 #include "connector/observability/build_info.h"
@@ -169,6 +170,50 @@ struct BackfillVerbs {
   }
 };
 
+struct DeadLettersVerbs {
+  DeadLettersListCommand list;
+  DeadLettersRetryCommand retry;
+  CLI::App* list_verb = nullptr;
+  CLI::App* retry_verb = nullptr;
+
+  explicit DeadLettersVerbs(CLI::App& app) {
+    CLI::App* dead_letters = app.add_subcommand("dead-letters", "Look at what could not be published, and publish it after all");
+    dead_letters->require_subcommand(1);
+    list_verb = dead_letters->add_subcommand("list", "What could not be published, why, and from where; without its contents");
+    add_config_option(*list_verb, list.config);
+    add_choice(*list_verb, list.choice);
+    list_verb->add_option("--max-records", list.max_records, "How many of the newest ones are shown; all are counted")
+        ->check(CLI::Range(1U, 1'000'000U))
+        ->capture_default_str();
+    list_verb->add_flag("--show-bytes", list.show_bytes, "The records' bytes, too, as far as they were kept");
+    add_output_option(*list_verb, list.output);
+
+    retry_verb = dead_letters->add_subcommand(
+        "retry", "Read them from the service again and publish them, as the owner of the task: stop the connector first");
+    add_config_option(*retry_verb, retry.config);
+    add_choice(*retry_verb, retry.choice);
+    retry_verb->add_option("--key", retry.keys, "This record alone; repeatable")->type_name("KEY");
+    retry_verb->add_flag("--dry-run", retry.dry_run, "Say what would be done; change nothing, and do not ask the service");
+    retry_verb->add_flag("-y,--yes", retry.yes, "Do not ask; needed where there is no terminal");
+    add_output_option(*retry_verb, retry.output);
+  }
+
+  [[nodiscard]] std::optional<Command> chosen() const {
+    if (*list_verb) return Command{list};
+    if (*retry_verb) return Command{retry};
+    return std::nullopt;
+  }
+
+ private:
+  static void add_choice(CLI::App& verb, DeadLettersChoice& choice) {
+    verb.add_option("--stream", choice.stream, "Of this stream alone")->type_name("STREAM");
+    const std::vector<std::string> reasons(core::kDeadLetterReasons.begin(), core::kDeadLetterReasons.end());
+    verb.add_option("--reason", choice.reason, "With this reason alone")->check(CLI::IsMember(reasons))->type_name("REASON");
+    verb.add_option("--from", choice.from, "Read at or after this, RFC 3339")->type_name("INSTANT");
+    verb.add_option("--to", choice.to, "… and before this, RFC 3339")->type_name("INSTANT");
+  }
+};
+
 }  // namespace
 
 std::variant<Command, Answered> parse(const std::vector<std::string>& arguments) {
@@ -179,7 +224,7 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
   app.require_subcommand(1);
   app.footer(
       "Exit codes: 0 done, 1 internal, 2 configuration or state, 3 credentials or permission, 4 fenced, 5 Kafka refused, 6 "
-      "difference, 7 interrupted.");
+      "difference or something left, 7 interrupted.");
 
   RunCommand run;
   CLI::App* run_verb = app.add_subcommand("run", "Run the connector until SIGTERM or SIGINT");
@@ -238,6 +283,8 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
   verify_verb->add_flag("--yes", verify.yes, "Repair without asking");
   add_output_option(*verify_verb, verify.output);
 
+  const DeadLettersVerbs dead_letters(app);
+
   CLI::App* config_verb = app.add_subcommand("config", "Look at the configuration");
   config_verb->require_subcommand(1);
   ConfigShowCommand show;
@@ -265,6 +312,7 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
   if (*schema_verb) return Command{ConfigSchemaCommand{}};
   if (auto chosen = offsets.chosen()) return std::move(*chosen);
   if (auto chosen = backfills.chosen()) return std::move(*chosen);
+  if (auto chosen = dead_letters.chosen()) return std::move(*chosen);
   return Answered{.exit_code = 2, .text = app.help()};
 }
 

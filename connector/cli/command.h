@@ -114,9 +114,32 @@ struct OffsetsAcceptLostDigestsCommand {
   std::filesystem::path config;
   bool yes = false;
 };
-using Command = std::variant<RunCommand, CheckCommand, SampleCommand, PlanCommand, VerifyCommand, ConfigShowCommand,
-                             ConfigSchemaCommand, OffsetsGetCommand, OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand,
-                             OffsetsAcceptLostDigestsCommand, BackfillCommand, BackfillCancelCommand, BackfillListCommand>;
+// Which dead letters: empty for every one.
+struct DeadLettersChoice {
+  std::string stream;
+  std::string reason;
+  std::string from;  // RFC 3339
+  std::string to;
+};
+struct DeadLettersListCommand {
+  std::filesystem::path config;
+  DeadLettersChoice choice;
+  std::uint64_t max_records = 100;
+  bool show_bytes = false;
+  Output output = Output::kText;
+};
+struct DeadLettersRetryCommand {
+  std::filesystem::path config;
+  DeadLettersChoice choice;
+  std::vector<std::string> keys;
+  bool dry_run = false;
+  bool yes = false;  // do not ask
+  Output output = Output::kText;
+};
+using Command =
+    std::variant<RunCommand, CheckCommand, SampleCommand, PlanCommand, VerifyCommand, ConfigShowCommand, ConfigSchemaCommand,
+                 OffsetsGetCommand, OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand, OffsetsAcceptLostDigestsCommand,
+                 BackfillCommand, BackfillCancelCommand, BackfillListCommand, DeadLettersListCommand, DeadLettersRetryCommand>;
 
 // The command line is answered already: --help and --version (exit 0, text for stdout), or a mistake (exit 2, text for stderr).
 struct Answered {

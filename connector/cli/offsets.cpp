@@ -1,8 +1,10 @@
 #include "connector/app/offsets.h"
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "connector/cli/configuration.h"
 #include "connector/cli/exit_code.h"
+#include "connector/cli/takeover.h"
 #include "connector/cli/verbs.h"
 
 #include <fmt/format.h>
@@ -130,13 +132,10 @@ void print_changes_as_json(const std::vector<app::OffsetChange>& changes, bool w
   out << common::json::serialize(common::json::Object{{"changes", std::move(entries)}, {"written", written}}) << "\n";
 }
 
-// An exit code if it is not to be done.
-std::optional<int> ask(bool yes, std::string_view what, const Surroundings& surroundings) {
-  if (yes) return std::nullopt;
-  const auto confirmed = surroundings.confirm(fmt::format("{} A connector that runs is fenced by it (exit 4).", what));
-  if (confirmed && *confirmed) return std::nullopt;
-  surroundings.err << (confirmed ? "nothing was changed\n" : "nothing was changed: without a terminal this needs --yes\n");
-  return confirmed ? kInterrupted : kConfigurationError;
+// The question, and what the answer means for a connector that runs.
+std::optional<int> ask(bool yes, std::string_view what, const Configuration& configuration, const Surroundings& surroundings) {
+  return ask(yes ? Confirmed::kBeforehand : Confirmed::kAskFirst,
+             fmt::format("{} {}", of_a_connector_that_runs(configuration.loaded.config.kafka.delivery), what), surroundings);
 }
 
 // Shows the changes, asks, writes.
@@ -155,12 +154,7 @@ int carry_out(const Configuration& configuration, const app::TaskOffsets& found,
     return kDone;
   }
   surroundings.err << "the task was " << told_owner(found) << "\n";
-  if (configuration.loaded.config.kafka.delivery == kafka::Delivery::kAtLeastOnce) {
-    surroundings.err
-        << "with delivery at_least_once a connector that runs is not fenced and would write over this: make sure that "
-           "it is stopped\n";
-  }
-  if (const auto declined = ask(how.yes, "Write this?", surroundings)) return *declined;
+  if (const auto declined = ask(how.yes, "Write this?", configuration, surroundings)) return *declined;
   const auto written = app::change_offsets(configuration.loaded.config, found, changes, logger_of(configuration), kPatience);
   if (!written) return refused(surroundings, written.error());
   if (json) {
@@ -235,8 +229,8 @@ int offsets_set(const OffsetsSetCommand& command, const Surroundings& surroundin
   }
   const auto found = read_existing(*configuration);
   if (!found) return refused(surroundings, found.error());
-  auto changes =
-      app::plan_set(found->offsets, {.stream = core::StreamName(command.stream), .lane = lane_of(command.lane)}, *move);
+  auto changes = app::plan_set(found->offsets, {.stream = core::StreamName(command.stream), .lane = lane_of(command.lane)}, *move,
+                               common::SystemClock().utc_now());
   if (!changes) return refused(surroundings, changes.error());
   return carry_out(*configuration, *found, std::move(*changes), command.change, surroundings);
 }
@@ -274,7 +268,7 @@ int offsets_import(const OffsetsImportCommand& command, const Surroundings& surr
   if (!found) return refused(surroundings, found.error());
   const auto identities = app::present_identities(options, configuration->definitions, *found, logger, kPatience);
   if (!identities) return refused(surroundings, identities.error());
-  auto plan = app::plan_import(*document, found->offsets, *identities, command.force_identity);
+  auto plan = app::plan_import(*document, found->offsets, *identities, command.force_identity, common::SystemClock().utc_now());
   for (const auto& problem : plan.problems) surroundings.err << command.file << ": " << problem << "\n";
   if (!plan.problems.empty()) {
     surroundings.err << plan.problems.size() << " problem(s); nothing was changed\n";
@@ -297,7 +291,7 @@ int offsets_accept_lost_digests(const OffsetsAcceptLostDigestsCommand& command, 
       << "the next start takes the digests topic as it is; what it reads again (the days that are not settled yet, "
          "open conversations) is published again once, if its digest is not there, and may be without attributes until "
          "its day is settled again\n";
-  if (const auto declined = ask(command.yes, "Accept that?", surroundings)) return *declined;
+  if (const auto declined = ask(command.yes, "Accept that?", *configuration, surroundings)) return *declined;
   const auto written = app::accept_lost_digests(configuration->loaded.config, *found, logger_of(*configuration), kPatience);
   if (!written) return refused(surroundings, written.error());
   surroundings.out << "written\n";

@@ -74,6 +74,13 @@ common::Result<app::PlanAssumptions> read_assumptions(const PlanCommand& command
   return assumptions;
 }
 
+std::string verdict(const core::BudgetEstimate& budget, double most) {
+  const core::MonthVerdict month = core::judge_month(budget, most);
+  if (!month.suffices) return "NOT ENOUGH, used up after " + number(month.used_up_after_days) + " days";
+  if (month.suffices_with_catch_up) return "enough";
+  return "enough, but not in the month that catches up (" + number(budget.catch_up_requests) + " requests more)";
+}
+
 double records_of(const app::Plan& plan, const core::StreamName& stream) {
   const auto own = plan.assumptions.records_per_day_of.find(stream);
   return own != plan.assumptions.records_per_day_of.end() ? own->second : plan.assumptions.records_per_day;
@@ -104,7 +111,8 @@ void print_text(const app::Plan& plan, std::ostream& out) {
       << "requests a month   " << number(budget.requests_per_month) << " (31 days)";
   if (plan.max_requests_per_month) {
     const auto most = static_cast<double>(*plan.max_requests_per_month);
-    out << ", " << percent(budget.requests_per_month / most) << " of max_requests_per_month (" << number(most) << ")";
+    out << ", " << percent(budget.requests_per_month / most) << " of max_requests_per_month (" << number(most)
+        << "): " << verdict(budget, most);
   }
   out << "\ncatching up        ";
   if (!budget.catch_up) {
@@ -151,8 +159,16 @@ Object to_json(const app::Plan& plan) {
                 {"share_of_permitted", plan.budget.share_of_permitted},
                 {"requests_per_month", plan.budget.requests_per_month},
                 {"max_requests_per_month", nullptr},
+                {"month_suffices", nullptr},
+                {"month_suffices_with_catch_up", nullptr},
+                {"catch_up_requests", plan.budget.catch_up_requests},
                 {"catch_up_seconds", nullptr}};
-  if (plan.max_requests_per_month) budget["max_requests_per_month"] = *plan.max_requests_per_month;
+  if (plan.max_requests_per_month) {
+    const core::MonthVerdict month = core::judge_month(plan.budget, static_cast<double>(*plan.max_requests_per_month));
+    budget["max_requests_per_month"] = *plan.max_requests_per_month;
+    budget["month_suffices"] = month.suffices;
+    budget["month_suffices_with_catch_up"] = month.suffices_with_catch_up;
+  }
   if (plan.budget.catch_up) budget["catch_up_seconds"] = plan.budget.catch_up->count() / 1'000;
   return {{"assumptions", Object{{"records_per_day", std::move(records)},
                                  {"mean_duration_seconds", plan.assumptions.mean_duration.count() / 1'000},

@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "connector/cli/configuration.h"
 #include "connector/cli/exit_code.h"
+#include "connector/cli/takeover.h"
 #include "connector/cli/verbs.h"
 
 #include <fmt/format.h>
@@ -91,20 +92,13 @@ void print_json(const VerifyCommand& command, const app::VerifyOutcome& outcome,
   out << common::json::serialize(all) << "\n";
 }
 
-// Whoever owned the task is fenced: that must be wanted.
-bool confirm(const VerifyCommand& command, const std::optional<core::Claim>& previous, const Surroundings& surroundings) {
-  std::string question = "The repair takes the task over.";
+// What the repair means for whoever owns the task.
+std::string question(const std::optional<core::Claim>& previous, kafka::Delivery delivery) {
+  std::string text = "The repair takes the task over.";
   if (previous) {
-    question += fmt::format(" It was last claimed on host {} at {}: a connector that still runs there ends with exit code 4.",
-                            previous->host, common::format_instant(previous->claimed_at));
+    text += fmt::format(" It was last claimed on host {} at {}.", previous->host, common::format_instant(previous->claimed_at));
   }
-  if (command.yes) {
-    surroundings.err << question << "\n";
-    return true;
-  }
-  const auto confirmed = surroundings.confirm(question + " Repair?");
-  if (!confirmed) surroundings.err << question << " Nobody can be asked here: --yes repairs without asking.\n";
-  return confirmed.value_or(false);
+  return fmt::format("{} {} Repair?", text, of_a_connector_that_runs(delivery));
 }
 
 }  // namespace
@@ -120,12 +114,19 @@ int verify(const VerifyCommand& command, const Surroundings& surroundings) {
 
   const auto& options = configuration->loaded.config;
   const auto logger = common::Logger::to_stderr({.level = common::LogLevel::kWarn, .format = options.log.format});
-  const app::VerifyTalk talk{.confirm = [&](const auto& previous) { return confirm(command, previous, surroundings); },
+  std::optional<int> declined;
+  const app::VerifyTalk talk{.confirm =
+                                 [&](const auto& previous) {
+                                   declined = ask(command.yes ? Confirmed::kBeforehand : Confirmed::kAskFirst,
+                                                  question(previous, options.kafka.delivery), surroundings);
+                                   return !declined;
+                                 },
                              .tell = [&](const std::string& line) { surroundings.err << line << "\n"
                                                                                      << std::flush; }};
   const auto outcome = app::verify(
       options, configuration->definitions,
       {.stream = command.stream, .range = *interval, .form = form_of(command.form), .repair = command.repair}, logger, talk);
+  if (declined) return *declined;
   if (!outcome) {
     surroundings.err << outcome.error().message << "\n";
     return exit_code_of(outcome.error());

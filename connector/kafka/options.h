@@ -51,6 +51,7 @@ struct KafkaOptions {
   common::Duration commit_interval{200};            // how long a decided page may wait for company before its transaction begins
   std::size_t commit_bytes = 8UL << 20U;            // … or until this much is waiting
   std::size_t memory_bytes = 40UL << 20U;           // pages held (waiting, in a transaction); a larger page is taken alone
+  std::size_t digests_memory_bytes = 2UL << 30U;    // of what is remembered of keys: more refuses a start, and is warned of
   std::map<std::string, PropertyValue> librdkafka;  // passed through; what we depend on is refused by config/
   TopicsOptions topics;
 };

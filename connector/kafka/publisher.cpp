@@ -1,5 +1,7 @@
 #include "connector/kafka/publisher.h"
 
+#include "connector/core/digest/limit.h"
+#include "connector/core/digest/sweep_pace.h"
 #include "connector/core/transaction/machine.h"
 #include "connector/core/transaction/read_back.h"
 #include "connector/kafka/blocking.h"
@@ -21,8 +23,10 @@
 #include <atomic>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <exception>
 #include <map>
 #include <random>
+#include <set>
 #include <utility>
 
 namespace connector::kafka {
@@ -42,6 +46,7 @@ namespace {
 
 constexpr common::Duration kReadBackPatience{10'000};  // of silence, then it is asked again
 constexpr common::Duration kSweepEvery{5'000};         // a step of the search for digests that are not needed any more
+constexpr common::Duration kSweepSoon{100};            // … where there have been some: a step takes a few milliseconds
 constexpr std::int32_t kTask = 0;                      // one task, owner of partition 0
 
 }  // namespace
@@ -70,6 +75,7 @@ class KafkaPublisher::Impl {
                    .memory_bytes = options_.memory_bytes},
                   clock, metrics, logger_, work_),
         topics_(options_, name_, std::move(streams), worker_, logger_),
+        digests_limit_(options_.digests_memory_bytes),
         progress_(topics_.streams(), options_.topics.progress, metrics),
         producer_(std::move(factory)) {
     owner_.incarnation = make_incarnation(random_);
@@ -100,11 +106,20 @@ class KafkaPublisher::Impl {
     co_await boost::asio::this_coro::throw_if_cancelled(false);
     if (ended_) co_return handover_.lost_with_task();
     active_ = true;
-    const Result<void> result = co_await publish_until_stopped();
+    Result<void> result;
+    std::exception_ptr thrown;
+    try {
+      result = co_await publish_until_stopped();
+    } catch (...) {
+      // Whoever waits for a commit or for room learns that there will be none; then it is the caller's.
+      thrown = std::current_exception();
+      result = common::fail(ErrorCode::kInternal, "the publisher ended by an exception; this is a bug: please report it");
+    }
     finish(result ? std::optional<Error>{} : std::optional<Error>{result.error()});
     co_await shut();
     active_ = false;
     done_.notify();
+    if (thrown) std::rethrow_exception(thrown);
     co_return result;
   }
 
@@ -144,6 +159,11 @@ class KafkaPublisher::Impl {
     co_return Result<void>{};
   }
 
+  void replace(const SourcePartition& source, core::Ledger ledger) {
+    progress_.replaced(source, ledger);
+    handover_.replace(source, std::move(ledger));
+  }
+
   [[nodiscard]] core::TaskState state() const { return contact_.state(); }
   [[nodiscard]] const std::string& cluster_id() const { return cluster_id_; }
   [[nodiscard]] const std::string& incarnation() const { return owner_.incarnation; }
@@ -151,6 +171,7 @@ class KafkaPublisher::Impl {
   [[nodiscard]] const core::StreamDigests* digests(const StreamName& stream) const {
     return digests_ ? digests_->of(stream) : nullptr;
   }
+  [[nodiscard]] std::size_t repaired_keys() const { return repaired_.size(); }
   Handover& handover() { return handover_; }
 
  private:
@@ -231,13 +252,17 @@ class KafkaPublisher::Impl {
     std::optional<std::string> stored_mark;
     const auto take = [&, mark_key = digests_mark_key(name_, kTask)](std::string_view key,
                                                                      const std::string_view* value) -> Result<void> {
-      if (key != mark_key) return digests->restore(key, value);
+      if (key != mark_key) {
+        digests->restore(key, value);
+        return {};
+      }
       stored_mark = value != nullptr ? std::optional<std::string>{*value} : std::nullopt;
       return {};
     };
     auto read = co_await run_blocking(worker_, [this, options = options_, location, &take] {
       return read_partition(options, location, logger_.named("kafka"), kReadBackPatience, read_stop_, take);
     });
+    if (read) read = digests->restored();
     if (!read) co_return read;
     std::optional<core::DigestsMark> mark;
     if (stored_mark) {
@@ -257,6 +282,7 @@ class KafkaPublisher::Impl {
     std::uint64_t keys = 0;
     for (const StreamTopic& stream : topics_.streams()) keys += digests_->of(stream.stream)->committed().size();
     const auto took = std::chrono::duration_cast<common::Duration>(clock_.steady_now() - began);
+    if (auto fits = digests_limit_.check_start(keys, digests_->bytes()); !fits) co_return fits;
     logger_.info("Digests restored", {{"keys", keys}, {"milliseconds", static_cast<std::int64_t>(took.count())}});
     tell_digests();
     co_return Result<void>{};
@@ -278,6 +304,17 @@ class KafkaPublisher::Impl {
       metrics_.digests(stream.stream,
                        {.keys = index.size(), .bytes = index.bytes(), .followed = index.followed(), .owed = index.owed_count()});
     }
+    const std::size_t bytes = digests_->bytes();
+    const core::DigestsLimit::Told told = digests_limit_.check(bytes);
+    if (told == core::DigestsLimit::Told::kPassed) {
+      logger_.warn(
+          "What is remembered of keys takes more memory than kafka.digests_memory; a start with that much would be refused",
+          {{"bytes", static_cast<std::uint64_t>(bytes)}, {"limit", static_cast<std::uint64_t>(digests_limit_.max_bytes())}});
+    } else if (told == core::DigestsLimit::Told::kWithin) {
+      logger_.info("What is remembered of keys is within kafka.digests_memory again",
+                   {{"bytes", static_cast<std::uint64_t>(bytes)}});
+    }
+    metrics_.digests_limit(digests_limit_.max_bytes());
   }
 
   std::map<StreamName, TopicFacts> running_topics() const {
@@ -310,14 +347,10 @@ class KafkaPublisher::Impl {
         const bool taken = co_await take_progress(*moved);
         if (!taken) continue;
       } else {
-        const bool sweeps = now >= next_sweep_ && !stopping_;
-        if (sweeps) {
-          next_sweep_ = now + kSweepEvery;
-          tell_digests();
-        }
-        if (!sweeps || !take_expired()) {
+        const bool sweeps = !stopping_ && sweep_pace_.is_due(now, next && next->begin_at <= now);
+        if (!sweeps || !sweep(now)) {
           if (!next || next->begin_at > now) {
-            const auto until = std::min({next_check_, next_sweep_, progress_.next_due()});
+            const auto until = std::min({next_check_, sweep_pace_.next(), progress_.next_due()});
             co_await work_.wait_until(next ? std::min(next->begin_at, until) : until);
             continue;
           }
@@ -355,6 +388,17 @@ class KafkaPublisher::Impl {
   }
 
   // False: nothing has expired.
+  bool sweep(SteadyTime now) {
+    tell_digests();
+    const bool found = take_expired();
+    if (found) {
+      sweep_pace_.found(now, digests_->steps_a_round());
+    } else {
+      sweep_pace_.found_nothing(now);
+    }
+    return found;
+  }
+
   bool take_expired() {
     auto expired = digests_->expire(handover_.ledgers(), clock_.utc_now());
     if (!expired) return false;
@@ -392,6 +436,7 @@ class KafkaPublisher::Impl {
     in_hand_.began = clock_.steady_now();
     in_hand_.batch.stream = stream;
     in_hand_.batch.progress = progress_.record(stream, std::move(*ends));
+    progress_tried_ = false;
     in_hand_.ledgers.insert(*source);
     stamp_ledgers(in_hand_, name_, owner_.incarnation);
     co_return true;
@@ -407,6 +452,8 @@ class KafkaPublisher::Impl {
                                                                             {"lane", std::string{core::to_string(source.lane)}},
                                                                             {"count", static_cast<std::int64_t>(sum.dropped)}});
       }
+      tell_gone(source, "tombstoned", sum.tombstones);
+      tell_gone(source, "kept", sum.kept);
       if (sum.withheld > 0) metrics_.records_dropped(source, "known", sum.withheld);
       for (const auto& [reason, count] : sum.dead_letters) {
         metrics_.dead_letters(source, reason, count);
@@ -416,6 +463,7 @@ class KafkaPublisher::Impl {
                                                                {"count", static_cast<std::int64_t>(count)}});
       }
     }
+    add_repaired(in_hand_.batch, repaired_);
     dead_letters_.commit(in_hand_.batch);
     digests_->apply(in_hand_);
     handover_.advance(std::move(in_hand_.ledgers));
@@ -431,13 +479,41 @@ class KafkaPublisher::Impl {
     release_hand(core::PageFate::kCommitted);
   }
 
+  void tell_gone(const SourcePartition& source, std::string_view outcome, std::uint64_t count) {
+    if (count == 0) return;
+    metrics_.records_gone(source.stream, outcome, count);
+    logger_.info(
+        "Records that the service no longer has are gone",
+        {{"stream", source.stream.str()}, {"outcome", std::string{outcome}}, {"count", static_cast<std::int64_t>(count)}});
+  }
+
   awaitable<Result<void>> rejected(const Error& error) {
+    if (in_hand_.batch.progress) co_return co_await progress_rejected(error);
     stop_stream(in_hand_.batch.stream, error);
     digests_->discard(in_hand_);
     release_hand(core::PageFate::kDropped);
     if (stopping_) co_return Result<void>{};
     // The refusal does not name the topic. If it was the offsets topic, no stream can go on.
     co_return co_await topics_.look_again_at_state();
+  }
+
+  // Nobody's data waits for what only tells of it: it is dropped, and told again when its topic can be used.
+  awaitable<Result<void>> progress_rejected(const Error& error) {
+    if (progress_.hold(clock_.steady_now() + tuning_.progress_pause)) {
+      logger_.warn("Progress cannot be written; the streams go on", {{"topic", topics_.state().progress},
+                                                                     {"error_code", std::string{common::to_string(error.code)}},
+                                                                     {"error", error.message}});
+    }
+    renew_producer_ = true;  // as in stop_stream: its topic may come back under another id
+    release_hand(core::PageFate::kDropped);
+    if (stopping_) co_return Result<void>{};
+    co_return co_await topics_.look_again_at_state();
+  }
+
+  awaitable<void> look_again_at_progress() {
+    if (!progress_.may_resume(clock_.steady_now()) || !co_await topics_.can_tell_progress()) co_return;
+    progress_.resume();
+    renew_producer_ = true;  // the present one does not know the topic
   }
 
   common::Duration since_begin() const {
@@ -462,6 +538,7 @@ class KafkaPublisher::Impl {
   // Topic ids (a topic made again takes records without a word) and the password file.
   awaitable<void> check_topics() {
     refresh_password();
+    co_await look_again_at_progress();
     std::vector<StreamName> running;
     for (const auto& [stream, facts] : running_topics()) running.push_back(stream);
     if (running.empty()) co_return;
@@ -510,6 +587,9 @@ class KafkaPublisher::Impl {
       case Action::kBegin:
         co_return co_await producer_.begin();
       case Action::kProduce:
+        if (in_hand_.batch.progress && std::exchange(progress_tried_, true)) {
+          co_return common::fail(ErrorCode::kTopicUnusable, "no second attempt is made at telling the progress");
+        }
         if (auto allowed = dead_letters_.allow(in_hand_.batch); !allowed) {
           held_[in_hand_.batch.stream] = clock_.steady_now() + tuning_.dead_letter_pause;
           co_return allowed;
@@ -671,7 +751,8 @@ class KafkaPublisher::Impl {
   std::uint64_t commit_number_ = 0;
   std::optional<ErrorCode> cause_;  // of the last trouble the machine spoke of
   SteadyTime next_check_;
-  SteadyTime next_sweep_;
+  bool progress_tried_ = false;  // that of the batch in hand
+  core::SweepPace sweep_pace_{kSweepEvery, kSweepSoon};
 
   bool active_ = false;  // start() or run() is under way
   bool starting_ = false;
@@ -686,9 +767,11 @@ class KafkaPublisher::Impl {
   std::atomic<bool> read_stop_ = false;
   boost::asio::thread_pool worker_{1};  // administration and reading back
   TaskTopics topics_;
+  core::DigestsLimit digests_limit_;
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
   core::DeadLetterGuard dead_letters_;
   std::map<StreamName, SteadyTime> held_;  // streams that their dead letters stopped: until when
+  std::set<std::string> repaired_;
   TaskProgress progress_;
   CurrentProducer producer_;
 };
@@ -713,7 +796,7 @@ Result<void> KafkaPublisher::adopt(const SourcePartition& source, core::Ledger i
   return impl_->handover().adopt(source, std::move(initial));
 }
 void KafkaPublisher::replace(const SourcePartition& source, core::Ledger ledger) {
-  impl_->handover().replace(source, std::move(ledger));
+  impl_->replace(source, std::move(ledger));
 }
 std::optional<Error> KafkaPublisher::stream_trouble(const StreamName& stream) const {
   return impl_->handover().trouble(stream);
@@ -744,6 +827,9 @@ const core::Ledger& KafkaPublisher::committed(const SourcePartition& source) con
 }
 const core::StreamDigests* KafkaPublisher::digests(const StreamName& stream) const {
   return impl_->digests(stream);
+}
+std::size_t KafkaPublisher::repaired_keys() const {
+  return impl_->repaired_keys();
 }
 std::string KafkaPublisher::take_spare_storage() {
   return impl_->handover().take_spare_storage();

@@ -39,6 +39,7 @@ struct PublisherTuning {
   common::Duration start_grace{30'000};         // how long a wrong password, certificate or name is retried at start
   common::Duration topic_check_every{30'000};   // topic ids and the password file
   common::Duration dead_letter_pause{600'000};  // until a stream stopped for its dead letters is tried again
+  common::Duration progress_pause{60'000};      // until progress that could not be written is thought of again
   common::Duration backoff_first{100};
   common::Duration backoff_cap{5'000};
 };
@@ -66,7 +67,8 @@ class KafkaPublisher final : public core::Publisher {
 
   // A first ledger for a source partition that has none; before its first submit.
   common::Result<void> adopt(const core::SourcePartition& source, core::Ledger initial);
-  // Another ledger for a source partition; before its first submit, and stored with its next transaction.
+  // Another ledger for a source partition; before its first submit, and stored with its next transaction. One that has read
+  // nothing begins the stream's watermarks anew.
   void replace(const core::SourcePartition& source, core::Ledger ledger);
   // Why a stream is stopped alone; nothing while it runs.
   [[nodiscard]] std::optional<common::Error> stream_trouble(const core::StreamName& stream) const;
@@ -76,6 +78,8 @@ class KafkaPublisher final : public core::Publisher {
   [[nodiscard]] core::TaskState state() const;
   [[nodiscard]] const std::string& cluster_id() const;
   [[nodiscard]] const std::string& incarnation() const;
+  // Keys that pages of a repair have published, each once however often it was.
+  [[nodiscard]] std::size_t repaired_keys() const;
   [[nodiscard]] std::optional<TopicFacts> topic(const core::StreamName& stream) const;
 
   boost::asio::awaitable<common::Result<void>> submit(core::PageGroup group) override;

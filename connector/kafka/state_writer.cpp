@@ -51,7 +51,8 @@ class StateWriter::Impl {
   }
 
   awaitable<Result<void>> write(std::vector<StateChange> changes, DigestsMemory digests) {
-    const StoredOffsets planned_on = found_;  // somebody may become the owner between take_over() and our claim
+    planned_on_ = found_;
+    claim_is_all_ = changes.empty();
     core::Claim claim{.incarnation = owner_.incarnation, .host = host_name(), .claimed_at = clock_.utc_now()};
     if (const auto before = readable_state(location_, found_).claim; before && digests == DigestsMemory::kKeep) {
       claim.digests = before->digests;
@@ -61,10 +62,6 @@ class StateWriter::Impl {
     if (claimed.action != Action::kPublished) co_return common::fail(reason_of(claimed));
     owner_.claimed = true;
     owner_.inherited = core::incarnations_in(readable_state(location_, found_));
-    if (found_ != planned_on) {
-      co_return common::fail(ErrorCode::kStateRefused,
-                             "another instance has written the state meanwhile; nothing was changed: stop it, then try again");
-    }
 
     if (changes.empty()) co_return Result<void>{};
     in_hand_ = {};
@@ -99,6 +96,7 @@ class StateWriter::Impl {
         case Action::kReadClaim:
         case Action::kReadBack:
           decision = machine_.step(co_await read_back(), clock_.steady_now());
+          if (auto moved = moved_since_planned()) co_return *moved;
           break;
         default: {
           const Result<void> result = co_await perform(decision);
@@ -160,14 +158,24 @@ class StateWriter::Impl {
     co_return finding;
   }
 
+  // Somebody may become the owner between take_over() and our claim. It is not made then: whoever runs would end by it.
+  std::optional<Decision> moved_since_planned() const {
+    if (!planned_on_ || owner_.claimed || found_ == *planned_on_) return std::nullopt;
+    return Decision{.action = Action::kFailed,
+                    .error = common::Error{.code = ErrorCode::kStateRefused,
+                                           .message = "a connector of this name is running and has written its state meanwhile; "
+                                                      "nothing was changed: stop it, then try again"}};
+  }
+
   common::Error reason_of(const Decision& decision) const {
-    if (decision.action != Action::kStopped && decision.error) return *decision.error;
     const std::string why = last_error_ ? ": " + last_error_->message : std::string{};
-    if (machine_.in_doubt()) {
+    // Whatever ended it: a rival that came before the change could be seen says nothing about it.
+    if (machine_.in_doubt() && (in_hand_.number > 0 || claim_is_all_)) {
       return {.code = ErrorCode::kOutcomeUnknown,
               .message = "Kafka did not say whether the change was made" + why + "; `offsets get` shows it",
               .retry_after = std::nullopt};
     }
+    if (decision.action != Action::kStopped && decision.error) return *decision.error;
     return {.code = ErrorCode::kTopicUnusable, .message = "Kafka did not answer in time" + why, .retry_after = std::nullopt};
   }
 
@@ -177,8 +185,10 @@ class StateWriter::Impl {
   std::mt19937_64 random_;
   core::TransactionMachine machine_;
   core::Ownership owner_;
-  StoredOffsets found_;  // before our claim
+  StoredOffsets found_;                      // before our claim
+  std::optional<StoredOffsets> planned_on_;  // as it was when the change was planned; from write() on
   Transaction in_hand_;
+  bool claim_is_all_ = false;  // the change is in the claim
   std::optional<common::Error> last_error_;
   std::atomic<bool> stop_ = false;
   boost::asio::thread_pool worker_{1};

@@ -36,12 +36,26 @@ void TaskProgress::committed(const core::Ledgers& ledgers) {
   for (const StreamTopic& stream : streams_) committed(stream.stream, ledgers);
 }
 
+void TaskProgress::replaced(const core::SourcePartition& source, const core::Ledger& ledger) {
+  if (source.lane == Lane::kBackfill) return;  // no watermark speaks of it
+  const auto known = std::ranges::find(streams_, source.stream, &StreamTopic::stream);
+  if (!ledger.is_untouched() || known == streams_.end()) return;
+  schedule_.begin_anew(source.stream);
+  const common::Instant start = ledger.start();
+  metrics_.complete_until(source, start);
+  metrics_.short_windows(source, 0);
+  if (source.lane == Lane::kLive) metrics_.watermark(source.stream, "seen_until", start);
+  if (source.lane != (known->rules.has_job ? Lane::kSettle : Lane::kLive)) return;
+  metrics_.watermark(source.stream, "complete_until", start);
+  metrics_.watermark(source.stream, "settled_until", start);
+}
+
 std::optional<StreamName> TaskProgress::due(common::SteadyTime now) const {
-  return enabled_ ? schedule_.due(now) : std::nullopt;
+  return enabled_ && !held_until_ ? schedule_.due(now) : std::nullopt;
 }
 
 common::SteadyTime TaskProgress::next_due() const {
-  return enabled_ ? schedule_.next_due() : common::SteadyTime::max();
+  return enabled_ && !held_until_ ? schedule_.next_due() : common::SteadyTime::max();
 }
 
 core::StateRecord TaskProgress::record(const StreamName& stream, std::vector<std::int64_t> offsets) {
@@ -55,6 +69,12 @@ core::StateRecord TaskProgress::record(const StreamName& stream, std::vector<std
 
 void TaskProgress::written(const StreamName& stream) {
   schedule_.told(stream, recorded_);
+  in_trouble_ = false;
+}
+
+bool TaskProgress::hold(common::SteadyTime not_before) {
+  held_until_ = not_before;
+  return !std::exchange(in_trouble_, true);
 }
 
 }  // namespace connector::kafka

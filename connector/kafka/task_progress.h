@@ -26,6 +26,9 @@ class TaskProgress {
   // The stream's ledgers are committed as they stand in `ledgers`; those adopted and not written yet do not count.
   void committed(const core::StreamName& stream, const core::Ledgers& ledgers);
   void committed(const core::Ledgers& ledgers);
+  // `ledger` takes the place of what is committed. One that has read nothing takes the stream's watermarks back,
+  // unless it is a backfill's.
+  void replaced(const core::SourcePartition& source, const core::Ledger& ledger);
 
   // The stream whose progress is to be written, and when one is; never if it is switched off.
   [[nodiscard]] std::optional<core::StreamName> due(common::SteadyTime now) const;
@@ -37,12 +40,20 @@ class TaskProgress {
   // The last record is committed.
   void written(const core::StreamName& stream);
 
+  // It could not be written: nothing is due until `resume`, which is not to be thought of before `not_before`. True: it could be
+  // written until now.
+  bool hold(common::SteadyTime not_before);
+  [[nodiscard]] bool may_resume(common::SteadyTime now) const { return held_until_ && now >= *held_until_; }
+  void resume() { held_until_.reset(); }
+
  private:
   std::vector<StreamTopic> streams_;
   bool enabled_;
   core::Metrics& metrics_;
   core::ProgressSchedule schedule_;
   core::StreamProgress recorded_;
+  std::optional<common::SteadyTime> held_until_;
+  bool in_trouble_ = false;  // none was written since it could not be
 };
 
 }  // namespace connector::kafka

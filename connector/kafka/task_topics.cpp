@@ -114,7 +114,7 @@ awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::ensure() {
       }
     }
   }
-  if (auto usable = check_state(*described); !usable) co_return common::fail(usable.error());
+  if (auto usable = check_state(*described, first_stream_); !usable) co_return common::fail(usable.error());
   state_max_message_ = (*described)[kOffsets].max_message_bytes();
   for (std::size_t i = 0; i < first_stream_; ++i) {
     state_max_message_ = std::min(state_max_message_, (*described)[i].max_message_bytes());
@@ -197,9 +197,15 @@ awaitable<Result<std::vector<UnusableTopic>>> TaskTopics::look_again(std::vector
 }
 
 awaitable<Result<void>> TaskTopics::look_again_at_state() {
-  auto described = co_await describe_afresh(state_.names());
+  // No stream ends with the topic that only tells of them.
+  auto described = co_await describe_afresh({state_.offsets, state_.digests, state_.dead_letters});
   if (!described) co_return Result<void>{};  // not reachable just now: the next transaction will tell
-  co_return check_state(*described);
+  co_return check_state(*described, kProgress);
+}
+
+awaitable<bool> TaskTopics::can_tell_progress() {
+  const auto described = co_await describe_afresh({state_.progress});
+  co_return described && described->front().describable && described->front().exists && described->front().writable;
 }
 
 std::vector<UnusableTopic> TaskTopics::made_again(const core::Ledgers& ledgers) const {
@@ -211,9 +217,9 @@ std::vector<UnusableTopic> TaskTopics::made_again(const core::Ledgers& ledgers) 
   return unusable;
 }
 
-// `described` begins with the state topics.
-Result<void> TaskTopics::check_state(const Descriptions& described) const {
-  for (std::size_t i = 0; i < first_stream_; ++i) {
+// `described` begins with the state topics; the first `count` of them are checked.
+Result<void> TaskTopics::check_state(const Descriptions& described, std::size_t count) const {
+  for (std::size_t i = 0; i < count; ++i) {
     const TopicDescription& topic = described[i];
     const bool is_state = i == kOffsets || i == kDigests;
     const bool is_read = is_state || is_control(i);

@@ -61,8 +61,11 @@ class TaskTopics {
   // others how large their messages may be. An error: could not be asked.
   boost::asio::awaitable<common::Result<std::vector<UnusableTopic>>> look_again(std::vector<core::StreamName> streams,
                                                                                 const core::Ledgers& ledgers);
-  // Describes the state topics afresh. An error: they cannot be used; nothing if they can, or could not be asked.
+  // Describes the state topics afresh, but for that of progress. An error: they cannot be used; nothing if they can, or could not
+  // be asked.
   boost::asio::awaitable<common::Result<void>> look_again_at_state();
+  // Describes the progress topic afresh.
+  boost::asio::awaitable<bool> can_tell_progress();
   // Streams whose topic, as known, is not the one that their ledgers know.
   [[nodiscard]] std::vector<UnusableTopic> made_again(const core::Ledgers& ledgers) const;
 
@@ -87,7 +90,7 @@ class TaskTopics {
   boost::asio::awaitable<common::Result<std::vector<bool>>> make_missing(const Descriptions& described);
   [[nodiscard]] bool is_control(std::size_t index) const;
   [[nodiscard]] core::TopicSettings settings_of(std::size_t index) const;
-  common::Result<void> check_state(const Descriptions& described) const;
+  common::Result<void> check_state(const Descriptions& described, std::size_t count) const;
   [[nodiscard]] common::Result<void> judge(const core::StreamName& stream, const TopicDescription& topic,
                                            const core::Ledgers& ledgers) const;
   boost::asio::awaitable<common::Result<void>> learn(core::StreamName stream, const TopicDescription& topic, bool made);

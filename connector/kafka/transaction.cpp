@@ -62,8 +62,12 @@ void stamp_ledgers(Transaction& transaction, const core::ConnectorName& name, co
   }
 }
 
+std::size_t message_bytes(const core::Page& page, std::string_view key, std::size_t value_bytes) {
+  return key.size() + value_bytes + header_bytes(page) + kRecordFraming;
+}
+
 bool fits(const core::Page& page, const core::RecordSlice& record, std::size_t limit) {
-  return record.key.size() + record.value.size() + header_bytes(page) + kRecordFraming <= limit;
+  return message_bytes(page, record.key, record.value.size()) <= limit;
 }
 
 void measure(Transaction& transaction, const MessageLimits& limits) {
@@ -91,7 +95,11 @@ std::map<SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& bat
         ++sum.dead_letters[std::string{reason}];
       } else if (fate == core::RecordFate::kDropped) {
         ++sum.dropped;
-      } else if (fate == core::RecordFate::kWithheld) {
+      } else if (fate == core::RecordFate::kKept) {
+        ++sum.kept;
+      } else if (page.gone) {
+        if (fate != core::RecordFate::kWithheld && fate != core::RecordFate::kDead) ++sum.tombstones;
+      } else if (fate == core::RecordFate::kWithheld || fate == core::RecordFate::kDead) {
         ++sum.withheld;
       } else {
         ++sum.records;
@@ -101,6 +109,17 @@ std::map<SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& bat
     for (const core::DeadLetter& letter : page.dead_letters) ++sum.dead_letters[letter.reason];
   }
   return sums;
+}
+
+void add_repaired(const core::TransactionBatch& batch, std::set<std::string>& keys) {
+  std::size_t place = 0;
+  for (const core::Page& page : batch.pages) {
+    for (const core::RecordSlice& record : page.records) {
+      const core::RecordFate fate = batch.fates[place++];
+      const bool published = fate == core::RecordFate::kPublish || fate == core::RecordFate::kSuspect;
+      if (page.repair && published) keys.emplace(record.key);
+    }
+  }
 }
 
 }  // namespace connector::kafka

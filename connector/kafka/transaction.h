@@ -14,7 +14,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 
 namespace connector::kafka {
 
@@ -48,7 +50,9 @@ common::Result<void> move_ledgers(Transaction& transaction, const core::Connecto
 // Adds the transaction's ledgers as its state: by their stamp its outcome is known when its commit does not tell.
 void stamp_ledgers(Transaction& transaction, const core::ConnectorName& name, const std::string& incarnation);
 
-// Whether the record is no larger than `limit`, headers and framing included.
+// What a record with a value of that size takes in its topic at most: with key, headers and framing, uncompressed.
+std::size_t message_bytes(const core::Page& page, std::string_view key, std::size_t value_bytes);
+// Whether that is no larger than `limit`.
 bool fits(const core::Page& page, const core::RecordSlice& record, std::size_t limit);
 // The fate of every record by its size; of those that are too large, the batch's `too_large`.
 void measure(Transaction& transaction, const MessageLimits& limits);
@@ -57,9 +61,14 @@ struct PublishedSum {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;
   std::uint64_t withheld = 0;                         // their content is published already, or a better form is awaited
+  std::uint64_t tombstones = 0;                       // not among the records
+  std::uint64_t kept = 0;                             // gone, but their last record stays
   std::uint64_t dropped = 0;                          // too large, and not wanted as dead letters
   std::map<std::string, std::uint64_t> dead_letters;  // by reason
 };
 std::map<core::SourcePartition, PublishedSum> sum_up(const core::TransactionBatch& batch);
+
+// Adds the keys of records that pages of a repair have published.
+void add_repaired(const core::TransactionBatch& batch, std::set<std::string>& keys);
 
 }  // namespace connector::kafka

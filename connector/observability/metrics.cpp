@@ -31,7 +31,9 @@ constexpr std::string_view kOwnCalls = "_connector";
 constexpr std::array kOutcomes = std::to_array<std::string_view>(
     {"ok", "retryable", "rate_limited", "unauthorized", "credentials_invalid", "permission_denied", "request_rejected",
      "too_complex", "position_invalid", "malformed_response", "oversize", "config_invalid", "cancelled", "internal"});
-constexpr std::array kDropReasons = std::to_array<std::string_view>({"duplicate_in_window", "outside_window", "known"});
+constexpr std::array kDropReasons =
+    std::to_array<std::string_view>({"duplicate_in_window", "outside_window", "known", "oversize"});
+constexpr std::array kGoneOutcomes = std::to_array<std::string_view>({"tombstoned", "kept", "withheld", "present", "unknown"});
 constexpr std::array kWatermarks = std::to_array<std::string_view>({"seen_until", "complete_until", "settled_until"});
 constexpr std::array kRestartReasons = std::to_array<std::string_view>(
     {"taken_up", "too_complex", "submit_failed", "job_failed", "job_cancelled", "job_expired", "job_unknown",
@@ -95,6 +97,8 @@ enum Id : std::size_t {
   kLaneFailing,
   kRecordsPublished,
   kPublishedBytes,
+  kRecordsGone,
+  kDeleteBrakes,
   kDeadLetters,
   kTransactions,
   kTransactionDuration,
@@ -103,6 +107,7 @@ enum Id : std::size_t {
   kTaskState,
   kDigestKeys,
   kDigestBytes,
+  kDigestLimit,
   kDigestFollowed,
   kDigestOwed,
   kStreamStopped,
@@ -163,6 +168,14 @@ std::vector<MetricDescription> describe_all() {
       {"genesys_kafka_lane_failing", kGauge, {"stream", "lane"}, "1 while the lane's last attempt at a window has failed."},
       {"genesys_kafka_records_published_total", kCounter, {"stream", "lane"}, "Records committed to Kafka."},
       {"genesys_kafka_published_bytes_total", kCounter, {"stream", "lane"}, "Bytes of records committed to Kafka."},
+      {"genesys_kafka_records_gone_total",
+       kCounter,
+       {"stream", "outcome"},
+       "Records that a whole day's job did not return, by what they turned out to be."},
+      {"genesys_kafka_delete_brakes_total",
+       kCounter,
+       {"stream"},
+       "Times that a day's deletions were held up because there were too many."},
       {"genesys_kafka_dead_letters_total", kCounter, {"stream", "lane", "reason"}, "Records committed to the dead-letter topic."},
       {"genesys_kafka_transactions_total", kCounter, {"outcome"}, "Kafka transactions ended."},
       {"genesys_kafka_transaction_duration_seconds",
@@ -174,6 +187,7 @@ std::vector<MetricDescription> describe_all() {
       {"genesys_kafka_task_state", kGauge, {"state"}, "1 for the state of the task."},
       {"genesys_kafka_digest_keys", kGauge, {"stream"}, "Keys whose published content is remembered."},
       {"genesys_kafka_digest_bytes", kGauge, {"stream"}, "Memory of what is remembered of keys."},
+      {"genesys_kafka_digest_limit_bytes", kGauge, {}, "kafka.digests_memory: above it, of all streams, a start is refused."},
       {"genesys_kafka_followed_keys", kGauge, {"stream"}, "Open records that are read again by id."},
       {"genesys_kafka_owed_keys", kGauge, {"stream"}, "Records that wait for a later job to show their complete form."},
       {"genesys_kafka_stream_stopped", kGauge, {"stream"}, "1 while the stream is stopped alone because its topic is unusable."},
@@ -282,6 +296,10 @@ PrometheusMetrics::PrometheusMetrics(const std::vector<SourcePartition>& sources
     impl_->set(kShortWindows, labels, 0);
     impl_->set(kLaneFailing, labels, 0);
     impl_->set(kStreamStopped, {{"stream", source.stream.str()}}, 0);
+    impl_->count(kDeleteBrakes, {{"stream", source.stream.str()}}, 0);
+    for (const std::string_view outcome : kGoneOutcomes) {
+      impl_->count(kRecordsGone, {{"stream", source.stream.str()}, {"outcome", std::string(outcome)}}, 0);
+    }
     impl_->count(kWindowsCompleted, impl_->of(source, "result", "full"), 0);
     impl_->count(kWindowsCompleted, impl_->of(source, "result", "short"), 0);
     for (const std::string_view reason : kDeadLetterReasons) {
@@ -406,6 +424,15 @@ void PrometheusMetrics::records_published(const SourcePartition& source, std::ui
   impl_->count(kPublishedBytes, impl_->of(source), static_cast<double>(bytes));
 }
 
+void PrometheusMetrics::records_gone(const core::StreamName& stream, std::string_view outcome, std::uint64_t records) {
+  impl_->count(kRecordsGone, {{"stream", impl_->stream(stream)}, {"outcome", listed(outcome, kGoneOutcomes)}},
+               static_cast<double>(records));
+}
+
+void PrometheusMetrics::delete_braked(const core::StreamName& stream) {
+  impl_->count(kDeleteBrakes, {{"stream", impl_->stream(stream)}}, 1);
+}
+
 void PrometheusMetrics::dead_letters(const SourcePartition& source, std::string_view reason, std::uint64_t count) {
   totals_.dead_letters += count;
   impl_->count(kDeadLetters, impl_->of(source, "reason", listed(reason, kDeadLetterReasons)), static_cast<double>(count));
@@ -441,6 +468,10 @@ void PrometheusMetrics::digests(const core::StreamName& stream, const core::Dige
   set(kDigestBytes, figures.bytes);
   set(kDigestFollowed, figures.followed);
   set(kDigestOwed, figures.owed);
+}
+
+void PrometheusMetrics::digests_limit(std::uint64_t bytes) {
+  impl_->set(kDigestLimit, {}, static_cast<double>(bytes));
 }
 
 void PrometheusMetrics::stream_stopped(const core::StreamName& stream, bool stopped) {

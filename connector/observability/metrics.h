@@ -75,12 +75,15 @@ class PrometheusMetrics final : public core::Metrics {
   void data_available_until(const core::StreamName& stream, common::Instant instant) override;
   void lane_failing(const core::SourcePartition& source, bool failing) override;
   void records_published(const core::SourcePartition& source, std::uint64_t records, std::uint64_t bytes) override;
+  void records_gone(const core::StreamName& stream, std::string_view outcome, std::uint64_t records) override;
+  void delete_braked(const core::StreamName& stream) override;
   void dead_letters(const core::SourcePartition& source, std::string_view reason, std::uint64_t count) override;
   void transaction_done(core::TransactionOutcome outcome, std::chrono::milliseconds duration) override;
   void producer_started(std::string_view reason) override;
   void bytes_in_flight(std::uint64_t bytes) override;
   void task_state(std::string_view state) override;
   void digests(const core::StreamName& stream, const core::DigestFigures& figures) override;
+  void digests_limit(std::uint64_t bytes) override;
   void stream_stopped(const core::StreamName& stream, bool stopped) override;
 
  private:

@@ -120,4 +120,10 @@ struct Definition {
   std::optional<ByIdSource> by_id;  // needs open_while_absent and start
 };
 
+// Whether a record that a job does not return can be asked for, beside one that is known to exist.
+inline bool can_tell_what_is_gone(const Definition& definition) {
+  constexpr int kBesideEachOther = 2;
+  return definition.job && definition.start_pointer && definition.by_id && definition.by_id->max_ids >= kBesideEachOther;
+}
+
 }  // namespace connector::source

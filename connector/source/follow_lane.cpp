@@ -1,6 +1,7 @@
 #include "connector/source/follow_lane.h"
 
 #include "connector/core/planning/clocks.h"
+#include "connector/source/follow_settings.h"
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
@@ -20,30 +21,9 @@ namespace {
 constexpr std::size_t kVisitStep = 100'000;
 constexpr common::Duration kAgainAfter{1'000};  // beside the lane's own backoff
 
-core::FollowOptions planner_options(const FollowOptions& follow, int max_ids) {
-  core::FollowOptions options{.every = follow.every, .max = follow.max, .quiet = follow.quiet, .give_up = follow.give_up};
-  options.gather = std::min(options.gather, follow.every / 2);
-  options.max_ids = static_cast<std::size_t>(max_ids);
-  return options;
-}
-
 core::FollowState state_of(const core::DigestEntry& entry) {
   if (entry.state == core::DigestState::kWanted || entry.doubt) return core::FollowState::kWanted;
   return entry.open ? core::FollowState::kOpen : core::FollowState::kClosed;
-}
-
-// It may be one record, or their number, that the service or we cannot deal with.
-bool may_be_one_of_them(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::kRequestRejected:
-    case ErrorCode::kPositionInvalid:
-    case ErrorCode::kTooComplex:
-    case ErrorCode::kOversize:
-    case ErrorCode::kMalformedResponse:
-      return true;
-    default:
-      return false;
-  }
 }
 
 }  // namespace
@@ -51,7 +31,7 @@ bool may_be_one_of_them(ErrorCode code) {
 FollowLane::FollowLane(StreamContext& stream)
     : Lane(stream, core::Lane::kFollow),
       by_id_(*stream.definition.by_id),
-      planner_(planner_options(stream.options.follow, stream.definition.by_id->max_ids)) {
+      planner_(follow_settings(stream.options.follow, stream.definition.by_id->max_ids)) {
   spec_.records = by_id_.records;
   spec_.key = stream.definition.key;
   spec_.start = stream.definition.start_pointer.value_or("");
@@ -61,6 +41,7 @@ FollowLane::FollowLane(StreamContext& stream)
 Lane::Awaited FollowLane::run() {
   co_await asio::this_coro::throw_if_cancelled(false);
   resynchronise();
+  if (auto taken = co_await take_up_closed(); !taken) co_return taken;
   for (;;) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
     const Result<void> done = co_await advance();
@@ -94,6 +75,28 @@ Lane::Awaited FollowLane::advance() {
   co_return co_await sleep(std::max(wait, common::Duration{1}));
 }
 
+// (Sealed it would be left to the jobs.)
+Lane::Awaited FollowLane::take_up_closed() {
+  const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
+  if (digests == nullptr) co_return Result<void>{};
+  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  core::DigestIndex::Cursor cursor;
+  while (!cursor.at_end()) {
+    digests->committed().visit(cursor, kVisitStep, [&](std::string_view text, const core::DigestEntry& entry) {
+      if (entry.state != core::DigestState::kProvisional || entry.is_followed()) return;
+      if (now - entry.changed_at >= stream_.options.follow.quiet) return;
+      planner_.follow(
+          core::RecordKey{std::string{text}},
+          {.state = state_of(entry), .start = entry.home_day, .changed_at = entry.changed_at, .read_at = std::nullopt}, now,
+          chance());
+    });
+    // Between two steps the others have their turn.
+    if (cursor.at_end()) break;
+    if (auto slept = co_await sleep(common::Duration{1}); !slept) co_return slept;
+  }
+  co_return Result<void>{};
+}
+
 void FollowLane::look_at_digests(common::Instant now) {
   const bool first = std::exchange(looked_at_, now) == common::Instant{};
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
@@ -118,12 +121,14 @@ Lane::Awaited FollowLane::ask(const core::AskIds& asked) {
   auto turn = co_await stream_.reads.take();
   if (!turn) co_return fail(turn.error());
   std::vector<core::RecordKey> ids;
+  asked_.clear();
   for (const core::RecordKey& id : asked.ids) {
     const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
     const auto entry = digests == nullptr ? std::nullopt : digests->committed().find(id.str());
     // A closed one is followed until it is quiet, but no longer than until a job has sealed it.
     if (entry && (entry->state == core::DigestState::kProvisional || entry->is_followed())) {
       ids.push_back(id);
+      asked_.emplace(id, *entry);
     } else {
       planner_.forget(id);
     }
@@ -174,13 +179,7 @@ Lane::Awaited FollowLane::read_all(const core::AskIds& asked) {
 }
 
 Lane::Awaited FollowLane::read(std::span<const core::RecordKey> ids, common::Instant first_day) {
-  std::string joined;
-  for (const core::RecordKey& id : ids) joined += (joined.empty() ? "" : ",") + id.str();
-  RequestBuilder builder(by_id_.request);
-  builder.put(by_id_.ids, joined);
-  core::ApiRequest request = std::move(builder).build(source_);
-  request.position = std::to_string(ids.size()) + " ids";
-  Result<ReadPage> read = co_await fetch_page(std::move(request), spec_);
+  Result<ReadPage> read = co_await fetch_by_id(ids, spec_);
   if (!read) co_return fail(read.error());
 
   const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
@@ -199,12 +198,14 @@ Lane::Awaited FollowLane::read(std::span<const core::RecordKey> ids, common::Ins
     // Only what was asked for: the service's word on anything else is no read of it.
     if (std::ranges::find(ids, key) == ids.end() || !seen.insert(record.key).second) continue;
     page.records.push_back(record);
-    page.contents.push_back({.digests = sliced.digests[i],
-                             .home_day = std::chrono::floor<std::chrono::days>(facts.start.value_or(now)),
-                             .open = facts.open});
-    const auto known = digests == nullptr ? std::nullopt : digests->committed().find(record.key);
     // (Of a sealed one the query form stands in `seen`, once it was set aside.)
     const std::uint64_t content = sliced.digests[i].common;
+    const core::DigestEntry& when_asked = asked_.at(key);
+    page.contents.push_back({.digests = sliced.digests[i],
+                             .home_day = std::chrono::floor<std::chrono::days>(facts.start.value_or(now)),
+                             .open = facts.open,
+                             .known_when_asked = when_asked.common == content || when_asked.seen == content});
+    const auto known = digests == nullptr ? std::nullopt : digests->committed().find(record.key);
     const bool changed = !known || (known->common != content && known->seen != content);
     planner_.read(key, facts.open ? core::FollowFinding::kOpen : core::FollowFinding::kClosed, changed, page.service_date,
                   chance());

@@ -6,6 +6,7 @@
 #include "connector/core/planning/follow_planner.h"
 #include "connector/source/lane.h"
 
+#include <map>
 #include <span>
 
 namespace connector::source {
@@ -25,6 +26,8 @@ class FollowLane final : public Lane {
   Awaited read(std::span<const core::RecordKey> ids, common::Instant first_day);
   // What the other lanes have published since: takes up what is open, leaves what is sealed or gone.
   void look_at_digests(common::Instant now);
+  // What an earlier life followed that is closed and not quiet yet: nothing else tells of it.
+  Awaited take_up_closed();
   void put_back(std::span<const core::RecordKey> ids, common::Duration wait,
                 core::FollowPlanner::AtFault at_fault = core::FollowPlanner::AtFault::kOther);
 
@@ -33,6 +36,7 @@ class FollowLane final : public Lane {
   core::FollowPlanner planner_;
   core::LaneBackoff backoff_;
   common::Instant looked_at_{};
+  std::map<core::RecordKey, core::DigestEntry> asked_;  // what was remembered of them when their turn came
 };
 
 }  // namespace connector::source

@@ -23,6 +23,19 @@ bool needs_operator(ErrorCode code) {
          code == ErrorCode::kTopicUnusable;
 }
 
+bool may_be_one_of_them(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kRequestRejected:
+    case ErrorCode::kPositionInvalid:
+    case ErrorCode::kTooComplex:
+    case ErrorCode::kOversize:
+    case ErrorCode::kMalformedResponse:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Lane::Lane(StreamContext& stream, core::Lane lane) : stream_(stream), source_{.stream = stream.options.name, .lane = lane} {}
 
 asio::awaitable<bool> Lane::is_cancelled() const {
@@ -63,6 +76,17 @@ asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, Sli
   }
   stream_.metrics.page_read(source_, page.sliced.rows(), page.buffer->size());
   co_return page;
+}
+
+asio::awaitable<Result<ReadPage>> Lane::fetch_by_id(std::span<const core::RecordKey> ids, SliceSpec spec) {
+  const ByIdSource& by_id = *stream_.definition.by_id;
+  std::string joined;
+  for (const core::RecordKey& id : ids) joined += (joined.empty() ? "" : ",") + id.str();
+  RequestBuilder builder(by_id.request);
+  builder.put(by_id.ids, joined);
+  core::ApiRequest request = std::move(builder).build(source_);
+  request.position = std::to_string(ids.size()) + " ids";
+  return fetch_page(std::move(request), std::move(spec));
 }
 
 asio::awaitable<Result<common::json::Value>> Lane::fetch_document(core::ApiRequest request) {

@@ -25,6 +25,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,6 +73,8 @@ class Lane {
 
   // A page through the slicer; its storage comes from the publisher's spare.
   boost::asio::awaitable<common::Result<ReadPage>> fetch_page(core::ApiRequest request, SliceSpec spec);
+  // The records of these keys, as far as the service has them, in one page.
+  boost::asio::awaitable<common::Result<ReadPage>> fetch_by_id(std::span<const core::RecordKey> ids, SliceSpec spec);
   // A small answer as JSON.
   boost::asio::awaitable<common::Result<common::json::Value>> fetch_document(core::ApiRequest request);
   boost::asio::awaitable<common::Result<common::Instant>> fetch_availability();
@@ -117,5 +120,7 @@ class Lane {
 
 // What only an operator can mend: told once, retried slowly.
 bool needs_operator(common::ErrorCode code);
+// Of an answer about many records: it may be one of them, or their number, that the service or we cannot deal with.
+bool may_be_one_of_them(common::ErrorCode code);
 
 }  // namespace connector::source

@@ -28,6 +28,21 @@ core::LivePlanOptions plan_options(const Definition& definition, const LiveOptio
           .max_window = definition.max_window};
 }
 
+// It may be this window alone that cannot be read; the others are worth a try.
+bool may_be_the_window(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kRetryable:
+    case ErrorCode::kRequestRejected:
+    case ErrorCode::kPositionInvalid:
+    case ErrorCode::kTooComplex:
+    case ErrorCode::kOversize:
+    case ErrorCode::kMalformedResponse:
+      return true;
+    default:
+      return false;
+  }
+}
+
 core::TotalUse total_use(const std::optional<Total>& total) {
   if (!total || total->trust == TotalTrust::kNone) return core::TotalUse::kNone;
   return total->trust == TotalTrust::kExact ? core::TotalUse::kExact : core::TotalUse::kApproximate;
@@ -37,17 +52,19 @@ core::TotalUse total_use(const std::optional<Total>& total) {
 
 // One window while it is read.
 struct LiveLane::Reading {
-  Reading(core::QueryPagingOptions options, const core::ReadWindow& planned, common::Instant now, RowRule rule,
-          std::size_t memory_bytes)
+  Reading(core::QueryPagingOptions options, const core::ReadWindow& planned, common::Instant now, common::SteadyTime steady,
+          RowRule rule, std::size_t memory_bytes)
       : window(planned.window),
         pass(planned.pass),
         began(now),
+        steady_began(steady),
         paging(options, planned.window),
         rows(planned.window, rule, memory_bytes) {}
 
   Interval window;
   core::Pass pass;
   common::Instant began;  // by the earlier clock: how old the window was when its reading began
+  common::SteadyTime steady_began;
   core::QueryPaging paging;
   WindowRows rows;
   core::PageGroup held;
@@ -95,6 +112,8 @@ Lane::Awaited LiveLane::run() {
   for (;;) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
     Result<void> done = begun ? co_await advance() : co_await begin();
+    if (!done && rereading_ && may_be_the_window(done.error().code)) done = co_await put_off(done.error());
+    rereading_.reset();
     if (done) {
       begun = true;
       continue;
@@ -131,6 +150,7 @@ Lane::Awaited LiveLane::advance() {
     // The one read of the query form that may return the same records as ours is `follow`'s.
     auto turn = co_await stream_.reads.take();
     if (!turn) co_return fail(turn.error());
+    if (!planned->pass.is_first()) rereading_ = *planned;
     co_return co_await read_window(*planned);
   }
   // Nothing of this lane runs beside it, so that it never waits for reads.
@@ -141,7 +161,7 @@ Lane::Awaited LiveLane::advance() {
     const core::Ledger planned_from = working_;
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
     if (!working_.has_same_progress(planned_from)) co_return Result<void>{};  // something was dropped: plan again
-    report_recovery();
+    if (!planner_.has_put_off()) report_recovery();
     // At least a moment: the clocks may disagree by less than a millisecond.
     co_return co_await sleep(std::max(wait->instant - now, common::Duration{1}));
   }
@@ -155,6 +175,21 @@ Lane::Awaited LiveLane::recover(const Error& error) {
   if (auto slept = co_await sleep(wait); !slept) co_return slept;
   if (error.code == ErrorCode::kTopicUnusable) co_return co_await await_decision();
   co_return Result<void>{};
+}
+
+// A window that cannot be read again must keep neither new ones nor other ages from being read.
+Lane::Awaited LiveLane::put_off(const Error& error) {
+  constexpr std::uint32_t kInARow = 3;  // without one that went well: then it is not the windows' fault
+  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const core::PutOff how{.patience = needs_operator(error.code) ? core::Patience::kSlow : core::Patience::kUsual,
+                         .chance = chance(),
+                         .at_least = error.retry_after.value_or(std::chrono::seconds{0})};
+  report_failure(error, window_, position_, planner_.put_off(*rereading_, now, how));
+  // Open in the ledger it would be the first to be read again, and in the way of the others.
+  if (auto given_up = co_await give_up_open(window_); !given_up) co_return given_up;
+  if (++put_off_in_a_row_ < kInARow) co_return Result<void>{};
+  put_off_in_a_row_ = 0;
+  co_return co_await sleep(needs_operator(error.code) ? backoff_.slow() : backoff_.next(chance()));
 }
 
 Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
@@ -175,7 +210,8 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   // What of the window is new begins where the ledger's gap does.
   if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
   const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
-  Reading reading(options, planned, now, start_day ? RowRule::kStartDay : RowRule::kOverlap, stream_.memory_bytes);
+  Reading reading(options, planned, now, stream_.clock.steady_now(), start_day ? RowRule::kStartDay : RowRule::kOverlap,
+                  stream_.memory_bytes);
   core::PagingAction action = reading.paging.begin();
   for (;;) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
@@ -195,7 +231,7 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
                            {"part", common::format_duration(split->part)}});
       co_return co_await give_up_open(planned.window);
     } else if (const auto* read = std::get_if<core::WindowRead>(&action)) {
-      if (auto passed = check_clock(planned.window); !passed) co_return passed;
+      if (auto passed = check_clock(planned.window.end + planned.pass.age); !passed) co_return passed;
       co_return co_await complete(reading, read->is_short);
     } else {
       co_return fail(std::get<core::FailRead>(action).error);
@@ -204,13 +240,13 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
 }
 
 // The window was planned by what was known of the clocks before. If ours has jumped ahead since, the answers have told so: their
-// window had not passed for the service yet.
-Result<void> LiveLane::check_clock(const Interval& window) const {
+// window had not passed for the service yet, or was not as old as it is read at.
+Result<void> LiveLane::check_clock(common::Instant due) const {
   constexpr common::Duration kResolutionOfDate{1'000};
   const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
-  if (window.end <= now + kResolutionOfDate) return {};
+  if (due <= now + kResolutionOfDate) return {};
   return fail(ErrorCode::kRetryable, "the service's clock says " + common::format_instant(now) +
-                                         ", before the window's end: the clock of this host has jumped ahead; check its "
+                                         ", before the window may be read: the clock of this host has jumped ahead; check its "
                                          "synchronisation");
 }
 
@@ -314,8 +350,11 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   // What was read so late need not be read again at ages that are over; but what is short is, however late. A full ledger has no
   // place to say so.
   if (!is_short && working_.has_room_to_open()) {
-    std::ranges::move(core::passes_satisfied(working_, reading.window, reading.began, core::Satisfied::kInPart),
-                      std::back_inserter(changes));
+    const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+    const auto elapsed = std::chrono::ceil<common::Duration>(stream_.clock.steady_now() - reading.steady_began);
+    std::ranges::move(
+        core::passes_satisfied(working_, reading.window, core::began_at(reading.began, now, elapsed), core::Satisfied::kInPart),
+        std::back_inserter(changes));
   }
   if (auto submitted = co_await submit(std::move(reading.held)); !submitted) co_return submitted;
 
@@ -331,8 +370,14 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   // A total that stays wrong in the smallest window is no reason to cut every window to pieces: until one is whole again.
   split_short_ = !is_short;
   planner_.widen();
+  planner_.went_well(reading.window, reading.pass.age);
+  put_off_in_a_row_ = 0;
   backoff_.reset();
-  report_recovery();
+  if (planner_.has_put_off()) {
+    report_recovery(reading.window);
+  } else {
+    report_recovery();
+  }
   co_return Result<void>{};
 }
 

@@ -23,9 +23,11 @@ class LiveLane final : public Lane {
   Awaited begin();
   Awaited advance();
   Awaited recover(const common::Error& error);
+  // Of what is read again. Whatever is left to recover from; nothing: the lane goes on.
+  Awaited put_off(const common::Error& error);
   Awaited read_window(core::ReadWindow planned);
   boost::asio::awaitable<core::PagingAction> read_page(Reading& reading, core::Position at);
-  [[nodiscard]] common::Result<void> check_clock(const common::Interval& window) const;
+  [[nodiscard]] common::Result<void> check_clock(common::Instant due) const;
   Awaited hand_over_pages(Reading& reading);
   Awaited complete(Reading& reading, bool is_short);
   Awaited give_up_open(const common::Interval& window);
@@ -40,6 +42,8 @@ class LiveLane final : public Lane {
   int page_size_;
   bool split_short_ = true;  // cutting a window has not been in vain lately
   bool told_overlap_ = false;
+  std::optional<core::ReadWindow> rereading_;  // what is being read again
+  std::uint32_t put_off_in_a_row_ = 0;
   common::Interval window_{};  // being read, for the report
   core::Position position_;
 };

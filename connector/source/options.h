@@ -5,6 +5,7 @@
 #include "common/instant.h"
 #include "common/json.h"
 #include "connector/core/dead_letters/guard.h"
+#include "connector/core/digest/vanished_day.h"
 #include "connector/core/names.h"
 #include "connector/core/topic_settings.h"
 
@@ -52,6 +53,10 @@ struct SettleOptions {
   common::Duration poll_max{30'000};
   common::Duration job_deadline{21'600'000};     // not finished by then: cancelled and its window restarted
   common::Duration availability_every{300'000};  // how often the availability date is asked while nothing may be submitted
+  // Of what the service has deleted; looked for where a window is a day and the definition can read by id.
+  core::OnDelete on_delete = core::OnDelete::kKeep;
+  common::Duration delete_confirm{3'600'000};  // a record is gone when it was absent twice, this far apart
+  double delete_max_share = 0.05;              // of a day's records; if more are absent, nothing is deleted
 };
 
 enum class ExistingTopic : std::uint8_t { kRefuse, kAppend };

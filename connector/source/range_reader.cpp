@@ -10,6 +10,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <limits>
+#include <unordered_set>
 #include <utility>
 
 namespace connector::source {
@@ -356,6 +357,73 @@ asio::awaitable<Result<std::optional<common::Duration>>> RangeReader::run_query(
     if (auto taken = co_await hand_over(*fetched, window, at, take); !taken) co_return fail(taken.error());
     action = paging.step(facts);
   }
+}
+
+// --- by id -------------------------------------------------------------------------------------------------------------------
+
+RangeReader::Awaited RangeReader::read_by_id(std::vector<core::RecordKey> keys, TakePage take) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  source_.lane = core::Lane::kFollow;
+  const auto most = static_cast<std::size_t>(std::max(definition_.by_id->max_ids, 1));
+  std::vector<std::span<const core::RecordKey>> left;
+  for (std::span<const core::RecordKey> rest{keys}; !rest.empty(); rest = rest.subspan(std::min(most, rest.size()))) {
+    left.push_back(rest.first(std::min(most, rest.size())));
+  }
+  std::ranges::reverse(left);
+  std::uint32_t failures = 0;  // in a row: then it is not the records' fault
+  while (!left.empty()) {
+    const std::span<const core::RecordKey> ids = left.back();
+    left.pop_back();
+    const Result<void> done = co_await read_ids(ids, take);
+    if (done) {
+      failures = 0;
+    } else if (!may_be_one_of_them(done.error().code)) {
+      co_return done;
+    } else if (ids.size() > 1) {
+      left.push_back(ids.subspan(ids.size() / 2));
+      left.push_back(ids.first(ids.size() / 2));
+    } else if (++failures == kMaxFailures) {
+      co_return done;
+    } else {
+      logger_.warn("a record cannot be read by its id",
+                   {{"stream", options_.name.str()}, {"id", ids.front().str()}, {"error", done.error().message}});
+    }
+  }
+  co_return Result<void>{};
+}
+
+RangeReader::Awaited RangeReader::read_ids(std::span<const core::RecordKey> ids, const TakePage& take) {
+  const ByIdSource& by_id = *definition_.by_id;
+  std::string joined;
+  for (const core::RecordKey& id : ids) joined += (joined.empty() ? "" : ",") + id.str();
+  RequestBuilder builder(by_id.request);
+  builder.put(by_id.ids, joined);
+  core::ApiRequest request = std::move(builder).build(source_);
+  request.position = std::to_string(ids.size()) + " ids";
+  Result<Fetched> fetched = co_await fetch(std::move(request), slice_spec(by_id.records));
+  if (!fetched) co_return fail(fetched.error());
+
+  core::Page& page = fetched->page;
+  page.form = core::RecordForm::kById;
+  page.position = std::to_string(ids.size()) + " ids";
+  page.window = {.start = page.read_at, .end = page.read_at};
+  std::unordered_set<std::string_view> seen;
+  for (std::size_t i = 0; i < fetched->sliced.records.size(); ++i) {
+    const core::RecordSlice& record = fetched->sliced.records[i];
+    const RecordFacts facts = fetched->sliced.facts.empty() ? RecordFacts{} : fetched->sliced.facts[i];
+    if (std::ranges::find(ids, record.key, &core::RecordKey::str) == ids.end() || !seen.insert(record.key).second) continue;
+    const auto day = std::chrono::floor<std::chrono::days>(facts.start.value_or(page.read_at));
+    page.window.start = std::min<common::Instant>(page.window.start, day);
+    page.records.push_back(record);
+    page.contents.push_back({.digests = fetched->sliced.digests[i], .home_day = day, .open = facts.open});
+  }
+  const common::Interval window = page.window;
+  figures_.rows += page.records.size();
+  figures_.without_key += fetched->sliced.dead_letters.size();
+  Result<void> taken;
+  if (!page.records.empty()) taken = co_await take(std::move(page));
+  if (progress_) progress_(window, figures_);
+  co_return taken;
 }
 
 }  // namespace connector::source

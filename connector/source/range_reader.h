@@ -1,8 +1,8 @@
 #pragma once
 
-// Reads what the service has of a range of time, once, from its beginning to its end, by the job or by the query: for verbs that
-// look at a range beside the lanes, with the lanes' own decisions about pages and jobs. It keeps no state and no pages: each page
-// goes to whoever asked, as the publisher would take it. One executor.
+// Reads what the service has of a range of time, once, from its beginning to its end, by the job or by the query, or the records
+// of some keys by their ids: for verbs that look at it beside the lanes, with the lanes' own decisions about pages and jobs. It
+// keeps no state and no pages: each page goes to whoever asked, as the publisher would take it. One executor.
 
 #include "common/clock.h"
 #include "common/instant.h"
@@ -23,6 +23,7 @@
 #include <functional>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,10 @@ class RangeReader final {
   boost::asio::awaitable<common::Result<void>> read_by_job(common::Interval range, TakePage take);
   boost::asio::awaitable<common::Result<void>> read_by_query(common::Interval range, TakePage take);
 
+  // The records of these keys in their query form, many a request; only them. A key that the service refuses to answer for by
+  // itself is passed over. The definition has `by_id`.
+  boost::asio::awaitable<common::Result<void>> read_by_id(std::vector<core::RecordKey> keys, TakePage take);
+
   void on_progress(Progress progress) { progress_ = std::move(progress); }  // after every page
   [[nodiscard]] const RangeFigures& figures() const { return figures_; }
 
@@ -72,6 +77,7 @@ class RangeReader final {
   boost::asio::awaitable<common::Result<std::optional<common::Duration>>> run_query(common::Interval window,
                                                                                     const TakePage& take);
   [[nodiscard]] core::QueryPagingOptions paging_options() const;
+  Awaited read_ids(std::span<const core::RecordKey> ids, const TakePage& take);
 
   const Definition& definition_;
   const StreamOptions& options_;

@@ -3,11 +3,15 @@
 #include "connector/core/planning/ages.h"
 #include "connector/core/planning/caught_up.h"
 #include "connector/core/planning/clocks.h"
+#include "connector/core/planning/unjudged_days.h"
 #include "connector/source/json_pointer.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <set>
 #include <utility>
 
 namespace connector::source {
@@ -37,6 +41,12 @@ std::string text_at(const common::json::Value& document, const std::string& poin
   return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
+// An eighth of the memory may go to the keys of a day.
+std::size_t max_keys(std::size_t memory_bytes) {
+  constexpr std::size_t kBytesPerKey = 8;
+  return std::max<std::size_t>(memory_bytes / 8 / kBytesPerKey, 1024);
+}
+
 const core::JobId* job_of(const core::Position& position) {
   const auto* at = std::get_if<core::AtJob>(&position);
   return at == nullptr ? nullptr : &at->job;
@@ -46,17 +56,20 @@ const core::JobId* job_of(const core::Position& position) {
 
 // One window while a job reads it.
 struct SettleLane::Job {
-  Job(core::JobPolicyOptions options, Interval window, core::Position position, core::Pass read_as, std::size_t memory_bytes)
-      : policy(options, window, std::move(position)),
+  Job(core::JobPolicyOptions options, Interval window, core::Position position, core::Pass read_as, common::Instant needed,
+      std::size_t memory_bytes)
+      : policy(options, window, std::move(position), needed),
         action(policy.begin()),
         rows(window, RowRule::kAny, memory_bytes),
+        keys(max_keys(memory_bytes)),
         pass(read_as) {}
 
   [[nodiscard]] const Interval& window() const { return policy.window(); }
 
   core::JobPolicy policy;
   core::JobAction action;
-  WindowRows rows;  // survives the restarts of the window: a second job repeats what the first one brought
+  WindowRows rows;      // survives the restarts of the window: a second job repeats what the first one brought
+  core::PassKeys keys;  // of the present job alone
   core::Pass pass;
   std::optional<common::Instant> submitted_behind;  // the availability date then
   std::optional<common::Instant> availability;      // of the oldest results page
@@ -71,6 +84,10 @@ struct SettleLane::Crew {
   Event availability_wanted;
   std::optional<common::Instant> wanted_until;
   std::vector<Interval> running;
+  // Of those running, passes after the first that wait without a job: until they try again, and then until there is room.
+  std::uint32_t waiting = 0;
+  std::uint32_t ready = 0;
+  std::set<core::HomeDay> judging;  // days that have their coroutine
   std::optional<Error> trouble;
   bool is_done = false;  // a backfill: nothing is left
 };
@@ -79,12 +96,15 @@ SettleLane::SettleLane(StreamContext& stream, std::optional<core::BackfillOrder>
     : Lane(stream, order ? core::Lane::kBackfill : core::Lane::kSettle),
       job_(*stream.definition.job),
       order_(std::move(order)),
-      page_size_(page_size_of(job_.pages, stream.options.job_page_size)) {
+      page_size_(page_size_of(job_.pages, stream.options.job_page_size)),
+      judges_(!order_ && can_tell_what_is_gone(stream.definition) && stream.options.settle.window == std::chrono::days{1}) {
   spec_.records = job_.records;
   spec_.key = stream.definition.key;
   spec_.start = stream.definition.start_pointer.value_or("");
   spec_.open_while_absent = stream.definition.open_while_absent.value_or("");
   scalars_.emplace(job_.pages, std::nullopt, job_.availability_date, spec_);
+  by_id_spec_ = spec_;
+  if (stream.definition.by_id) by_id_spec_.records = stream.definition.by_id->records;
   if (!order_) return;
   requests_before_ = stream_.api.usage(source_).requests;
   const auto& mark = stream_.publisher.committed(source_).backfill();
@@ -98,6 +118,7 @@ Lane::Awaited SettleLane::run() {
     Result<void> done = co_await run_crew();
     if (done) co_return done;
     if (done.error().code == ErrorCode::kCancelled || done.error().code == ErrorCode::kInternal) co_return done;
+    judged_.clear();  // what was handed over may be dropped
     common::Duration wait = needs_operator(done.error().code) ? backoff_.slow() : backoff_.next(chance());
     report_failure(done.error(), {}, core::AtStart{}, wait);
     if (auto slept = co_await sleep(wait); !slept) co_return slept;
@@ -133,13 +154,18 @@ Lane::Awaited SettleLane::run_crew() {
 
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
+  if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
+    if (auto submitted = co_await submit_changes({}, std::move(forgotten)); !submitted) co_return submitted;
+  }
+  judge_days(crew);
   if (std::vector<core::LedgerChange> owed = newly_owed(); !owed.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(owed)); !submitted) co_return submitted;
   }
   const core::SettleTime time{.availability = availability_,
                               .now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew())};
-  core::SettlePlan plan =
-      core::plan_settle(plan_options(), working_, time, crew.running, stream_.job_days.of_others(source_.lane));
+  core::SettlePlanOptions options = plan_options();
+  options.waiting = crew.waiting;
+  core::SettlePlan plan = core::plan_settle(options, working_, time, crew.running, stream_.job_days.of_others(source_.lane));
   stream_.metrics.windows_open(source_, std::max(working_.open().size(), crew.running.size()));
   if (auto* resume = std::get_if<core::ResumeWindow>(&plan)) {
     crew.running.push_back(resume->open.window);
@@ -153,14 +179,17 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
     crew.group.spawn(run_job(crew, begin->window, core::AtStart{}, begin->pass));
     co_return Result<void>{};
   }
-  if (const auto* ask = std::get_if<core::AskAvailability>(&plan)) {
-    crew.wanted_until = ask->until;
-    crew.availability_wanted.notify();
-  }
+  // While jobs run, too: their results may be older than the date that was told last, and so would be those of the next ones.
+  const auto* ask = std::get_if<core::AskAvailability>(&plan);
+  crew.wanted_until = ask != nullptr ? std::optional(ask->until) : std::nullopt;
+  crew.availability_wanted.notify();
   if (crew.running.empty()) {
     const core::Ledger planned_from = working_;
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
-    if (!working_.has_same_progress(planned_from)) co_return Result<void>{};  // something was dropped: plan again
+    if (!working_.has_same_progress(planned_from)) {  // something was dropped: plan again
+      judged_.clear();
+      co_return Result<void>{};
+    }
   }
   if (std::holds_alternative<core::NothingLeft>(plan)) {
     auto ended = co_await end_backfill(core::BackfillState::kDone);
@@ -179,12 +208,15 @@ common::Duration SettleLane::owed_gather() const {
   return ages.size() > 1 ? std::min(kUnasked, ages[1] / 12) : kUnasked;
 }
 
+std::uint32_t SettleLane::max_jobs() const {
+  return order_ ? order_->parallel : stream_.options.settle.max_jobs;
+}
+
 core::SettlePlanOptions SettleLane::plan_options() const {
   const SettleOptions& settle = stream_.options.settle;
   core::SettlePlanOptions options{
-      .window = settle.window, .max_jobs = settle.max_jobs, .newest_first = settle.newest_first, .owed_gather = owed_gather()};
+      .window = settle.window, .max_jobs = max_jobs(), .newest_first = settle.newest_first, .owed_gather = owed_gather()};
   if (order_) {
-    options.max_jobs = order_->parallel;
     options.newest_first = false;
     options.until = order_->range.end;
   }
@@ -283,7 +315,8 @@ std::vector<core::LedgerChange> SettleLane::newly_owed() const {
   if (order_) return {};  // a pass for what its rows leave owed is the settle lane's
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
   if (digests == nullptr || !availability_) return {};
-  return core::newly_owed({.gather = owed_gather()}, working_, *digests, *availability_, passes_);
+  return core::newly_owed({.gather = owed_gather(), .max_gather = stream_.options.follow.max}, working_, *digests, *availability_,
+                          passes_);
 }
 
 asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
@@ -296,11 +329,12 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
     Result<common::Instant> date = co_await fetch_availability();
     common::Duration wait = stream_.options.settle.availability_every;
     if (date) {
-      if (availability_ && *date < *availability_) {
-        stream_.logger.warn("the service's availability date went back; nothing beyond it is submitted",
-                            {{"stream", source_.stream.str()},
-                             {"from", common::format_instant(*availability_)},
-                             {"to", common::format_instant(*date)}});
+      // Of an earlier life the ledger knows.
+      const std::optional<common::Instant> before = availability_ ? availability_ : working_.availability();
+      if (before && *date < *before) {
+        stream_.logger.warn(
+            "the service's availability date went back; nothing beyond it is submitted",
+            {{"stream", source_.stream.str()}, {"from", common::format_instant(*before)}, {"to", common::format_instant(*date)}});
         std::vector<core::LedgerChange> lost =
             core::availability_lost({.window = stream_.options.settle.window}, working_, *date);
         if (!lost.empty()) {
@@ -329,8 +363,9 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
 asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Position position, core::Pass pass) {
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::size_t memory = order_ ? stream_.memory_bytes / order_->parallel : stream_.memory_bytes;
-  Job job(policy_options(stream_.options.settle), window, std::move(position), pass, memory);
-  Result<void> done = co_await read_window(job);
+  Job job(policy_options(stream_.options.settle), window, std::move(position), pass, core::needed_for(window, pass, working_),
+          memory);
+  Result<void> done = co_await read_window(crew, job);
   std::erase(crew.running, window);
   hold_days(crew);
   if (done) {
@@ -343,7 +378,7 @@ asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Pos
   }
 }
 
-Lane::Awaited SettleLane::read_window(Job& job) {
+Lane::Awaited SettleLane::read_window(Crew& crew, Job& job) {
   while (!job.done) {
     if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
     Result<void> done;
@@ -355,9 +390,9 @@ Lane::Awaited SettleLane::read_window(Job& job) {
     } else if (const auto* read = std::get_if<core::ReadResults>(&action)) {
       done = co_await read_results(job, *read);
     } else if (auto* restart = std::get_if<core::RestartJob>(&action)) {
-      done = co_await restart_job(job, std::move(*restart));
+      done = co_await restart_job(crew, job, std::move(*restart));
     } else if (auto* split = std::get_if<core::SplitJob>(&action)) {
-      done = co_await split_job(job, std::move(*split));
+      done = co_await split_job(crew, job, std::move(*split));
     } else {
       done = fail(ErrorCode::kInternal, "a job completed outside of a page: " + common::format_interval(job.window()));
     }
@@ -458,6 +493,12 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   // A page the policy does not accept is dropped whole: its window begins again.
   if (!is_last && !std::holds_alternative<core::ReadResults>(job.action)) co_return Result<void>{};
 
+  const auto* from = std::get_if<core::AtJob>(&at);
+  if (from != nullptr && !from->cursor) job.keys.begin();
+  if (reads_whole_day(job)) {
+    for (const core::RecordSlice& record : read->sliced.records) job.keys.add(record.key);
+  }
+
   core::PageGroup group;
   // No job is submitted before the service guarantees its window; taken up again, nothing more is known of it.
   const common::Instant availability =
@@ -471,6 +512,8 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   core::Page& page = group.back();
   const std::uint64_t records = compact(page);
   report_dead_letters(page);
+  std::optional<core::MissedByPass> missed;
+  if (is_last && reads_whole_day(job) && job.keys.is_whole()) missed = co_await search_missed(job);
   const core::OpenWindow* open = working_.find_open(job.window());
   if (open == nullptr)
     co_return fail(ErrorCode::kInternal, "a job's window is not open: " + common::format_interval(job.window()));
@@ -480,6 +523,20 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
     // A full ledger has no place to say so.
     if (working_.has_room_to_open()) {
       std::ranges::move(core::passes_satisfied(working_, job.window(), began(job, *open), core::Satisfied::kWhole),
+                        std::back_inserter(page.changes));
+    }
+    if (missed) {
+      begin_judging(job, std::move(*missed), page.changes);
+    } else if (job.keys.has_overflown()) {
+      stream_.logger.warn(
+          "a day has too many records for kafka.memory to tell which of them the service has deleted; that is not looked for",
+          {{"stream", source_.stream.str()}, {"window", common::format_interval(job.window())}});
+    } else if (judges_) {
+      core::Ledger after = working_;
+      for (const core::LedgerChange& change : page.changes) {
+        if (auto applied = after.apply(change); !applied) co_return applied;
+      }
+      std::ranges::move(core::judgement_missed(after, job.window(), job.pass, *job.availability),
                         std::back_inserter(page.changes));
     }
   } else {
@@ -517,7 +574,7 @@ Lane::Awaited SettleLane::cancel_job(const core::JobId& id) {
   co_return Result<void>{};
 }
 
-Lane::Awaited SettleLane::restart_job(Job& job, core::RestartJob action) {
+Lane::Awaited SettleLane::restart_job(Crew& crew, Job& job, core::RestartJob action) {
   stream_.metrics.window_restarted(source_, action.reason);
   const core::OpenWindow* open = working_.find_open(job.window());
   const core::Position before = open == nullptr ? core::Position{core::AtStart{}} : open->position;
@@ -536,12 +593,13 @@ Lane::Awaited SettleLane::restart_job(Job& job, core::RestartJob action) {
     if (auto restarted = co_await submit_changes(job.window(), {core::WindowRestarted{job.window()}}); !restarted)
       co_return restarted;
   }
-  if (auto slept = co_await sleep(action.wait); !slept) co_return slept;
+  if (auto waited = co_await wait_without_job(crew, job.pass, action.wait); !waited) co_return waited;
+  if (auto room = co_await await_room(crew, job.pass); !room) co_return room;
   step(job, core::JobWaited{});
   co_return Result<void>{};
 }
 
-Lane::Awaited SettleLane::split_job(Job& job, core::SplitJob action) {
+Lane::Awaited SettleLane::split_job(Crew& crew, Job& job, core::SplitJob action) {
   const Interval window = job.window();
   const common::Instant middle = std::min(window.start + action.part, window.end);
   const core::OpenWindow* open = working_.find_open(window);
@@ -553,7 +611,7 @@ Lane::Awaited SettleLane::split_job(Job& job, core::SplitJob action) {
   }
   if (!working_.has_room_to_open()) {
     // The ledger is full of windows: this one stays whole until others have ended.
-    co_return co_await restart_job(job,
+    co_return co_await restart_job(crew, job,
                                    {.reason = action.reason, .detail = action.detail, .wait = stream_.options.settle.poll_max});
   }
   stream_.metrics.window_restarted(source_, action.reason);
@@ -570,7 +628,203 @@ Lane::Awaited SettleLane::split_job(Job& job, core::SplitJob action) {
   }
   if (auto submitted = co_await submit_changes(window, std::move(changes)); !submitted) co_return submitted;
   job.done = true;
-  co_return co_await sleep(action.wait);
+  co_return co_await wait_without_job(crew, job.pass, action.wait);
+}
+
+// A pass after the first that fails again and again must not keep new days from being read: while it waits its place is theirs.
+Lane::Awaited SettleLane::wait_without_job(Crew& crew, core::Pass pass, common::Duration wait) {
+  if (pass.is_first()) co_return co_await sleep(wait);
+  ++crew.waiting;
+  crew.group.wake();
+  Result<void> slept = co_await sleep(wait);
+  --crew.waiting;
+  co_return slept;
+}
+
+// Its place may have been taken meanwhile.
+Lane::Awaited SettleLane::await_room(Crew& crew, core::Pass pass) {
+  if (pass.is_first()) co_return Result<void>{};
+  ++crew.ready;
+  Result<void> done;
+  while (done && crew.running.size() - crew.waiting - crew.ready >= max_jobs()) {
+    done = co_await sleep(stream_.options.settle.poll_initial);
+  }
+  --crew.ready;
+  co_return done;
+}
+
+// --- what a job did not return ---------------------------------------------------------------------------------------------
+
+bool SettleLane::reads_whole_day(const Job& job) const {
+  const auto day = std::chrono::floor<std::chrono::days>(job.window().start);
+  return judges_ && job.window() == core::whole_day(day);
+}
+
+// Of what is known of the day. In steps, so that nothing else waits for long.
+asio::awaitable<core::MissedByPass> SettleLane::search_missed(const Job& job) {
+  constexpr std::size_t kStep = 20'000;  // a few milliseconds
+  const auto executor = co_await asio::this_coro::executor;
+  const core::HomeDay day = std::chrono::floor<std::chrono::days>(job.window().start);
+  core::MissedByPassSearch search(job.keys, day, *job.availability);
+  const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
+  core::DigestIndex::Cursor cursor;
+  while (digests != nullptr && !cursor.at_end()) {
+    digests->committed().visit_day(cursor, day, kStep,
+                                   [&](std::string_view key, const core::DigestEntry& entry) { search.look_at(key, entry); });
+    if (!cursor.at_end()) co_await asio::post(executor, asio::use_awaitable);
+  }
+  co_return search.take();
+}
+
+void SettleLane::begin_judging(const Job& job, core::MissedByPass missed, std::vector<core::LedgerChange>& changes) {
+  const core::HomeDay day = missed.day;
+  if (missed.witnesses.empty()) {
+    missed.witnesses = witnesses_;
+  } else {
+    witnesses_ = missed.witnesses;
+  }
+  if (missed.missing > 0) {
+    stream_.logger.info("a job did not return records that are known of its day; they are looked for by id",
+                        {{"stream", source_.stream.str()},
+                         {"window", common::format_interval(job.window())},
+                         {"records", missed.missing},
+                         {"of", missed.known}});
+  }
+  const SettleOptions& settle = stream_.options.settle;
+  auto known = judged_.find(day);
+  const bool is_new = known == judged_.end();
+  if (is_new) {
+    const core::VanishedOptions options{.confirm = settle.delete_confirm,
+                                        .max_share = settle.delete_max_share,
+                                        .max_ids = static_cast<std::size_t>(stream_.definition.by_id->max_ids),
+                                        .again = std::min(settle.delete_confirm, core::VanishedOptions{}.again)};
+    known = judged_.emplace(day, std::make_shared<core::VanishedDay>(options)).first;
+  }
+  core::VanishedDay& judged = *known->second;
+  tell(judged, judged.take(std::move(missed), stream_.clock.steady_now()));
+  if (!judged.is_decided()) {
+    changes.emplace_back(core::JudgingBegun{job.window()});
+    return;
+  }
+  if (working_.unjudged().overlaps(job.window())) changes.emplace_back(core::JudgingEnded{job.window()});
+  judged_.erase(known);
+}
+
+std::vector<core::LedgerChange> SettleLane::forgotten_judgements() const {
+  std::set<core::HomeDay> judged;
+  for (const auto& [day, ignored] : judged_) judged.insert(day);
+  return core::forgotten_judgements(working_, judged);
+}
+
+void SettleLane::judge_days(Crew& crew) {
+  for (const auto& [day, judged] : judged_) {
+    if (crew.judging.insert(day).second) crew.group.spawn(judge(crew, judged));
+  }
+}
+
+// Until it is decided, or forgotten by the lane.
+asio::awaitable<void> SettleLane::judge(Crew& crew, std::shared_ptr<core::VanishedDay> day) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  constexpr common::Duration kLookAgain{60'000};  // another pass may have come meanwhile
+  core::LaneBackoff backoff;
+  const core::HomeDay which = day->day();
+  const auto is_mine = [&] {
+    const auto found = judged_.find(which);
+    return found != judged_.end() && found->second == day;
+  };
+  while (is_mine() && !crew.trouble && !co_await is_cancelled()) {
+    const common::SteadyTime now = stream_.clock.steady_now();
+    core::VanishedPlan plan = day->next(now);
+    if (std::holds_alternative<core::VanishedDecided>(plan)) break;
+    if (const auto* at = std::get_if<core::AskVanishedAt>(&plan)) {
+      const auto wait = std::chrono::ceil<common::Duration>(at->when - now);
+      if (auto slept = co_await sleep(std::min(wait, kLookAgain)); !slept) break;
+      continue;
+    }
+    Result<void> done = co_await ask_whether_gone(*day, std::get<core::AskVanished>(std::move(plan)), backoff);
+    if (!done && !co_await is_cancelled() && !crew.trouble) crew.trouble = std::move(done.error());
+    if (!done) break;
+  }
+  if (is_mine() && day->is_decided()) judged_.erase(which);
+  report_recovery({.start = which, .end = which});
+  crew.judging.erase(which);
+}
+
+// A read of the query form, though only the keys matter: what another read brought before is handed over, and none begins before
+// what is gone is handed over, too. So whatever comes later is published.
+Lane::Awaited SettleLane::ask_whether_gone(core::VanishedDay& day, core::AskVanished asked, core::LaneBackoff& backoff) {
+  auto turn = co_await stream_.reads.take();
+  if (!turn) {
+    day.put_back(std::move(asked), stream_.clock.steady_now());
+    co_return fail(turn.error());
+  }
+  std::vector<core::RecordKey> ids = asked.ids;
+  ids.push_back(asked.witness);
+  Result<ReadPage> read = co_await fetch_by_id(ids, by_id_spec_);
+  if (read && !read->sliced.dead_letters.empty()) {
+    read = fail(ErrorCode::kMalformedResponse, "a record that was asked for by id has no key");
+  }
+  const Interval window = core::whole_day(day.day());
+  const Interval failing{.start = window.start, .end = window.start};  // not the job's, which may be failing for itself
+  const common::SteadyTime now = stream_.clock.steady_now();
+  core::VanishedFindings findings;
+  if (read) {
+    backoff.reset();
+    report_recovery(failing);
+    std::vector<std::string_view> found;
+    for (const core::RecordSlice& record : read->sliced.records) found.push_back(record.key);
+    findings = day.answered(std::move(asked), found, now);
+  } else if (may_be_one_of_them(read.error().code)) {
+    findings = day.refused(std::move(asked));
+  } else {
+    const common::Duration wait = needs_operator(read.error().code) ? backoff.slow() : backoff.next(chance());
+    day.put_back(std::move(asked), now + wait);
+    if (read.error().code == ErrorCode::kCancelled) co_return fail(read.error());
+    report_failure(read.error(), failing, core::AtStart{}, wait);
+    co_return Result<void>{};
+  }
+  tell(day, findings);
+
+  std::vector<core::LedgerChange> changes;
+  const auto judged = judged_.find(day.day());
+  const bool is_mine =
+      judged != judged_.end() && judged->second.get() == &day;  // else another pass has settled it, or begun anew
+  if (is_mine && day.is_decided()) changes.emplace_back(core::JudgingEnded{window});
+  if (findings.gone.empty()) {
+    if (changes.empty()) co_return Result<void>{};
+    co_return co_await submit_changes(window, std::move(changes));
+  }
+  core::PageGroup group;
+  group.push_back(make_page(*read, core::AtStart{}, window, core::RecordForm::kJob));
+  core::Page& page = group.back();
+  page.position = std::to_string(findings.gone.size()) + " ids";
+  page.gone = stream_.options.settle.on_delete;
+  page.availability = day.availability();
+  page.buffer = std::make_unique<std::string>();
+  for (const core::RecordKey& key : findings.gone) *page.buffer += key.str();
+  std::size_t begin = 0;
+  for (const core::RecordKey& key : findings.gone) {
+    page.records.push_back({.key = std::string_view(*page.buffer).substr(begin, key.str().size()), .value = {}});
+    page.contents.push_back({.digests = {}, .home_day = day.day(), .open = false});
+    begin += key.str().size();
+  }
+  page.changes = std::move(changes);
+  co_return co_await submit(std::move(group));
+}
+
+// (What is gone is told when it is committed.)
+void SettleLane::tell(const core::VanishedDay& day, const core::VanishedFindings& findings) {
+  for (const auto& [outcome, count] : {std::pair{"present", findings.present}, std::pair{"unknown", findings.unknown},
+                                       std::pair{"withheld", findings.withheld}}) {
+    if (count > 0) stream_.metrics.records_gone(source_.stream, outcome, count);
+  }
+  if (!findings.is_braked) return;
+  stream_.metrics.delete_braked(source_.stream);
+  stream_.logger.warn(
+      "more of a day's records are absent at the service than settle.delete.max_share allows: none is taken for deleted",
+      {{"stream", source_.stream.str()},
+       {"window", common::format_interval(core::whole_day(day.day()))},
+       {"records", findings.withheld}});
 }
 
 }  // namespace connector::source

@@ -1,12 +1,14 @@
 // What comparing contents costs: the digest of records as the job returns them, and the index at a million and at ten million
-// conversations. `bytes_per_second`, `per_lookup` and `bytes_per_key` are what to look at.
+// conversations. `bytes_per_second`, `bytes_per_key`, `puts_per_second` and the time of a lookup are what to look at; `peak_mib`
+// is that of the process, so that it counts of the first benchmark only (--benchmark_filter=look_up/keys:10000000).
 
 #include "connector/core/digest/index.h"
 #include "connector/source/content_digest.h"
 #include "tests/bench/conversation_record.h"
+#include "tests/bench/resources.h"
+#include "tests/bench/uuids.h"
 
 #include <benchmark/benchmark.h>
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <random>
@@ -43,38 +45,9 @@ void digest_record(benchmark::State& state) {
 }
 BENCHMARK(digest_record)->ArgName("job_only")->Arg(0)->Arg(1);
 
-// Random version 4 UUIDs, made again instead of kept.
-class Uuids {
- public:
-  std::string_view at(std::uint64_t number) {
-    std::uint64_t high = mixed(number * 2 + 1);
-    std::uint64_t low = mixed(number * 2 + 2);
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    for (std::size_t i = 0; i < text_.size(); ++i) {
-      if (i == 8 || i == 13 || i == 18 || i == 23) {
-        text_[i] = '-';
-        continue;
-      }
-      std::uint64_t& half = i < 18 ? high : low;
-      text_[i] = kDigits[half & 0xFU];
-      half >>= 4U;
-    }
-    text_[14] = '4';
-    return {text_.data(), text_.size()};
-  }
-
- private:
-  static std::uint64_t mixed(std::uint64_t z) {  // splitmix64
-    z *= 0x9E3779B97F4A7C15U;
-    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-    return z ^ (z >> 31U);
-  }
-  std::array<char, 36> text_{};
-};
-
 using connector::core::DigestEntry;
 using connector::core::DigestIndex;
+using tests::bench::Uuids;
 
 DigestEntry entry(std::uint64_t number) {
   return {.state = connector::core::DigestState::kSealed,
@@ -104,10 +77,12 @@ void look_up(benchmark::State& state) {
     benchmark::DoNotOptimize(index.find(uuids.at((random() * std::uint64_t{2'147'483'646} + random()) % keys)));
   }
   state.counters["bytes_per_key"] = static_cast<double>(index.bytes()) / static_cast<double>(keys);
-  state.counters["per_put"] = filled.count() / static_cast<double>(keys);
+  state.counters["puts_per_second"] = static_cast<double>(keys) / filled.count();
+  state.counters["finds_per_second"] = benchmark::Counter(static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["peak_mib"] = static_cast<double>(tests::bench::peak_kib()) / 1024;
   state.counters["longest_put"] = std::chrono::duration<double>(longest).count();
 }
-BENCHMARK(look_up)->ArgName("keys")->Arg(1'000'000)->Arg(10'000'000);
+BENCHMARK(look_up)->ArgName("keys")->Arg(1'000'000)->Arg(10'000'000)->Iterations(5'000'000);
 
 void make_key(benchmark::State& state) {
   Uuids uuids;

@@ -2,6 +2,7 @@
 
 #include "connector/source/content_digest.h"
 
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
@@ -15,6 +16,22 @@ struct Last {
   bool is_job_form = false;
 };
 
+// By structure, whatever the spelling.
+class Contents {
+ public:
+  common::Result<std::uint64_t> of(const std::string& value) {
+    padded_.assign(value);
+    padded_.resize(value.size() + connector::source::ContentDigester::padding());
+    const auto digests = digester_.digest(std::string_view(padded_).substr(0, value.size()));
+    if (!digests) return common::fail(digests.error());
+    return digests->full;
+  }
+
+ private:
+  connector::source::ContentDigester digester_{{}};
+  std::string padded_;
+};
+
 std::string describe(const Delivered& record) {
   return std::string(to_string(record.lane)) + " " + record.window + " " + record.key + " (" + record.form + ")";
 }
@@ -25,20 +42,21 @@ std::vector<Violation> find_violations(const std::vector<Truth>& truth, const st
                                        const std::vector<Delivered>& records, const std::set<std::string>& wanted) {
   std::vector<Violation> violations;
   std::unordered_map<std::string_view, Last> published;
-  connector::source::ContentDigester digester({});
-  std::string padded;
+  Contents contents;
   for (const auto& record : records) {
+    if (record.is_tombstone) {
+      if (published.erase(record.key) == 0) violations.push_back({"twice", "deleted, and not there: " + describe(record)});
+      continue;
+    }
     if (record.value.find("\"conversationId\":\"" + record.key + "\"") == std::string::npos) {
       violations.push_back({"wrong key", record.key + " is the key of " + record.value.substr(0, 80)});
     }
-    padded.assign(record.value);
-    padded.resize(record.value.size() + connector::source::ContentDigester::padding());
-    const auto digests = digester.digest(std::string_view(padded).substr(0, record.value.size()));
-    if (!digests) {
-      violations.push_back({"wrong key", describe(record) + ": " + digests.error().message});
+    const auto content = contents.of(record.value);
+    if (!content) {
+      violations.push_back({"wrong key", describe(record) + ": " + content.error().message});
       continue;
     }
-    const Last now{.content = digests->full, .is_job_form = record.form == "job"};
+    const Last now{.content = *content, .is_job_form = record.form == "job"};
     const auto [found, is_new] = published.try_emplace(record.key, now);
     if (is_new) continue;
     if (found->second.content == now.content) violations.push_back({"twice", describe(record)});
@@ -57,6 +75,25 @@ std::vector<Violation> find_violations(const std::vector<Truth>& truth, const st
                                           " is not in the topic"});
       }
     }
+  }
+  return violations;
+}
+
+std::vector<Violation> find_differences(const std::vector<Final>& truth, const std::vector<Delivered>& records) {
+  std::vector<Violation> violations;
+  std::unordered_map<std::string_view, const Delivered*> last;
+  for (const auto& record : records) last.insert_or_assign(record.key, &record);
+  Contents contents;
+  for (const auto& conversation : truth) {
+    const auto found = last.find(conversation.key);
+    if (found == last.end()) {
+      violations.push_back({"missing", conversation.key});
+      continue;
+    }
+    const auto published = contents.of(found->second->value);
+    const auto held = contents.of(conversation.value);
+    if (published && held && *published == *held) continue;
+    violations.push_back({"stale", describe(*found->second) + " is " + found->second->value + ", not " + conversation.value});
   }
   return violations;
 }

@@ -66,6 +66,30 @@ TEST(DeliveryChecker, TheSameContentTwiceInARowIsSaidWhateverItsLaneAndSpelling)
       << "what was there before may come back";
 }
 
+Delivered tombstone(const std::string& key) {
+  return {.lane = Lane::kSettle, .key = key, .form = "job", .window = "w", .value = {}, .is_tombstone = true};
+}
+
+TEST(DeliveryChecker, ATombstoneIsRightForWhatTheServiceNoLongerHas) {
+  const std::vector<Delivered> deleted{delivered(Lane::kSettle, "a", "1", "job"), tombstone("a")};
+  EXPECT_THAT(find_violations({}, {{Lane::kSettle, minute_from(kNoon)}}, deleted), IsEmpty());
+
+  const auto lost = find_violations({{"a", kNoon}}, {{Lane::kSettle, minute_from(kNoon)}}, deleted);
+  ASSERT_THAT(lost, SizeIs(1));
+  EXPECT_EQ(lost[0].kind, "lost");
+}
+
+TEST(DeliveryChecker, WhatComesBackAfterATombstoneIsPublishedWhateverWasBefore) {
+  EXPECT_THAT(find_violations({}, {}, {delivered(Lane::kSettle, "a", "1", "job"), tombstone("a"), delivered(Lane::kLive, "a")}),
+              IsEmpty());
+}
+
+TEST(DeliveryChecker, ATombstoneOfNothingIsOneTooMany) {
+  const auto twice = find_violations({}, {}, {delivered(Lane::kLive, "a"), tombstone("a"), tombstone("a")});
+  ASSERT_THAT(twice, SizeIs(1));
+  EXPECT_EQ(twice[0].kind, "twice");
+}
+
 TEST(DeliveryChecker, AQueryFormAfterAJobFormIsAStepBack) {
   const auto back = find_violations({}, {}, {delivered(Lane::kSettle, "a", "1", "job"), delivered(Lane::kLive, "a", "2")});
 
@@ -79,6 +103,20 @@ TEST(DeliveryChecker, AKeyThatIsNotTheRecordsOwnIsSaid) {
 
   ASSERT_THAT(find_violations({}, {}, {wrong}), SizeIs(1));
   EXPECT_EQ(find_violations({}, {}, {wrong})[0].kind, "wrong key");
+}
+
+TEST(DeliveryChecker, TheLastRecordOfAKeyMustBeTheTruthWhateverItsSpelling) {
+  const std::vector<Final> truth{{"a", R"({"content":2,"conversationId":"a"})"}};
+
+  EXPECT_THAT(find_differences(truth, {delivered(Lane::kLive, "a"), delivered(Lane::kSettle, "a", "2")}), IsEmpty());
+
+  const auto stale = find_differences(truth, {delivered(Lane::kSettle, "a", "2"), delivered(Lane::kLive, "a")});
+  ASSERT_THAT(stale, SizeIs(1));
+  EXPECT_EQ(stale[0].kind, "stale");
+
+  const auto missing = find_differences(truth, {delivered(Lane::kLive, "b")});
+  ASSERT_THAT(missing, SizeIs(1));
+  EXPECT_EQ(missing[0].kind, "missing");
 }
 
 }  // namespace

@@ -50,12 +50,48 @@ class FinalState {
     if (settle.settled_until() < due - stream_.settle.ages.back()) {
       stage_.fail("liveness: settled only until " + common::format_instant(settle.settled_until()));
     }
-    // A job owes what it shows open, for as long as it is.
-    const bool all_close = std::ranges::all_of(stage_.world.plan().conversations, [](const Conversation& conversation) {
-      return conversation.versions.back().end.has_value();
-    });
+    // A job owes what it shows open, for as long as it is; what no job shows is owed for ever, unless it is known to be gone.
+    const auto& conversations = stage_.world.plan().conversations;
+    bool all_close = stage_.world.plan().hidden.empty();
+    for (std::size_t number = 0; number < conversations.size(); ++number) {
+      const bool is_decided = fate_of(number) == Fate::kThere ? !conversations[number].deleted : is_judged(number);
+      all_close = all_close && conversations[number].versions.back().end && conversations[number].in_lake && is_decided;
+    }
     if (all_close && !settle.owed().empty()) stage_.fail("liveness: days are owed for ever");
-    if (all_close && publisher_.digests().committed().owed_count() != 0) stage_.fail("liveness: records are owed for ever");
+    if (all_close && owed_by_jobs() != 0) stage_.fail("liveness: records are owed for ever");
+  }
+
+  // What began before the lane did, and has ended since, no job of its first day returns: it is owed until it is given up.
+  [[nodiscard]] std::size_t owed_by_jobs() const {
+    std::size_t count = 0;
+    visit_digests(
+        [&](std::string_view key, const core::DigestEntry& entry) { count += entry.owed_at && !is_too_old(key) ? 1 : 0; });
+    return count;
+  }
+  [[nodiscard]] bool is_too_old(std::string_view key) const {
+    return stage_.world.conversation(*stage_.world.find(key)).start < ledger(Lane::kSettle).start();
+  }
+
+  // What the last pass over its day must have found of a conversation.
+  enum class Fate : std::uint8_t { kThere, kGone, kEither };
+  [[nodiscard]] Instant last_pass_of(const Conversation& conversation) const {
+    const Interval window = core::settle_window_at(common::start_of_day(conversation.start), stream_.settle.window);
+    Instant end = window.end;
+    while (end <= conversation.start) end += window.length();
+    return end + stream_.settle.ages.back();
+  }
+  [[nodiscard]] Fate fate_of(std::size_t number) const {
+    const Conversation& conversation = stage_.world.conversation(number);
+    if (!conversation.deleted) return Fate::kThere;
+    const Instant last_pass = last_pass_of(conversation);
+    if (conversation.returns) return *conversation.returns < last_pass ? Fate::kThere : Fate::kEither;
+    return *conversation.deleted < last_pass ? Fate::kGone : Fate::kEither;
+  }
+  // Whether it was decided in the end what of its day is gone.
+  [[nodiscard]] bool is_judged(std::size_t number) const {
+    const auto day = std::chrono::floor<std::chrono::days>(stage_.world.conversation(number).start);
+    return rules_.has_job && stage_.scenario.max_ids >= 2 && stream_.settle.window == kDay &&
+           ledger(Lane::kSettle).start() <= day && !stage_.not_judged.contains(day);
   }
 
   // The oldest version that may be the last published one; none: the key may be missing.
@@ -67,12 +103,9 @@ class FinalState {
     };
     if (rules_.has_job) {
       const core::Ledger& settle = ledger(Lane::kSettle);
-      if (conversation.start >= settle.start()) {
+      if (conversation.start >= settle.start() && conversation.in_lake) {
         // The pass at the last age knows everything until then.
-        const Interval window = core::settle_window_at(common::start_of_day(conversation.start), stream_.settle.window);
-        Instant end = window.end;
-        while (end <= conversation.start) end += window.length();
-        const auto known = stage_.world.known_to_job(number, end + stream_.settle.ages.back());
+        const auto known = stage_.world.known_to_job(number, last_pass_of(conversation));
         // (Of an open row nothing more follows than that the query must show it.)
         const bool is_open = !conversation.versions[*known].end;
         if (!is_open || !rules_.has_query) expect(known);
@@ -80,7 +113,8 @@ class FinalState {
     }
     if (rules_.has_query && conversation.start >= ledger(Lane::kLive).start()) {
       const Duration age = stream_.live.ages.empty() ? Duration{0} : stream_.live.ages.back();
-      expect(stage_.world.shown_by_query(number, conversation.start + age));
+      const auto shown = stage_.world.shown_by_query(number, conversation.start + age);
+      if (shown) expect(stage_.world.oldest_like(number, *shown, Form::kQuery));
     }
     // What was published open is followed until it closes.
     if (rules_.has_by_id && least) {
@@ -95,11 +129,24 @@ class FinalState {
   void check_key(std::size_t number) {
     const Conversation& conversation = stage_.world.conversation(number);
     const Topics::Key& key = topics_.keys()[number];
+    const Fate fate = fate_of(number);
+    const bool deletes = stream_.settle.on_delete == core::OnDelete::kTombstone;
+    if (key.is_deleted && (fate == Fate::kThere || !deletes)) {
+      return stage_.fail("G1: " + conversation.key + " is there and ends with a tombstone");
+    }
+    if (fate == Fate::kGone && deletes && is_judged(number) && key.last != nullptr && !key.is_deleted) {
+      return stage_.fail("G1: " + conversation.key + " is deleted and stays in the topic");
+    }
+    // What comes and goes may have been missed by any read.
+    if (conversation.deleted && fate != Fate::kThere) return;
+    if (conversation.hidden) return;
     const auto least = expected(number);
     if (!least) return;
     if (key.last == nullptr) return stage_.fail("G1: " + conversation.key + " is missing");
     const bool closes = conversation.versions[*least].end.has_value();
-    const bool is_settled = rules_.has_job && conversation.start >= ledger(Lane::kSettle).start();
+    // Opened again for good: its query form does not follow its job form, and an open job row is not published.
+    if (!closes && rules_.has_query && key.last->form == Form::kJob) return;
+    const bool is_settled = rules_.has_job && conversation.in_lake && conversation.start >= ledger(Lane::kSettle).start();
     if (is_settled && closes && key.last->form != Form::kJob && !has_equal(number, *least, Form::kJob, *key.last)) {
       return stage_.fail("G1: " + conversation.key + " ends in its query form");
     }
@@ -120,9 +167,17 @@ class FinalState {
   // because one of it is published open.
   void check_digests() {
     std::set<core::HomeDay> open_days;
-    visit_digests([&](std::string_view, const core::DigestEntry& entry) {
-      if (entry.open) open_days.insert(entry.home_day);
+    visit_digests([&](std::string_view key, const core::DigestEntry& entry) {
+      if (entry.open || (entry.owed_at && rules_.has_job && is_too_old(key))) open_days.insert(entry.home_day);
     });
+    // What no job shows any more is owed for ever, if it was not decided whether it is gone.
+    for (std::size_t number = 0; number < topics_.keys().size(); ++number) {
+      const Conversation& conversation = stage_.world.conversation(number);
+      const bool comes_and_goes = conversation.deleted && (fate_of(number) != Fate::kGone || !is_judged(number));
+      if (!conversation.in_lake || conversation.hidden || comes_and_goes) {
+        open_days.insert(std::chrono::floor<std::chrono::days>(conversation.start));
+      }
+    }
     visit_digests([&](std::string_view key, const core::DigestEntry& entry) {
       if (entry.home_day < stage_.now - stream_.settle.ages.back() - 6 * kDay && !open_days.contains(entry.home_day)) {
         stage_.fail("G9: the digest of " + std::string(key) + " does not expire: " + entry.serialize());

@@ -28,11 +28,6 @@ core::FollowState state_of(const core::DigestEntry& entry) {
   return entry.open ? core::FollowState::kOpen : core::FollowState::kClosed;
 }
 
-bool may_be_one_of_them(ErrorCode code) {
-  return code == ErrorCode::kRequestRejected || code == ErrorCode::kPositionInvalid || code == ErrorCode::kTooComplex ||
-         code == ErrorCode::kOversize || code == ErrorCode::kMalformedResponse;
-}
-
 }  // namespace
 
 FollowShell::FollowShell(Stage& stage, SimPublisher& publisher, SimTurns& turns)
@@ -82,7 +77,7 @@ void FollowShell::plan() {
   if (const auto* asked = std::get_if<core::AskIds>(&plan)) {
     asked_ = *asked;
     doing_ = Doing::kTurn;
-    if (turns_.take(*this)) start_asking();
+    if (turns_.take(wake)) start_asking();
     return;
   }
   if (std::holds_alternative<core::GiveUp>(plan)) {
@@ -99,6 +94,7 @@ void FollowShell::plan() {
 void FollowShell::look_at_digests(Instant now) {
   const bool first = std::exchange(looked_at_, now) == Instant{};
   changed_ = false;
+  if (first) take_up_closed(now);
   core::DigestIndex::Cursor cursor;
   while (!cursor.at_end()) {
     publisher_.digests().committed().visit_followed(cursor, 1000, [&](std::string_view text, const core::DigestEntry& entry) {
@@ -112,12 +108,28 @@ void FollowShell::look_at_digests(Instant now) {
   }
 }
 
+void FollowShell::take_up_closed(Instant now) {
+  core::DigestIndex::Cursor cursor;
+  while (!cursor.at_end()) {
+    publisher_.digests().committed().visit(cursor, 1000, [&](std::string_view text, const core::DigestEntry& entry) {
+      if (entry.state != core::DigestState::kProvisional || entry.is_followed()) return;
+      if (now - entry.changed_at >= stage_.scenario.stream.follow.quiet) return;
+      planner_.follow(
+          core::RecordKey{std::string{text}},
+          {.state = state_of(entry), .start = entry.home_day, .changed_at = entry.changed_at, .read_at = std::nullopt}, now,
+          chance());
+    });
+  }
+}
+
 void FollowShell::start_asking() {
   Ids ids;
+  when_asked_.clear();
   for (const core::RecordKey& id : asked_.ids) {
     const auto entry = publisher_.digests().committed().find(id.str());
     if (entry && (entry->state == core::DigestState::kProvisional || entry->is_followed())) {
       ids.push_back(id);
+      when_asked_.emplace(id, *entry);
     } else {
       planner_.forget(id);
     }
@@ -177,8 +189,12 @@ Result<void> FollowShell::take_answer(const Stage::Answer& answer, const Ids& id
     const Conversation& conversation = stage_.world.conversation(number);
     const bool open = !conversation.versions[*version].end;
     page.records.push_back(slice_of(stage_, row));
+    const core::DigestEntry& when_asked = when_asked_.at(id);
     page.contents.push_back(
-        {.digests = row.digests, .home_day = std::chrono::floor<std::chrono::days>(conversation.start), .open = open});
+        {.digests = row.digests,
+         .home_day = std::chrono::floor<std::chrono::days>(conversation.start),
+         .open = open,
+         .known_when_asked = when_asked.common == row.digests.common || when_asked.seen == row.digests.common});
     const auto known = digests.committed().find(id.str());
     const bool changed = !known || (known->common != row.digests.common && known->seen != row.digests.common);
     planner_.read(id, open ? core::FollowFinding::kOpen : core::FollowFinding::kClosed, changed, page.service_date, chance());

@@ -5,6 +5,7 @@
 #include "connector/core/planning/follow_planner.h"
 #include "tests/model/lane_shell.h"
 
+#include <map>
 #include <vector>
 
 namespace tests::model {
@@ -21,6 +22,7 @@ class FollowShell final : public LaneShell {
 
   void plan();
   void look_at_digests(Instant now);
+  void take_up_closed(Instant now);
   void start_asking();
   void ask_next();
   void answer_arrived();
@@ -34,7 +36,8 @@ class FollowShell final : public LaneShell {
   Doing doing_ = Doing::kPlan;
   bool undecided_ = false;
   connector::core::AskIds asked_;
-  std::vector<Ids> parts_;  // of `asked_`, the next one last
+  std::map<connector::core::RecordKey, connector::core::DigestEntry> when_asked_;  // what was remembered of them
+  std::vector<Ids> parts_;                                                         // of `asked_`, the next one last
   int refused_ = 0;
   Instant looked_at_{};
   bool changed_ = true;  // something was committed since the last look

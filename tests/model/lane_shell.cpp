@@ -17,16 +17,21 @@ bool needs_operator(ErrorCode code) {
          code == ErrorCode::kTopicUnusable;
 }
 
-bool SimTurns::take(LaneShell& waiter) {
+bool may_be_one_of_them(ErrorCode code) {
+  return code == ErrorCode::kRequestRejected || code == ErrorCode::kPositionInvalid || code == ErrorCode::kTooComplex ||
+         code == ErrorCode::kOversize || code == ErrorCode::kMalformedResponse;
+}
+
+bool SimTurns::take(Instant& wake) {
   if (!std::exchange(taken_, true)) return true;
-  waiting_.push_back(&waiter);
+  waiting_.push_back(&wake);
   return false;
 }
 
 void SimTurns::give_back(Instant now) {
   taken_ = !waiting_.empty();
   if (!taken_) return;
-  waiting_.front()->wake = now;
+  *waiting_.front() = now;
   waiting_.pop_front();
 }
 

@@ -45,17 +45,20 @@ class LaneShell {
 };
 
 bool needs_operator(common::ErrorCode code);
+bool may_be_one_of_them(common::ErrorCode code);
 
 // As connector::source::Turns: who reads may come one at a time, in the order of asking.
 class SimTurns {
  public:
-  // True: at once; else `waiter->wake` is set when it is the caller's turn.
-  bool take(LaneShell& waiter);
+  // True: at once; else `wake` is set when it is the caller's turn.
+  bool take(Instant& wake);
   void give_back(Instant now);
+  // Waits no longer.
+  void leave(const Instant& wake) { std::erase(waiting_, &wake); }
 
  private:
   bool taken_ = false;
-  std::deque<LaneShell*> waiting_;
+  std::deque<Instant*> waiting_;
 };
 
 }  // namespace tests::model

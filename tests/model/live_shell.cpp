@@ -25,20 +25,27 @@ core::LivePlanOptions plan_options(const connector::source::LiveOptions& live) {
           .max_window = std::chrono::days{7}};
 }
 
+bool may_be_the_window(ErrorCode code) {
+  return code == ErrorCode::kRetryable || code == ErrorCode::kRequestRejected || code == ErrorCode::kPositionInvalid ||
+         code == ErrorCode::kTooComplex || code == ErrorCode::kOversize || code == ErrorCode::kMalformedResponse;
+}
+
 }  // namespace
 
 struct LiveShell::Reading {
-  Reading(const core::QueryPagingOptions& options, const core::ReadWindow& planned, Instant now, RowRule rule,
+  Reading(const core::QueryPagingOptions& options, const core::ReadWindow& planned, Instant now, Instant steady, RowRule rule,
           std::size_t memory_bytes)
       : window(planned.window),
         pass(planned.pass),
         began(now),
+        steady_began(steady),
         paging(options, planned.window),
         rows(planned.window, rule, memory_bytes) {}
 
   Interval window;
   core::Pass pass;
   Instant began;
+  Instant steady_began;
   core::QueryPaging paging;
   connector::source::WindowRows rows;
   core::PageGroup held;
@@ -121,7 +128,7 @@ void LiveShell::plan() {
   if (const auto* planned = std::get_if<core::ReadWindow>(&plan)) {
     planned_ = *planned;
     doing_ = Doing::kTurn;
-    if (turns_.take(*this)) start_reading();
+    if (turns_.take(wake)) start_reading();
     return;
   }
   if (const auto* wait = std::get_if<core::WaitUntil>(&plan)) {
@@ -158,7 +165,7 @@ void LiveShell::start_reading() {
   options.limits.min_window = stream.live.min_window;
   options.limits.max_depth = static_cast<std::uint64_t>(stage_.scenario.max_depth);
   if (const auto gap = working_.complete().first_gap(planned_.window)) options.overlap = gap->start - planned_.window.start;
-  reading_ = std::make_unique<Reading>(options, planned_, stage_.earlier_now(),
+  reading_ = std::make_unique<Reading>(options, planned_, stage_.earlier_now(), stage_.now,
                                        options.start_day ? RowRule::kStartDay : RowRule::kOverlap, stage_.scenario.memory_bytes);
   perform(reading_->paging.begin());
 }
@@ -180,7 +187,7 @@ void LiveShell::perform(core::PagingAction action) {
     }
     finish(given_up);
   } else if (const auto* read = std::get_if<core::WindowRead>(&action)) {
-    if (planned_.window.end > stage_.earlier_now() + 1s) {
+    if (planned_.window.end + planned_.pass.age > stage_.earlier_now() + 1s) {
       return finish(common::fail(ErrorCode::kRetryable, "the clock of this host has jumped ahead"));
     }
     finish(complete(read->is_short));
@@ -273,13 +280,18 @@ Result<void> LiveShell::complete(bool is_short) {
                                              .page = open == nullptr ? 0 : open->pages + 1,
                                              .pass = reading.pass});
   if (working_.has_room_to_open()) {
-    std::ranges::move(core::passes_satisfied(working_, reading.window, reading.began, core::Satisfied::kInPart),
-                      std::back_inserter(changes));
+    std::ranges::move(
+        core::passes_satisfied(working_, reading.window,
+                               core::began_at(reading.began, stage_.earlier_now(), stage_.now - reading.steady_began),
+                               core::Satisfied::kInPart),
+        std::back_inserter(changes));
   }
   stage_.note_read("live read at " + common::format_duration(reading.pass.age), reading.window);
   if (auto submitted = submit(std::move(reading.held)); !submitted) return submitted;
   split_short_ = !is_short;
   planner_.widen();
+  planner_.went_well(reading.window, reading.pass.age);
+  put_off_in_a_row_ = 0;
   backoff_.reset();
   return {};
 }
@@ -287,8 +299,26 @@ Result<void> LiveShell::complete(bool is_short) {
 void LiveShell::finish(const Result<void>& done) {
   reading_.reset();
   turns_.give_back(stage_.now);
+  if (!done && !planned_.pass.is_first() && may_be_the_window(done.error().code)) return put_off(done.error());
   if (!done) return recover(done.error());
   go_on();
+}
+
+void LiveShell::put_off(const common::Error& error) {
+  const bool slow = needs_operator(error.code);
+  planner_.put_off(planned_, stage_.earlier_now(),
+                   {.patience = slow ? core::Patience::kSlow : core::Patience::kUsual, .chance = chance()});
+  stage_.note_read("live puts off its reading at " + common::format_duration(planned_.pass.age), planned_.window);
+  if (working_.find_open(planned_.window) != nullptr) {
+    if (auto given_up = submit_changes(planned_.window, {core::WindowAbandoned{planned_.window}}); !given_up) {
+      return recover(given_up.error());
+    }
+  }
+  if (++put_off_in_a_row_ < 3) return go_on();
+  put_off_in_a_row_ = 0;
+  undecided_ = false;
+  doing_ = Doing::kBackoff;
+  sleep(slow ? backoff_.slow() : backoff_.next(chance()));
 }
 
 void LiveShell::recover(const common::Error& error) {

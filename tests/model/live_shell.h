@@ -36,6 +36,7 @@ class LiveShell final : public LaneShell {
   common::Result<void> complete(bool is_short);
   void finish(const common::Result<void>& done);
   void recover(const common::Error& error);
+  void put_off(const common::Error& error);
   void go_on() {
     doing_ = begun_ ? Doing::kPlan : Doing::kBegin;
     wake = stage_.now;
@@ -48,6 +49,7 @@ class LiveShell final : public LaneShell {
   bool begun_ = false;
   bool split_short_ = true;
   bool undecided_ = false;
+  int put_off_in_a_row_ = 0;
   connector::core::ReadWindow planned_;
   std::unique_ptr<Reading> reading_;
   std::int64_t page_ = 1;

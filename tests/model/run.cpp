@@ -21,7 +21,7 @@ struct Life {
     const auto& rules = publisher_rules(stage.scenario);
     if (rules.has_query) live = std::make_unique<LiveShell>(stage, publisher, turns);
     if (rules.has_by_id) follow = std::make_unique<FollowShell>(stage, publisher, turns);
-    if (rules.has_job) settle = std::make_unique<SettleShell>(stage, publisher);
+    if (rules.has_job) settle = std::make_unique<SettleShell>(stage, publisher, turns);
   }
   static connector::core::StreamRules publisher_rules(const Scenario& scenario) { return topic_of(scenario).rules; }
 
@@ -139,10 +139,18 @@ class Run {
   }
 
   RunResult result(std::size_t steps) {
-    RunResult result{
-        .broken = stage_.broken, .log = std::move(stage_.log), .steps = steps, .beyond_horizon = topics_.beyond_horizon};
+    RunResult result{.broken = stage_.broken,
+                     .published = {},
+                     .log = std::move(stage_.log),
+                     .steps = steps,
+                     .beyond_horizon = topics_.beyond_horizon};
+    for (const Row* row : topics_.published) {
+      result.published.push_back(
+          {.key = stage_.world.conversation(row->conversation).key, .version = row->version, .form = row->form});
+    }
     for (const Topics::Key& key : topics_.keys()) {
       result.records += key.records;
+      result.tombstones += key.tombstones;
       if (key.last != nullptr && key.last->form == Form::kJob) ++result.sealed;
     }
     return result;

@@ -12,14 +12,22 @@
 
 namespace tests::model {
 
+struct PublishedRecord {
+  std::string key;
+  std::size_t version = 0;
+  Form form = Form::kQuery;
+};
+
 struct RunResult {
   std::optional<std::string> broken;
-  std::vector<std::string> log;  // if kept
+  std::vector<PublishedRecord> published;  // if the log is kept
+  std::vector<std::string> log;            // if kept
   // That the runs are worth something is seen from these.
   std::size_t steps = 0;
   std::size_t records = 0;
   std::size_t sealed = 0;  // keys whose last record is the job's form
   std::size_t beyond_horizon = 0;
+  std::size_t tombstones = 0;
 };
 
 enum class KeepLog : std::uint8_t { kNo, kYes };

@@ -13,6 +13,7 @@ using std::chrono::days;
 
 namespace {
 
+constexpr Instant kForEver = Instant::max();
 const Instant kEpoch = std::chrono::sys_days(std::chrono::year(2026) / 5 / 4);
 
 // Never at the same millisecond, so that every version can be told from the one before.
@@ -54,6 +55,57 @@ Conversation make_conversation(Chance& chance, std::size_t number, Duration span
     change(conversation, chance.between(1h, days{7}), content(), attributes(), std::nullopt);
   }
   return conversation;
+}
+
+// Some are deleted, and of these some come back; or much of each day is hidden for a while, as by a role that lacks a division;
+// or the lake never gets some.
+void make_deletions(Chance& chance, Scenario& scenario) {
+  auto& settle = scenario.stream.settle;
+  auto& conversations = scenario.world.conversations;
+  settle.on_delete = chance.one_in(3) ? connector::core::OnDelete::kKeep : connector::core::OnDelete::kTombstone;
+  settle.delete_confirm = chance.any_of<Duration>({10min, 1h, 6h});
+  settle.delete_max_share = chance.any_of({1.0, 1.0, 0.5, 0.05});
+  if (chance.one_in(3)) return;
+  if (chance.one_in(2)) settle.window = days{1};  // else nothing is judged
+  const bool hides = chance.one_in(4);
+  for (Conversation& conversation : conversations) {
+    if (!chance.one_in(3)) continue;
+    const Instant last = conversation.versions.back().at;
+    conversation.deleted = chance.one_in(4) ? conversation.start + chance.between(1min, 6h)
+                                            : last + (chance.one_in(2) ? chance.between(1s, 12h) : chance.between(1h, days{9}));
+    if (!hides && chance.one_in(3)) conversation.returns = *conversation.deleted + chance.between(1min, days{5});
+  }
+  if (!hides) {
+    for (Conversation& conversation : conversations) conversation.in_lake = !chance.one_in(12);
+    return;
+  }
+  // All but one of each day: more than the share, whatever is known of the day by then.
+  settle.delete_max_share = 0.3;
+  const Instant from = kEpoch + chance.between(0ms, days{8});
+  scenario.world.hidden = {.start = from, .end = from + chance.between(1min, days{6})};
+  for (std::size_t i = 1; i < conversations.size(); ++i) {
+    conversations[i].hidden = common::start_of_day(conversations[i].start) == common::start_of_day(conversations[i - 1].start);
+  }
+}
+
+// The most rows of one start day that a smallest window may hold. A window that is deeper than the service pages cannot be read.
+int most_at_once(const Scenario& scenario) {
+  const auto& conversations = scenario.world.conversations;
+  const auto ends = [](const Conversation& conversation) {
+    Instant last = conversation.start;
+    for (const Version& version : conversation.versions) last = std::max(last, version.end.value_or(kForEver));
+    return last;
+  };
+  const bool whole_days = scenario.world.whole_days || scenario.stream.sync_match == connector::source::SyncMatch::kStartDay;
+  const Duration smallest = scenario.stream.live.overlap + 2 * scenario.stream.live.min_window;
+  std::ptrdiff_t most = 0;
+  for (const Conversation& last : conversations) {
+    most = std::max(most, std::ranges::count_if(conversations, [&](const Conversation& other) {
+                      const bool same_day = common::start_of_day(other.start) == common::start_of_day(last.start);
+                      return same_day && (whole_days || (other.start <= last.start && ends(other) >= last.start - smallest));
+                    }));
+  }
+  return static_cast<int>(most);
 }
 
 void make_availability(Chance& chance, Scenario& scenario) {
@@ -158,14 +210,19 @@ Scenario make_scenario(std::uint64_t seed) {
     scenario.world.conversations.push_back(make_conversation(chance, static_cast<std::size_t>(number), span));
   }
   std::ranges::sort(scenario.world.conversations, {}, &Conversation::start);
+  make_deletions(chance, scenario);
   scenario.world.whole_days = chance.one_in(3);
   scenario.world.spells_apart = chance.one_in(3);
   scenario.stream.sync_match = chance.one_in(4) ? SyncMatch::kStartDay : SyncMatch::kOverlap;
   scenario.query_page_size = chance.any_of({2, 3, 10, 100});
   scenario.job_page_size = chance.any_of({1, 3, 10, 1000});
   scenario.max_ids = chance.any_of({1, 3, 50});
-  if (chance.one_in(6)) scenario.memory_bytes = 300;
-  if (chance.one_in(6)) scenario.max_depth = scenario.query_page_size * 3;
+  // (Every minute of a day that is answered whole would have the day read again, page by page.)
+  if (chance.one_in(6) && !(scenario.world.whole_days && conversations > 20)) scenario.memory_bytes = 300;
+  if (chance.one_in(6)) {
+    const int pages = std::max(3, most_at_once(scenario) / scenario.query_page_size + 1);
+    scenario.max_depth = scenario.query_page_size * pages;
+  }
   if (chance.one_in(3)) scenario.commit_bytes = 40;
   scenario.exactly_once = !chance.one_in(5);
   scenario.availability_goes_back = chance.one_in(4);
@@ -178,7 +235,9 @@ Scenario make_scenario(std::uint64_t seed) {
   scenario.ends = scenario.calm_from;
   for (const Conversation& conversation : scenario.world.conversations) {
     scenario.ends = std::max(scenario.ends, conversation.versions.back().at);
+    if (conversation.deleted) scenario.ends = std::max(scenario.ends, conversation.returns.value_or(*conversation.deleted));
   }
+  scenario.ends = std::max(scenario.ends, scenario.world.hidden.end);
   // The day's end, the last age, the lake's lag, and time for what is owed in the end.
   scenario.ends += kDay + scenario.stream.settle.ages.back() + days{8};
   make_availability(chance, scenario);
@@ -219,11 +278,19 @@ std::string describe(const Scenario& scenario) {
     text += "settle window " + format_duration(stream.settle.window) + " ages " + ages(stream.settle.ages) +
             (scenario.world.spells_apart ? ", the job spells numbers otherwise" : "") +
             (scenario.availability_goes_back ? ", availability goes back" : "") + "\n";
+    text += "what is deleted becomes a " + std::string(to_string(stream.settle.on_delete)) + ", confirmed after " +
+            format_duration(stream.settle.delete_confirm) + ", at most " + std::to_string(stream.settle.delete_max_share) +
+            " of a day" + (scenario.world.hidden.empty() ? "" : ", hidden: " + common::format_interval(scenario.world.hidden)) +
+            "\n";
   }
   text += "one request in " + count(scenario.odds.request_fails) + " fails, one job in " + count(scenario.odds.job_fails) +
           ", one transaction in " + count(scenario.odds.abort) + "; pages of " + count(scenario.query_page_size) + " and " +
           count(scenario.job_page_size) + "\n";
   for (const Conversation& conversation : scenario.world.conversations) {
+    if (conversation.deleted) text += "deleted " + common::format_instant(*conversation.deleted) + " ";
+    if (conversation.returns) text += "returns " + common::format_instant(*conversation.returns) + " ";
+    if (conversation.hidden) text += "hidden ";
+    if (!conversation.in_lake) text += "not in the lake ";
     text += conversation.key + " late " + format_duration(conversation.late) + " lag " + format_duration(conversation.lag) + ":";
     for (const Version& version : conversation.versions) {
       text += " " + common::format_instant(version.at) + (version.end ? " closed " : " open ") + count(version.content) + "/" +

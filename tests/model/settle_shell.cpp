@@ -1,6 +1,7 @@
 #include "tests/model/settle_shell.h"
 
 #include "connector/core/planning/ages.h"
+#include "connector/core/planning/unjudged_days.h"
 
 #include <algorithm>
 #include <chrono>
@@ -27,24 +28,44 @@ core::JobPolicyOptions policy_options(const connector::source::SettleOptions& se
 }  // namespace
 
 struct SettleShell::Job {
-  Job(core::JobPolicyOptions options, const Interval& window, core::Position position, core::Pass read_as, std::size_t memory)
-      : policy(options, window, std::move(position)),
+  Job(core::JobPolicyOptions options, const Interval& window, core::Position position, core::Pass read_as, Instant needed,
+      std::size_t memory)
+      : policy(options, window, std::move(position), needed),
         action(policy.begin()),
         rows(window, RowRule::kAny, memory),
+        keys(std::max<std::size_t>(memory / 64, 1024)),
         pass(read_as) {}
 
   core::JobPolicy policy;
   core::JobAction action;
   connector::source::WindowRows rows;
+  core::PassKeys keys;
   core::Pass pass;
   std::optional<Instant> submitted_behind;
   std::optional<Instant> availability;
   bool done = false;
   bool restarting = false;  // it waits before it begins again
+  bool ready = false;       // and then until there is room
+
+  [[nodiscard]] bool is_waiting() const { return restarting && !ready && !pass.is_first(); }
   Instant wake = kNever;
 };
 
-SettleShell::SettleShell(Stage& stage, SimPublisher& publisher) : LaneShell(stage, publisher, core::Lane::kSettle) {
+// A day of which it is being decided what is gone.
+struct SettleShell::Judged {
+  enum class Doing : std::uint8_t { kPlan, kTurn, kAnswer };
+
+  core::VanishedDay day;
+  core::LaneBackoff backoff;
+  Doing doing = Doing::kPlan;
+  core::AskVanished asked;
+  Instant wake = kNever;
+};
+
+SettleShell::SettleShell(Stage& stage, SimPublisher& publisher, SimTurns& turns)
+    : LaneShell(stage, publisher, core::Lane::kSettle),
+      turns_(turns),
+      judges_(stage.scenario.max_ids >= 2 && stage.scenario.stream.settle.window == kDay) {
   resynchronise();
   wake = stage.now;
 }
@@ -52,6 +73,7 @@ SettleShell::SettleShell(Stage& stage, SimPublisher& publisher) : LaneShell(stag
 Instant SettleShell::next_wake() const {
   Instant next = std::min(wake, watch_wake_);
   for (const auto& job : jobs_) next = std::min(next, job->wake);
+  for (const auto& [day, judged] : judged_) next = std::min(next, judged->wake);
   return next;
 }
 
@@ -59,6 +81,7 @@ void SettleShell::freeze_until(Instant instant) {
   wake = std::max(wake, instant);
   watch_wake_ = std::max(watch_wake_, instant);
   for (const auto& job : jobs_) job->wake = std::max(job->wake, instant);
+  for (const auto& [day, judged] : judged_) judged->wake = std::max(judged->wake, instant);
 }
 
 void SettleShell::look() {
@@ -71,6 +94,9 @@ void SettleShell::step() {
   if (watch_wake_ <= stage_.now) return watch();
   for (const auto& job : jobs_) {
     if (job->wake <= stage_.now) return run(*job);
+  }
+  for (const auto& [day, judged] : judged_) {
+    if (judged->wake <= stage_.now) return judge(*judged);
   }
   wake = kNever;
   switch (doing_) {
@@ -110,7 +136,15 @@ void SettleShell::dispatch() {
   if (doing_ == Doing::kAsleep) changed_ = false;
   doing_ = Doing::kDispatch;
   const auto& settle = stage_.scenario.stream.settle;
-  const core::SettlePlanOptions options{.window = settle.window, .max_jobs = settle.max_jobs, .owed_gather = owed_gather()};
+  const auto waiting = std::ranges::count_if(jobs_, [](const auto& job) { return job->is_waiting(); });
+  const core::SettlePlanOptions options{.window = settle.window,
+                                        .max_jobs = settle.max_jobs,
+                                        .waiting = static_cast<std::uint32_t>(waiting),
+                                        .owed_gather = owed_gather()};
+  if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
+    stage_.note("settle has forgotten judgements");
+    if (auto submitted = submit_changes({}, std::move(forgotten)); !submitted) return trouble(submitted.error());
+  }
   if (std::vector<core::LedgerChange> owed = newly_owed(); !owed.empty()) {
     stage_.note("settle owes " + std::to_string(owed.size()) + " days");
     if (auto submitted = submit_changes({}, std::move(owed)); !submitted) return trouble(submitted.error());
@@ -118,8 +152,8 @@ void SettleShell::dispatch() {
   const core::SettlePlan plan =
       core::plan_settle(options, working_, {.availability = availability_, .now = stage_.earlier_now()}, running());
   const auto begin = [&](const Interval& window, core::Position position, core::Pass pass) {
-    jobs_.push_back(
-        std::make_unique<Job>(policy_options(settle), window, std::move(position), pass, stage_.scenario.memory_bytes));
+    jobs_.push_back(std::make_unique<Job>(policy_options(settle), window, std::move(position), pass,
+                                          core::needed_for(window, pass, working_), stage_.scenario.memory_bytes));
     wake = stage_.now;  // and dispatch again
     perform(*jobs_.back());
   };
@@ -127,10 +161,9 @@ void SettleShell::dispatch() {
     return begin(resume->open.window, resume->open.position, resume->open.pass);
   }
   if (const auto* submit = std::get_if<core::SubmitWindow>(&plan)) return begin(submit->window, core::AtStart{}, submit->pass);
-  if (const auto* ask = std::get_if<core::AskAvailability>(&plan)) {
-    wanted_until_ = ask->until;
-    want_availability();
-  }
+  const auto* ask = std::get_if<core::AskAvailability>(&plan);
+  wanted_until_ = ask != nullptr ? std::optional(ask->until) : std::nullopt;
+  want_availability();
   if (!jobs_.empty()) return fall_asleep();
   planned_from_ = working_;
   doing_ = Doing::kFlush;
@@ -142,6 +175,7 @@ void SettleShell::flush_then_wait() {
   if (!flushed) return trouble(flushed.error());
   if (!*flushed) return;
   if (working_.has_same_progress(planned_from_)) return fall_asleep();
+  forget_judgements();
   dispatch();
 }
 
@@ -175,9 +209,9 @@ void SettleShell::watch() {
   Duration wait = stage_.scenario.stream.settle.availability_every;
   if (answer) {
     const Instant date = stage_.world.availability_at(answer->at);
-    if (availability_ && date < *availability_) {
-      stage_.note("availability goes back from " + common::format_instant(*availability_) + " to " +
-                  common::format_instant(date));
+    const std::optional<Instant> before = availability_ ? availability_ : working_.availability();
+    if (before && date < *before) {
+      stage_.note("availability goes back from " + common::format_instant(*before) + " to " + common::format_instant(date));
       std::vector<core::LedgerChange> lost =
           core::availability_lost({.window = stage_.scenario.stream.settle.window}, working_, date);
       if (!lost.empty()) {
@@ -213,6 +247,7 @@ void SettleShell::perform(Job& job) {
   if (const auto* read = std::get_if<core::ReadResults>(&job.action)) wait += read->wait;
   if (job.restarting) {
     if (const auto* restart = std::get_if<core::RestartJob>(&job.action)) wait = restart->wait;
+    if (job.ready) wait = stage_.scenario.stream.settle.poll_initial;
   }
   job.wake = stage_.now + wait;
 }
@@ -263,7 +298,7 @@ void SettleShell::poll_job(Job& job) {
     state = asked.fails ? "FAILED" : "FULFILLED";
     if (!asked.complete_to) {
       asked.complete_to = stage_.world.availability_at(asked.ready_at);
-      asked.conversations = stage_.world.in_job(asked.window, *asked.complete_to);
+      asked.conversations = stage_.world.in_job(asked.window, *asked.complete_to, asked.ready_at);
     }
   }
   job.action = job.policy.step(core::JobStatus{.state = state, .error_message = {}}, stage_.host_now(), chance());
@@ -300,6 +335,10 @@ Result<void> SettleShell::read_results(Job& job) {
     sliced.digests.push_back(row.digests);
   }
   const Interval window = job.policy.window();
+  if (!at.cursor) job.keys.begin();
+  if (reads_whole_day(window)) {
+    for (const core::RecordSlice& record : sliced.records) job.keys.add(record.key);
+  }
   const Instant availability = *asked.complete_to;
   job.availability = std::min(availability, job.availability.value_or(availability));
   core::PageGroup group;
@@ -321,6 +360,17 @@ Result<void> SettleShell::read_results(Job& job) {
       std::ranges::move(core::passes_satisfied(working_, window, began, core::Satisfied::kWhole),
                         std::back_inserter(page.changes));
     }
+    if (reads_whole_day(window) && job.keys.is_whole()) {
+      begin_judging(window, search_missed(job), page.changes);
+    } else if (judges_) {
+      core::Ledger after = working_;
+      for (const core::LedgerChange& change : page.changes) {
+        if (auto applied = after.apply(change); !applied) return applied;
+      }
+      std::vector<core::LedgerChange> missed = core::judgement_missed(after, window, job.pass, *job.availability);
+      if (missed.empty()) stage_.not_judged.insert(std::chrono::floor<std::chrono::days>(window.start));
+      std::ranges::move(missed, std::back_inserter(page.changes));
+    }
     passes_.note(window, *job.availability);
     stage_.note_read("settle read at " + common::format_duration(job.pass.age) + (job.pass.is_owed ? " (owed)" : "") +
                          " complete to " + common::format_instant(availability),
@@ -336,6 +386,10 @@ Result<void> SettleShell::read_results(Job& job) {
 
 Result<void> SettleShell::restart_job(Job& job, const core::RestartJob& action) {
   if (job.restarting) {
+    job.ready = !job.pass.is_first();
+    const auto without = std::ranges::count_if(jobs_, [](const auto& one) { return one->is_waiting() || one->ready; });
+    if (job.ready && jobs_.size() - static_cast<std::size_t>(without) >= stage_.scenario.stream.settle.max_jobs) return {};
+    job.ready = false;
     job.restarting = false;
     job.action = job.policy.step(core::JobWaited{}, stage_.host_now(), chance());
     return {};
@@ -347,6 +401,7 @@ Result<void> SettleShell::restart_job(Job& job, const core::RestartJob& action) 
     }
   }
   job.restarting = true;
+  if (!job.pass.is_first()) notify();
   stage_.note_read("settle begins again, " + action.reason, job.policy.window());
   return {};
 }
@@ -374,6 +429,7 @@ Result<void> SettleShell::split_job(Job& job, const core::SplitJob& action) {
 void SettleShell::trouble(const common::Error& error) {
   check_internal(error);
   jobs_.clear();
+  forget_judgements();
   watch_wake_ = kNever;
   doing_ = Doing::kBackoff;
   sleep(needs_operator(error.code) ? backoff_.slow() : backoff_.next(chance()));
@@ -387,7 +443,147 @@ Duration SettleShell::owed_gather() const {
 
 std::vector<core::LedgerChange> SettleShell::newly_owed() const {
   if (!availability_) return {};
-  return core::newly_owed({.gather = owed_gather()}, working_, publisher_.digests(), *availability_, passes_);
+  return core::newly_owed({.gather = owed_gather(), .max_gather = stage_.scenario.stream.follow.max}, working_,
+                          publisher_.digests(), *availability_, passes_);
+}
+
+// --- what a job did not return ---------------------------------------------------------------------------------------------
+
+bool SettleShell::reads_whole_day(const Interval& window) const {
+  return judges_ && window == core::whole_day(std::chrono::floor<std::chrono::days>(window.start));
+}
+
+core::MissedByPass SettleShell::search_missed(const Job& job) const {
+  const core::HomeDay day = std::chrono::floor<std::chrono::days>(job.policy.window().start);
+  core::MissedByPassSearch search(job.keys, day, *job.availability);
+  core::DigestIndex::Cursor cursor;
+  while (!cursor.at_end()) {
+    publisher_.digests().committed().visit_day(
+        cursor, day, 1000, [&](std::string_view key, const core::DigestEntry& entry) { search.look_at(key, entry); });
+  }
+  return search.take();
+}
+
+void SettleShell::begin_judging(const Interval& window, core::MissedByPass missed, std::vector<core::LedgerChange>& changes) {
+  const core::HomeDay day = missed.day;
+  if (missed.witnesses.empty()) {
+    missed.witnesses = witnesses_;
+  } else {
+    witnesses_ = missed.witnesses;
+  }
+  auto known = judged_.find(day);
+  if (known == judged_.end()) {
+    const auto& settle = stage_.scenario.stream.settle;
+    const core::VanishedOptions options{.confirm = settle.delete_confirm,
+                                        .max_share = settle.delete_max_share,
+                                        .max_ids = static_cast<std::size_t>(stage_.scenario.max_ids),
+                                        .again = std::min(settle.delete_confirm, core::VanishedOptions{}.again)};
+    known = judged_
+                .emplace(day, std::make_unique<Judged>(
+                                  Judged{.day = core::VanishedDay(options), .backoff = core::LaneBackoff{}, .asked = {}}))
+                .first;
+  }
+  Judged& judged = *known->second;
+  stage_.not_judged.erase(day);
+  for (const core::RecordKey& key : missed.keys) stage_.note("missed by a job: " + key.str());
+  tell(day, judged.day.take(std::move(missed), stage_.steady_now()));
+  if (!judged.day.is_decided()) {
+    if (judged.doing == Judged::Doing::kPlan) judged.wake = stage_.now;
+    changes.emplace_back(core::JudgingBegun{window});
+    return;
+  }
+  if (working_.unjudged().overlaps(window)) changes.emplace_back(core::JudgingEnded{window});
+  // One that is asking goes on until it has its answer.
+  if (judged.doing == Judged::Doing::kPlan) judged_.erase(known);
+}
+
+std::vector<core::LedgerChange> SettleShell::forgotten_judgements() const {
+  std::set<core::HomeDay> judged;
+  for (const auto& [day, ignored] : judged_) judged.insert(day);
+  return core::forgotten_judgements(working_, judged);
+}
+
+void SettleShell::forget_judgements() {
+  for (const auto& [day, judged] : judged_) {
+    if (judged->doing == Judged::Doing::kTurn) turns_.leave(judged->wake);
+    // (A turn that was given but not begun with yet: its wake has come.)
+    const bool has_turn =
+        judged->doing == Judged::Doing::kAnswer || (judged->doing == Judged::Doing::kTurn && judged->wake != kNever);
+    if (has_turn) turns_.give_back(stage_.now);
+  }
+  judged_.clear();
+}
+
+void SettleShell::judge(Judged& judged) {
+  judged.wake = kNever;
+  const core::HomeDay day = judged.day.day();
+  if (judged.doing == Judged::Doing::kAnswer) {
+    judged.doing = Judged::Doing::kPlan;
+    const Result<void> done = ask_whether_gone(judged);
+    turns_.give_back(stage_.now);
+    if (!done) return trouble(done.error());
+  }
+  if (judged.doing == Judged::Doing::kPlan) {
+    core::VanishedPlan plan = judged.day.next(stage_.steady_now());
+    if (std::holds_alternative<core::VanishedDecided>(plan)) {
+      judged_.erase(day);
+      return notify();
+    }
+    if (const auto* at = std::get_if<core::AskVanishedAt>(&plan)) {
+      judged.wake = stage_.now + std::chrono::ceil<Duration>(at->when - stage_.steady_now());
+      return;
+    }
+    judged.asked = std::get<core::AskVanished>(std::move(plan));
+    judged.doing = Judged::Doing::kTurn;
+    if (!turns_.take(judged.wake)) return;
+  }
+  judged.doing = Judged::Doing::kAnswer;
+  judged.wake = stage_.now + stage_.latency();
+}
+
+Result<void> SettleShell::ask_whether_gone(Judged& judged) {
+  const auto answer = stage_.answer();
+  const Interval window = core::whole_day(judged.day.day());
+  core::VanishedFindings findings;
+  if (answer) {
+    judged.backoff.reset();
+    std::vector<std::string_view> found;
+    const auto look = [&](const core::RecordKey& key) {
+      if (stage_.world.shown_by_query(*stage_.world.find(key.str()), answer->at)) found.push_back(key.str());
+    };
+    std::ranges::for_each(judged.asked.ids, look);
+    look(judged.asked.witness);
+    core::AskVanished asked = judged.asked;
+    findings = judged.day.answered(std::move(asked), found, stage_.steady_now());
+  } else if (may_be_one_of_them(answer.error().code)) {
+    findings = judged.day.refused(std::move(judged.asked));
+  } else {
+    const Duration wait = needs_operator(answer.error().code) ? judged.backoff.slow() : judged.backoff.next(chance());
+    judged.day.put_back(std::move(judged.asked), stage_.steady_now() + wait);
+    return {};
+  }
+  tell(judged.day.day(), findings);
+  std::vector<core::LedgerChange> changes;
+  if (judged.day.is_decided()) changes.emplace_back(core::JudgingEnded{window});
+  if (findings.gone.empty()) return changes.empty() ? Result<void>{} : submit_changes(window, std::move(changes));
+  core::PageGroup group;
+  group.push_back(make_page(window, core::RecordForm::kJob, *answer));
+  core::Page& page = group.back();
+  page.gone = stage_.scenario.stream.settle.on_delete;
+  page.availability = judged.day.availability();
+  for (const core::RecordKey& key : findings.gone) {
+    const Conversation& conversation = stage_.world.conversation(*stage_.world.find(key.str()));
+    page.records.push_back({.key = conversation.key, .value = {}});
+    page.contents.push_back({.digests = {}, .home_day = judged.day.day(), .open = false});
+  }
+  page.changes = std::move(changes);
+  return submit(std::move(group));
+}
+
+void SettleShell::tell(core::HomeDay day, const core::VanishedFindings& findings) {
+  if (findings.is_braked) stage_.note("the brake holds " + std::to_string(findings.withheld) + " deletions");
+  if (findings.unknown > 0) stage_.note("unknown whether gone: " + std::to_string(findings.unknown));
+  if (findings.is_braked || findings.unknown > 0) stage_.not_judged.insert(day);
 }
 
 }  // namespace tests::model

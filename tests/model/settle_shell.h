@@ -3,12 +3,14 @@
 // connector/source/settle_lane.cpp without coroutines: the crew's dispatcher, the watch on the availability date, and the jobs
 // each have a time when they go on.
 
+#include "connector/core/digest/vanished_day.h"
 #include "connector/core/planning/job_policy.h"
 #include "connector/core/planning/newly_owed.h"
 #include "connector/core/planning/settle_planner.h"
 #include "connector/source/window_rows.h"
 #include "tests/model/lane_shell.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -17,7 +19,7 @@ namespace tests::model {
 
 class SettleShell final : public LaneShell {
  public:
-  SettleShell(Stage& stage, SimPublisher& publisher);
+  SettleShell(Stage& stage, SimPublisher& publisher, SimTurns& turns);
   ~SettleShell();
   // Of everything in the lane.
   [[nodiscard]] Instant next_wake() const;
@@ -29,6 +31,7 @@ class SettleShell final : public LaneShell {
  private:
   enum class Doing : std::uint8_t { kCrew, kDispatch, kFlush, kAsleep, kBackoff, kDecision };
   struct Job;
+  struct Judged;
 
   void run_crew();
   void dispatch();
@@ -50,6 +53,16 @@ class SettleShell final : public LaneShell {
   [[nodiscard]] std::vector<connector::core::LedgerChange> newly_owed() const;
   [[nodiscard]] std::vector<Interval> running() const;
 
+  [[nodiscard]] bool reads_whole_day(const Interval& window) const;
+  [[nodiscard]] connector::core::MissedByPass search_missed(const Job& job) const;
+  void begin_judging(const Interval& window, connector::core::MissedByPass missed,
+                     std::vector<connector::core::LedgerChange>& changes);
+  [[nodiscard]] std::vector<connector::core::LedgerChange> forgotten_judgements() const;
+  void forget_judgements();
+  void judge(Judged& judged);
+  common::Result<void> ask_whether_gone(Judged& judged);
+  void tell(connector::core::HomeDay day, const connector::core::VanishedFindings& findings);
+
   Doing doing_ = Doing::kCrew;
   connector::core::LaneBackoff backoff_;
   connector::core::LaneBackoff watch_backoff_;
@@ -63,6 +76,10 @@ class SettleShell final : public LaneShell {
   Instant watch_sleeps_until_{};
   connector::core::Ledger planned_from_;
   connector::core::PassTimes passes_;
+  SimTurns& turns_;
+  bool judges_;
+  std::map<connector::core::HomeDay, std::unique_ptr<Judged>> judged_;
+  std::vector<connector::core::RecordKey> witnesses_;
 };
 
 }  // namespace tests::model

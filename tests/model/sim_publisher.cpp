@@ -30,11 +30,12 @@ std::string describe(const Row& row) {
 
 void Topics::publish(const Row& row, Lane lane, bool is_told) {
   Key& key = keys_[row.conversation];
+  if (stage_.keeps_log) published.push_back(&row);
   const std::string name = stage_.world.conversation(row.conversation).key;
   stage_.note("published " + name + " by " + std::string(connector::core::to_string(lane)) +
               (is_told ? "" : " (not known to be)") + " " + describe(row));
   // What is beyond the horizon may come once more, and so may what was not known to be published (at_least_once).
-  if (key.last != nullptr && key.is_told && key.last->digests.full == row.digests.full) {
+  if (key.last != nullptr && key.is_told && !key.is_gone && key.last->digests.full == row.digests.full) {
     if (!key.is_forgotten) {
       stage_.fail("G4: " + name + " is published again with equal content: " + describe(row));
     } else {
@@ -49,7 +50,7 @@ void Topics::publish(const Row& row, Lane lane, bool is_told) {
     if (row.version < key.newest_told->version) {
       stage_.fail("G5: " + name + " goes back from " + describe(*key.newest_told) + " to " + describe(row));
     }
-    if (key.newest_told->form == Form::kJob && row.form == Form::kQuery) {
+    if (key.newest_told->form == Form::kJob && row.form == Form::kQuery && !key.is_gone) {
       stage_.fail("G5: " + name + " loses its attributes: " + describe(row));
     }
   }
@@ -57,7 +58,32 @@ void Topics::publish(const Row& row, Lane lane, bool is_told) {
   key.is_told = is_told;
   if (is_told) key.newest_told = &row;
   key.is_forgotten = false;
+  key.is_gone = false;
+  key.is_deleted = false;
   ++key.records;
+}
+
+void Topics::publish_tombstone(const std::string& name, Instant at, bool is_told) {
+  const std::size_t number = *stage_.world.find(name);
+  Key& key = keys_[number];
+  stage_.note("deleted " + name + (is_told ? "" : " (not known to be)"));
+  if (stage_.scenario.stream.settle.on_delete != connector::core::OnDelete::kTombstone)
+    stage_.fail("G1: " + name + " is not kept");
+  if (key.last == nullptr) stage_.fail("G4: " + name + " was never published and is deleted");
+  if (key.is_deleted && key.is_told) stage_.fail("G4: " + name + " is deleted again");
+  // (The service's `Date` is cut to the second.)
+  if (stage_.world.exists_at(number, at) && stage_.world.exists_at(number, at + 1s)) {
+    stage_.fail("G1: " + name + " exists and is deleted");
+  }
+  key.is_deleted = true;
+  key.is_told = is_told;
+  if (is_told) key.is_gone = true;
+  ++key.tombstones;
+}
+
+void Topics::note_gone(const std::string& name) {
+  stage_.note("kept " + name + ", which is gone");
+  keys_[*stage_.world.find(name)].is_gone = true;
 }
 
 void Topics::forget(const std::string& key) {
@@ -67,7 +93,7 @@ void Topics::forget(const std::string& key) {
 
 void Topics::saw(const Row& row) {
   Key& key = keys_[row.conversation];
-  key.seen = std::max(key.seen.value_or(0), row.version);
+  key.seen = std::max(key.seen.value_or(0), stage_.world.oldest_like(row.conversation, row.version, row.form));
 }
 
 SimPublisher::SimPublisher(Stage& stage, Topics& topics, int incarnation)
@@ -85,8 +111,9 @@ SimPublisher::SimPublisher(Stage& stage, Topics& topics, int incarnation)
   }
   for (const auto& [key, value] : topics_.digests) {
     const std::string_view view = value;
-    if (auto restored = digests_.restore(key, &view); !restored) stage_.fail(restored.error().message);
+    digests_.restore(key, &view);
   }
+  if (auto restored = digests_.restored(); !restored) stage_.fail(restored.error().message);
   committed_ = std::move(stored.ledgers);
   for (const Lane lane : {Lane::kLive, Lane::kFollow, Lane::kSettle}) {
     committed_.try_emplace({topic_.stream, lane}, connector::core::LedgerIdentity{},
@@ -198,6 +225,16 @@ void SimPublisher::write(bool all) {
   std::size_t place = 0;
   for (const connector::core::Page& page : in_hand_.batch.pages) {
     for (const connector::core::RecordSlice& record : page.records) {
+      if (page.gone) {
+        const std::string key(record.key);
+        const bool is_sent = place < records;
+        if (is_sent && in_hand_.batch.fates[place] == RecordFate::kPublish) {
+          topics_.publish_tombstone(key, page.service_date, all);
+        }
+        if (told && in_hand_.batch.fates[place] == RecordFate::kKept) topics_.note_gone(key);
+        ++place;
+        continue;
+      }
       const Row& row = stage_.world.row_of(record.value);
       if (all) topics_.saw(row);
       if (place < records && in_hand_.batch.fates[place] == RecordFate::kPublish) {

@@ -27,8 +27,11 @@ class Topics {
 
   // `is_told`: the publisher learns that it was.
   void publish(const Row& row, connector::core::Lane lane, bool is_told);
-  void forget(const std::string& key);  // its digest was tombstoned
-  void saw(const Row& row);             // a read that a committed ledger counts on
+  // Nothing of the key any more; `at`: when the service was asked.
+  void publish_tombstone(const std::string& key, Instant at, bool is_told);
+  void note_gone(const std::string& key);  // what comes back of it is published, equal content too
+  void forget(const std::string& key);     // its digest was tombstoned
+  void saw(const Row& row);                // a read that a committed ledger counts on
 
   struct Key {
     std::optional<std::size_t> seen;  // the newest version that was read
@@ -36,10 +39,14 @@ class Topics {
     bool is_told = true;  // of `last`
     const Row* newest_told = nullptr;
     bool is_forgotten = false;  // since the last record
+    bool is_gone = false;       // likewise
+    bool is_deleted = false;    // the last record is a tombstone
     std::size_t records = 0;
+    std::size_t tombstones = 0;
   };
   [[nodiscard]] const std::vector<Key>& keys() const { return keys_; }
-  std::size_t beyond_horizon = 0;  // repeats of what had been forgotten
+  std::size_t beyond_horizon = 0;     // repeats of what had been forgotten
+  std::vector<const Row*> published;  // while a log is kept
 
  private:
   Stage& stage_;

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/result.h"
+#include "connector/core/digest/entry.h"
 #include "connector/core/planning/clocks.h"
 #include "tests/model/chance.h"
 #include "tests/model/scenario.h"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +42,8 @@ struct Stage {
   Duration skew{0};        // service minus host, as the last answer told
   Instant outage_until{};  // the service answers nothing
   std::vector<SimulatedJob> jobs;
-  std::optional<std::string> broken;  // a property does not hold
+  std::set<connector::core::HomeDay> not_judged;  // of which it was not decided what is gone when they were last read
+  std::optional<std::string> broken;              // a property does not hold
   bool keeps_log = false;
   std::vector<std::string> log;
 

@@ -44,8 +44,18 @@ Instant World::best_availability_until(Instant at) const {
   return best;
 }
 
+bool World::exists_at(std::size_t number, Instant at) const {
+  const Conversation& conversation = plan_.conversations[number];
+  return !conversation.deleted || at < *conversation.deleted || (conversation.returns && at >= *conversation.returns);
+}
+
+bool World::is_hidden_at(std::size_t number, Instant at) const {
+  return plan_.conversations[number].hidden && plan_.hidden.contains(at);
+}
+
 std::optional<std::size_t> World::shown_by_query(std::size_t number, Instant at) const {
   const Conversation& conversation = plan_.conversations[number];
+  if (!exists_at(number, at) || is_hidden_at(number, at)) return std::nullopt;
   if (at < conversation.start + conversation.late) return std::nullopt;
   std::size_t version = 0;
   while (version + 1 < conversation.versions.size() && conversation.versions[version + 1].at + conversation.lag <= at) ++version;
@@ -79,16 +89,23 @@ std::vector<std::size_t> World::in_query(const Interval& window, Instant at) con
   return found;
 }
 
-std::vector<std::size_t> World::in_job(const Interval& window, Instant complete_to) const {
+std::vector<std::size_t> World::in_job(const Interval& window, Instant complete_to, Instant at) const {
   std::vector<std::size_t> found;
   const Instant first_day = common::start_of_day(window.start);
   for (std::size_t number = 0; number < plan_.conversations.size(); ++number) {
     const Instant start = plan_.conversations[number].start;
     if (start < first_day || start >= first_day + kDay) continue;
+    const bool shows = plan_.conversations[number].in_lake && exists_at(number, complete_to) && !is_hidden_at(number, at);
+    if (!shows) continue;
     const auto version = known_to_job(number, complete_to);
     if (version && lives_in(number, *version, window)) found.push_back(number);
   }
   return found;
+}
+
+std::size_t World::oldest_like(std::size_t conversation, std::size_t version, Form form) {
+  while (version > 0 && row(conversation, version - 1, form).digests == row(conversation, version, form).digests) --version;
+  return version;
 }
 
 const Row& World::row(std::size_t conversation, std::size_t version, Form form) {

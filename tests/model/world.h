@@ -39,6 +39,10 @@ struct Conversation {
   Duration late{0};               // until the query shows it at all
   Duration lag{0};                // until the query shows a change of it
   std::vector<Version> versions;  // the first at `start`, rising
+  std::optional<Instant> deleted;
+  std::optional<Instant> returns;  // after it was deleted
+  bool in_lake = true;             // false: no job ever returns it
+  bool hidden = false;             // while WorldPlan::hidden
 };
 
 // The lake's date from `at` on.
@@ -52,6 +56,7 @@ struct WorldPlan {
   std::vector<AvailabilityStep> availability;
   bool whole_days = false;    // the query returns the whole start day whatever part of it is asked for
   bool spells_apart = false;  // the job spells numbers otherwise than the query
+  Interval hidden{};          // a role that lacks something: what is hidden does not show, though it exists
 };
 
 enum class Form : std::uint8_t { kQuery, kJob };
@@ -79,18 +84,24 @@ class World {
   // The newest it has ever been.
   [[nodiscard]] Instant best_availability_until(Instant at) const;
 
-  // Number of the version; none: not shown (yet).
+  [[nodiscard]] bool exists_at(std::size_t conversation, Instant at) const;
+
+  // Number of the version; none: not shown (yet, or any more).
   [[nodiscard]] std::optional<std::size_t> shown_by_query(std::size_t conversation, Instant at) const;
   [[nodiscard]] std::optional<std::size_t> known_to_job(std::size_t conversation, Instant complete_to) const;
   // Conversations by rising start.
   [[nodiscard]] std::vector<std::size_t> in_query(const Interval& window, Instant at) const;
-  [[nodiscard]] std::vector<std::size_t> in_job(const Interval& window, Instant complete_to) const;
+  // Asked at `at`.
+  [[nodiscard]] std::vector<std::size_t> in_job(const Interval& window, Instant complete_to, Instant at) const;
 
   const Row& row(std::size_t conversation, std::size_t version, Form form);
+  // The first of the versions up to this one that look the same in this form: nobody can know more from it.
+  std::size_t oldest_like(std::size_t conversation, std::size_t version, Form form);
   // The row that `json` is a view of.
   [[nodiscard]] const Row& row_of(std::string_view json) const { return *by_text_.at(json.data()); }
 
  private:
+  [[nodiscard]] bool is_hidden_at(std::size_t conversation, Instant at) const;
   [[nodiscard]] bool lives_in(std::size_t conversation, std::size_t version, const Interval& window) const;
 
   const WorldPlan& plan_;

@@ -30,14 +30,19 @@ std::string parameter(const Call& call, std::string_view name) {
   return found == call.query.end() ? std::string() : found->second;
 }
 
-// Every conversation that starts in [from, to) and exists now: what must be found in the topic.
+// Every conversation that starts in [from, to) and exists now: what must be found in the topic. With form=query|job the records
+// themselves, a line each, as they are now: what must be found there in the end.
 Answer truth(const Service& service, const Call& call) {
   const auto from = common::parse_instant(parameter(call, "from"));
   const auto to = common::parse_instant(parameter(call, "to"));
   if (!from || !to) {
     return complaint(400, "from and to must be instants");
   }
-  const bool lines = parameter(call, "format") == "ndjson";
+  const std::string form = parameter(call, "form");
+  if (!form.empty() && form != "query" && form != "job") {
+    return complaint(400, "form must be query or job");
+  }
+  const bool lines = parameter(call, "format") == "ndjson" || !form.empty();
   const World& world = service.world;
   Answer answer{.body = lines ? "" : "[", .content_type = lines ? "application/x-ndjson" : "application/json"};
   JsonText json(answer.body);
@@ -47,10 +52,14 @@ Answer truth(const Service& service, const Call& call) {
     if (!conversation.exists_at(call.now)) {
       continue;
     }
-    json.open('{').key("id").plain(world.id_of(index)).key("start").instant(conversation.start).key("end");
-    const auto end = conversation.end_at(call.now);
-    end ? json.instant(*end) : json.raw("null");
-    json.close('}');
+    if (!form.empty()) {
+      append_record(answer.body, world, conversation, call.now, form == "job" ? Form::kJob : Form::kQuery);
+    } else {
+      json.open('{').key("id").plain(world.id_of(index)).key("start").instant(conversation.start).key("end");
+      const auto end = conversation.end_at(call.now);
+      end ? json.instant(*end) : json.raw("null");
+      json.close('}');
+    }
     if (lines) {
       answer.body += '\n';
     }
@@ -118,6 +127,27 @@ Answer record(const Service& service, const Call& call) {
   return answer;
 }
 
+// All of them, or none if one is unknown.
+Answer change_existence(Service& service, const Call& call, bool removes) {
+  const auto body = common::json::parse(call.request.body);
+  const Value* ids = body ? common::json::find(*body, "ids") : nullptr;
+  if (ids == nullptr || !ids->is_array()) {
+    return complaint(400, "the body must be {\"ids\": […]}");
+  }
+  std::vector<std::uint64_t> indices;
+  for (const Value& id : ids->get_array()) {
+    const auto index = id.is_string() ? service.world.index_of(std::string_view(id.get_string())) : std::nullopt;
+    if (!index) {
+      return complaint(404, "no such conversation: " + common::json::serialize(id));
+    }
+    indices.push_back(*index);
+  }
+  for (const std::uint64_t index : indices) {
+    removes ? service.world.remove(index, call.now) : service.world.restore(index);
+  }
+  return answer_with(200, Object{{"count", indices.size()}});
+}
+
 Answer add_faults(Service& service, const Call& call) {
   const auto script = common::json::parse(call.request.body);
   if (!script) {
@@ -159,7 +189,10 @@ Answer control(Service& service, Call& call) {
   if (method == "POST" && name == "reset-faults") {
     return reset_faults(service);
   }
-  return complaint(404, "GET stats, truth, served, record; POST faults, reset-faults");
+  if (method == "POST" && (name == "delete" || name == "restore")) {
+    return change_existence(service, call, name == "delete");
+  }
+  return complaint(404, "GET stats, truth, served, record; POST faults, reset-faults, delete, restore");
 }
 
 }  // namespace tests::simulator

@@ -203,6 +203,9 @@ Conversation World::conversation(std::uint64_t index) const {
   if (unit(kDeletion) < options_.deleted_share) {
     it.deleted = it.end + options_.deleted_after;
   }
+  if (const auto removed = removed_.find(index); removed != removed_.end()) {
+    it.deleted = removed->second;
+  }
   const double media = unit(kMedia);
   it.media = media < 0.7 ? Media::kVoice : media < 0.85 ? Media::kMessage : media < 0.95 ? Media::kEmail : Media::kChat;
   it.inbound = unit(kDirection) < 0.8;

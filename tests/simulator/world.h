@@ -1,8 +1,8 @@
 #pragma once
 
 // The data set: conversations and agent states that open, change, end and change again, each fact a pure function of (seed,
-// index, time), so that any length of history costs no memory. Conversation i starts inside its own slot of `spacing`, so order
-// by index is order by start. Does not know of requests or of the lake. Any thread.
+// index, time), so that any length of history costs no memory; but for those that were removed by hand. Conversation i starts
+// inside its own slot of `spacing`, so order by index is order by start. Does not know of requests or of the lake. Any thread.
 
 #include "common/instant.h"
 #include "tests/simulator/options.h"
@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace tests::simulator {
@@ -61,6 +62,9 @@ class World {
 
   [[nodiscard]] const WorldOptions& options() const { return options_; }
   [[nodiscard]] Conversation conversation(std::uint64_t index) const;
+  // Deleted from `now` on, whatever its fate; or there for good, as if it had never been deleted.
+  void remove(std::uint64_t index, Instant now) { removed_[index] = now; }
+  void restore(std::uint64_t index) { removed_[index] = std::nullopt; }
   [[nodiscard]] Instant start_of(std::uint64_t index) const;
   // The lowest index that starts at or after the instant (the number of conversations, if bounded, at most).
   [[nodiscard]] std::uint64_t first_from(Instant instant) const;
@@ -80,6 +84,7 @@ class World {
 
  private:
   WorldOptions options_;
+  std::unordered_map<std::uint64_t, std::optional<Instant>> removed_;
 };
 
 }  // namespace tests::simulator

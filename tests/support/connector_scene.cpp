@@ -94,6 +94,21 @@ void SimulatorProcess::reset_faults() const {
   http_post(url_ + "/_sim/reset-faults", "{}", trust_);
 }
 
+void SimulatorProcess::delete_conversations(const std::vector<std::string>& ids) const {
+  change("delete", ids);
+}
+
+void SimulatorProcess::restore_conversations(const std::vector<std::string>& ids) const {
+  change("restore", ids);
+}
+
+void SimulatorProcess::change(const std::string& hook, const std::vector<std::string>& ids) const {
+  common::json::Array array(ids.begin(), ids.end());
+  const std::string body = common::json::serialize(common::json::Object{{"ids", std::move(array)}});
+  const auto answer = http_post(url_ + "/_sim/" + hook, body, trust_);
+  if (answer.status != 200) throw std::runtime_error("the simulator refuses to " + hook + ": " + answer.body);
+}
+
 common::json::Value SimulatorProcess::ask(const std::string& question) const {
   const auto answer = http_get(url_ + "/_sim/" + question, trust_);
   auto parsed = common::json::parse(answer.body);
@@ -121,6 +136,20 @@ std::vector<crash::Truth> SimulatorProcess::truth() const {
   for (const auto& entry : answer.as_array()) {
     conversations.push_back({.key = std::string(common::json::find_string(entry, "id").value()),
                              .start = common::parse_instant(common::json::find_string(entry, "start").value()).value()});
+  }
+  return conversations;
+}
+
+std::vector<crash::Final> SimulatorProcess::records_before(common::Instant until) const {
+  const auto answer =
+      http_get(fmt::format("{}/_sim/truth?form=job&from={}&to={}", url_, instant(begin_), common::format_instant(until)), trust_);
+  if (answer.status != 200) throw std::runtime_error("the simulator does not answer: " + answer.body.substr(0, 200));
+  std::vector<crash::Final> conversations;
+  std::istringstream text(answer.body);
+  for (std::string line; std::getline(text, line);) {
+    const auto record = common::json::parse(line);
+    conversations.push_back(
+        {.key = std::string(common::json::find_string(record.value(), "conversationId").value()), .value = std::move(line)});
   }
   return conversations;
 }
@@ -306,6 +335,17 @@ void ConnectorScene::wait_until_complete(common::Instant instant, std::chrono::s
       bound);
 }
 
+void ConnectorScene::wait_until_settled(common::Instant instant, std::chrono::seconds bound) {
+  connector_->wait_until_ready(bound);
+  connector_->until(
+      "everything is settled until " + common::format_instant(instant),
+      [&] {
+        const auto now = ledgers();
+        return now.contains(Lane::kSettle) && now.at(Lane::kSettle).settled_until() >= instant;
+      },
+      bound);
+}
+
 void ConnectorScene::wait_until_committed(std::chrono::seconds bound) {
   connector_->wait_until_ready(bound);
   connector_->until(
@@ -313,19 +353,29 @@ void ConnectorScene::wait_until_committed(std::chrono::seconds bound) {
       bound);
 }
 
-std::vector<crash::Violation> ConnectorScene::violations() const {
+std::vector<crash::Delivered> ConnectorScene::published() const {
   std::vector<crash::Delivered> found;
   for_each_record(reader(), topic(), [&found](TopicRecord record) {
     found.push_back({.lane = connector::core::parse_lane(record.headers.at("gk.lane")).value(),
                      .key = record.key.value(),
                      .form = record.headers.at("gk.form"),
                      .window = record.headers.at("gk.window"),
-                     .value = record.value.value()});
+                     .value = record.value.value_or(""),
+                     .is_tombstone = !record.value});
   });
+  return found;
+}
+
+std::vector<crash::Violation> ConnectorScene::violations() const {
+  const auto found = published();
   std::vector<crash::Claimed> claimed;
   for (const auto& [lane, ledger] : ledgers()) claimed.push_back({.lane = lane, .complete = ledger.complete()});
   delivered_ = found.size();
   return find_violations(simulator_.truth(), claimed, found, wanted());
+}
+
+std::vector<crash::Violation> ConnectorScene::differences(common::Instant instant) const {
+  return find_differences(simulator_.records_before(instant), published());
 }
 
 std::set<std::string> ConnectorScene::wanted() const {

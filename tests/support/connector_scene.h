@@ -41,13 +41,18 @@ class SimulatorProcess final {
 
   void add_faults(const std::string& rules) const;  // the members of "rules", as JSON
   void reset_faults() const;
+  void delete_conversations(const std::vector<std::string>& ids) const;
+  void restore_conversations(const std::vector<std::string>& ids) const;
   [[nodiscard]] std::uint64_t strikes(const std::string& rule) const;
   [[nodiscard]] std::uint64_t requests() const;
   [[nodiscard]] std::uint64_t rate_limited() const;
   [[nodiscard]] std::vector<crash::Truth> truth() const;  // everything that has begun by now
+  // What began before `instant`, as it is now.
+  [[nodiscard]] std::vector<crash::Final> records_before(common::Instant instant) const;
 
  private:
   [[nodiscard]] common::json::Value ask(const std::string& question) const;
+  void change(const std::string& hook, const std::vector<std::string>& ids) const;
 
   TemporaryFolder folder_;
   Options options_;
@@ -157,13 +162,18 @@ class ConnectorScene final {
   // Until both lanes say that they are done with everything before `instant`.
   void wait_until_complete(common::Instant instant, std::chrono::seconds bound = kPatience);
   void wait_until_complete() { wait_until_complete(now()); }
+  // Until every pass over what began before `instant` is done: what is to be known of it is published then.
+  void wait_until_settled(common::Instant instant, std::chrono::seconds bound = kPatience);
   // Until the instance has committed records.
   void wait_until_committed(std::chrono::seconds bound = kPatience);
   [[nodiscard]] std::vector<crash::Violation> violations() const;
+  // Between what is published and what the service holds of what began before `instant`.
+  [[nodiscard]] std::vector<crash::Violation> differences(common::Instant instant) const;
   [[nodiscard]] std::size_t delivered() const { return delivered_; }  // as of the last look at violations()
   [[nodiscard]] static common::Instant now();
 
  private:
+  [[nodiscard]] std::vector<crash::Delivered> published() const;
   [[nodiscard]] KafkaBroker& broker() const { return broker_ == nullptr ? shared_broker() : *broker_; }
   std::filesystem::path write_configuration() const;
   [[nodiscard]] std::filesystem::path next_log() const;

@@ -121,6 +121,10 @@ class RecordingMetrics final : public connector::core::Metrics {
   void records_published(const Source& source, std::uint64_t records, std::uint64_t bytes) override {
     record("records_published", static_cast<double>(records), {name(source), std::to_string(records), std::to_string(bytes)});
   }
+  void records_gone(const connector::core::StreamName& stream, std::string_view outcome, std::uint64_t records) override {
+    record("records_gone", static_cast<double>(records), {stream.str(), std::string(outcome), std::to_string(records)});
+  }
+  void delete_braked(const connector::core::StreamName& stream) override { record("delete_braked", 1, {stream.str()}); }
   void dead_letters(const Source& source, std::string_view reason, std::uint64_t count) override {
     record("dead_letters", static_cast<double>(count), {name(source), std::string(reason), std::to_string(count)});
   }
@@ -132,6 +136,7 @@ class RecordingMetrics final : public connector::core::Metrics {
     record("bytes_in_flight", static_cast<double>(bytes), {std::to_string(bytes)});
   }
   void task_state(std::string_view state) override { record("task_state", 1, {std::string(state)}); }
+  void digests_limit(std::uint64_t bytes) override { record("digests_limit", static_cast<double>(bytes), {}); }
   void digests(const connector::core::StreamName& stream, const connector::core::DigestFigures& figures) override {
     record("digest_keys", static_cast<double>(figures.keys), {stream.str()});
   }

@@ -26,7 +26,8 @@ Producer make_producer(const TopicReaderOptions& options, rd_kafka_resp_err_t& d
   rd_kafka_conf_t* conf = rd_kafka_conf_new();
   rd_kafka_conf_set_opaque(conf, &delivered);
   rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t* /*handle*/, const rd_kafka_message_t* message, void* opaque) {
-    *static_cast<rd_kafka_resp_err_t*>(opaque) = message->err;
+    auto& worst = *static_cast<rd_kafka_resp_err_t*>(opaque);
+    if (worst == RD_KAFKA_RESP_ERR_NO_ERROR) worst = message->err;
   });
   for (const auto& [name, value] : settings) {
     if (rd_kafka_conf_set(conf, name.c_str(), value.c_str(), error.data(), error.size()) != RD_KAFKA_CONF_OK) {
@@ -42,11 +43,7 @@ Producer make_producer(const TopicReaderOptions& options, rd_kafka_resp_err_t& d
   return producer;
 }
 
-}  // namespace
-
-void write_record(const TopicReaderOptions& options, const std::string& topic, const TopicRecord& record) {
-  rd_kafka_resp_err_t delivered = RD_KAFKA_RESP_ERR__TIMED_OUT;
-  const Producer producer = make_producer(options, delivered);
+void produce(rd_kafka_t* producer, const std::string& topic, const TopicRecord& record) {
   rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
   for (const auto& [name, value] : record.headers) {
     rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
@@ -67,16 +64,28 @@ void write_record(const TopicReaderOptions& options, const std::string& topic, c
   fields[4].u.headers = headers;
   fields[5].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
   fields[5].u.i = RD_KAFKA_MSG_F_COPY;
-  if (rd_kafka_error_t* error = rd_kafka_produceva(producer.get(), fields.data(), fields.size()); error != nullptr) {
+  if (rd_kafka_error_t* error = rd_kafka_produceva(producer, fields.data(), fields.size()); error != nullptr) {
     const std::string text = rd_kafka_error_string(error);
     rd_kafka_error_destroy(error);
     rd_kafka_headers_destroy(headers);
     throw std::runtime_error("producing: " + text);
   }
-  rd_kafka_flush(producer.get(), static_cast<int>(options.timeout.count()));
-  if (delivered != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    throw std::runtime_error(std::string("delivery: ") + rd_kafka_err2str(delivered));
+}
+
+}  // namespace
+
+void write_records(const TopicReaderOptions& options, const std::string& topic, const std::vector<TopicRecord>& records) {
+  rd_kafka_resp_err_t worst = RD_KAFKA_RESP_ERR_NO_ERROR;
+  const Producer producer = make_producer(options, worst);
+  for (const TopicRecord& record : records) produce(producer.get(), topic, record);
+  if (rd_kafka_flush(producer.get(), static_cast<int>(options.timeout.count())) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    throw std::runtime_error("delivery: not in time");
   }
+  if (worst != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(std::string("delivery: ") + rd_kafka_err2str(worst));
+}
+
+void write_record(const TopicReaderOptions& options, const std::string& topic, const TopicRecord& record) {
+  write_records(options, topic, {record});
 }
 
 }  // namespace tests::support

@@ -5,10 +5,12 @@
 #include "tests/support/topic_reader.h"
 
 #include <string>
+#include <vector>
 
 namespace tests::support {
 
 // Into the record's own partition; offset and timestamp are not looked at. Throws std::runtime_error when it is not taken.
 void write_record(const TopicReaderOptions& options, const std::string& topic, const TopicRecord& record);
+void write_records(const TopicReaderOptions& options, const std::string& topic, const std::vector<TopicRecord>& records);
 
 }  // namespace tests::support

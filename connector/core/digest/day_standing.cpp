@@ -26,7 +26,9 @@ bool is_owed(const Ledger& ledger, HomeDay day) {
 }  // namespace
 
 bool is_done_with(HomeDay day, const Ledger* live, const Ledger* settle) {
-  return (live == nullptr || has_read(*live, day)) && (settle == nullptr || (has_read(*settle, day) && !is_owed(*settle, day)));
+  if (live != nullptr && !has_read(*live, day)) return false;
+  return settle == nullptr ||
+         (has_read(*settle, day) && !is_owed(*settle, day) && !settle->unjudged().overlaps(part_of(*settle, day)));
 }
 
 bool awaits(const Ledger* backfill, HomeDay day) {

@@ -1,5 +1,6 @@
 #include "connector/core/digest/entry.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -98,12 +99,17 @@ void append_digest(std::string& line, const std::optional<std::uint64_t>& digest
   }
 }
 
+// What lies outside of what an entry can hold (the service's data may say anything) is written as the index holds it: a value
+// that parse() refuses would refuse every later start.
 void append_second(std::string& line, Second second) {
-  line += std::to_string(second.time_since_epoch().count());
+  const std::int64_t count = second.time_since_epoch().count();
+  line += std::to_string(std::clamp<std::int64_t>(count, 0, std::numeric_limits<std::uint32_t>::max()));
 }
 
 void append_day(std::string& line, HomeDay home_day) {
-  const std::chrono::year_month_day date(home_day);
+  const std::int64_t count = home_day.time_since_epoch().count();
+  const auto held = std::clamp<std::int64_t>(count, 0, std::numeric_limits<std::uint16_t>::max());
+  const std::chrono::year_month_day date{HomeDay(std::chrono::days(held))};
   std::array<char, 40> buffer{};
   const int length = std::snprintf(buffer.data(), buffer.size(), "%04d-%02u-%02u", static_cast<int>(date.year()),
                                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));

@@ -52,7 +52,8 @@ struct DigestEntry {
   }
 
   // One line of words: `1 sealed closed <common> <full> <read_at> <changed_at> <home day>`, digests in 16 hexadecimal digits or
-  // `-`, times in Unix seconds; then, where they apply, `owed <time>`, `seen <digest>`, `doubt`.
+  // `-`, times in Unix seconds; then, where they apply, `owed <time>`, `seen <digest>`, `doubt`. Times outside 1970 to 2106 and
+  // days outside 1970 to 2149 are moved to that border, as DigestIndex does.
   [[nodiscard]] std::string serialize() const;
   // kStateRefused with the remedy: a newer format version, or anything that serialize() does not write.
   static common::Result<DigestEntry> parse(std::string_view stored);

@@ -317,9 +317,10 @@ void DigestIndex::register_entry(SlotNumber number, const DigestEntry& entry) {
   OwedRecords& day = owed_[entry.home_day];
   if (following_ == Following::kById && entry.is_followed()) {
     ++day.waiting;
-  } else if (++day.due[*entry.owed_at] == 1) {
-    ++owed_nodes_;
+    return;
   }
+  if (++day.due[*entry.owed_at] == 1) ++owed_nodes_;
+  if (entry.is_followed() && ++day.open[entry.changed_at] == 1) ++owed_nodes_;
 }
 
 void DigestIndex::forget_entry(SlotNumber number, const DigestEntry& entry) {
@@ -327,11 +328,17 @@ void DigestIndex::forget_entry(SlotNumber number, const DigestEntry& entry) {
   if (!entry.owed_at) return;
   --owed_count_;
   const auto day = owed_.find(entry.home_day);
+  const auto count_off = [&](std::map<Second, std::uint64_t>& counts, Second at) {
+    const auto count = counts.find(at);
+    if (--count->second != 0) return;
+    counts.erase(count);
+    --owed_nodes_;
+  };
   if (following_ == Following::kById && entry.is_followed()) {
     --day->second.waiting;
-  } else if (const auto due = day->second.due.find(*entry.owed_at); --due->second == 0) {
-    day->second.due.erase(due);
-    --owed_nodes_;
+  } else {
+    count_off(day->second.due, *entry.owed_at);
+    if (entry.is_followed()) count_off(day->second.open, entry.changed_at);
   }
   if (day->second == OwedRecords{}) owed_.erase(day);
 }

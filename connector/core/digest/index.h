@@ -27,6 +27,8 @@ enum class Following : std::uint8_t { kById, kNobody };
 struct OwedRecords {
   std::map<Second, std::uint64_t> due;  // how many need a job row whose data is complete beyond this
   std::uint64_t waiting = 0;            // to be read by id first: open, wanted or in doubt
+  // Where nobody reads by id, how many of those due are open, wanted or in doubt, by when they changed last.
+  std::map<Second, std::uint64_t> open = {};
   friend bool operator==(const OwedRecords&, const OwedRecords&) = default;
 };
 using OwedByDay = std::map<HomeDay, OwedRecords>;
@@ -43,7 +45,8 @@ class DigestIndex {
   void put(std::string_view key, const DigestEntry& entry);
   bool erase(std::string_view key);  // false: was not there
   [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] std::size_t bytes() const;  // on the heap, allocator's overhead estimated
+  [[nodiscard]] std::size_t slots() const { return used_slots_; }  // what visit() looks at
+  [[nodiscard]] std::size_t bytes() const;                         // on the heap, allocator's overhead estimated
 
   // Where an iteration stands. A key that is there from its first step to its last is visited exactly once, whatever is put or
   // erased between the steps (entries do not move; a key whose home day changes counts for the day it has when it is passed). One

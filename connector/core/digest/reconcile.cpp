@@ -49,6 +49,12 @@ RowDecision publish_query_form(DigestReason reason, const std::optional<DigestEn
   return publish(reason, row, entry);
 }
 
+// Its content is a dead letter already, and cannot be published now either.
+bool stays_dead(const DigestEntry& before, const Sighting& row) {
+  const bool same = before.is_job_form() ? row.digests.full == before.full : row.digests.common == before.common;
+  return before.state == DigestState::kDead && row.publishable == Publishable::kNo && same;
+}
+
 // What a query read says about a key of which a job form is published: never more than that another job row is needed.
 RowDecision set_aside_for_job(const DigestEntry& before, const Sighting& row, const StreamRules& rules) {
   DigestEntry entry = before;
@@ -66,11 +72,22 @@ RowDecision set_aside_for_job(const DigestEntry& before, const Sighting& row, co
   return nothing(DigestReason::kAwaitsJob, before, entry);
 }
 
+// A repair by the query of a key of which a job form is published: it has no attributes to bring back, and would hide those that
+// are there.
+RowDecision owe_a_job(const DigestEntry& before, const Sighting& row, const StreamRules& rules) {
+  DigestEntry entry = before;
+  if (rules.has_job) entry.owed_at = later(before.owed_at, to_second(row.read_at));
+  return nothing(DigestReason::kAwaitsJob, before, entry);
+}
+
 RowDecision reconcile_query_form(const std::optional<DigestEntry>& before, const Sighting& row, const StreamRules& rules) {
+  // Forgotten while it was asked for: its content is published, and no lane waits for another.
+  if (!before && row.known_when_asked) return {.reason = DigestReason::kUnchanged};
   if (!before || before->state == DigestState::kWanted) return publish_query_form(DigestReason::kNew, before, row, rules);
   if (before->state == DigestState::kGone) return publish_query_form(DigestReason::kReturned, before, row, rules);
-  if (row.requested == Requested::kRepair) return publish_query_form(DigestReason::kRepaired, before, row, rules);
-  if (before->is_job_form()) return set_aside_for_job(*before, row, rules);
+  const bool repair = row.requested == Requested::kRepair && !stays_dead(*before, row);
+  if (before->is_job_form()) return repair ? owe_a_job(*before, row, rules) : set_aside_for_job(*before, row, rules);
+  if (repair) return publish_query_form(DigestReason::kRepaired, before, row, rules);
   DigestEntry entry = *before;
   if (row.digests.common == before->common) {
     entry.doubt = false;
@@ -109,7 +126,7 @@ RowDecision seal(const std::optional<DigestEntry>& before, const Sighting& row, 
   entry.doubt = before->doubt;
   // The job knows at least as much as the query did: what it spells otherwise is the same state.
   if (rules.has_query && before->common != row.digests.common) entry.seen = before->common;
-  if (row.requested == Requested::kRepair) return publish(DigestReason::kRepaired, row, entry);
+  if (row.requested == Requested::kRepair && !stays_dead(*before, row)) return publish(DigestReason::kRepaired, row, entry);
   const bool differs = before->common != row.digests.common || row.digests.full != row.digests.common;
   if (differs) return publish(DigestReason::kSealed, row, entry);
   entry.changed_at = before->changed_at;
@@ -121,7 +138,7 @@ RowDecision seal(const std::optional<DigestEntry>& before, const Sighting& row, 
 RowDecision update_sealed(const DigestEntry& before, const Sighting& row, Second availability) {
   DigestEntry entry = before;
   entry.owed_at = still_owed(before, availability);
-  const bool repair = row.requested == Requested::kRepair;
+  const bool repair = row.requested == Requested::kRepair && !stays_dead(before, row);
   if (row.digests.full == before.full && !repair) return nothing(DigestReason::kUnchanged, before, entry);
   entry.state = row.open ? DigestState::kProvisional : DigestState::kSealed;
   entry.full = row.digests.full;
@@ -137,8 +154,10 @@ RowDecision reconcile_job_form(const std::optional<DigestEntry>& before, const S
   const Second availability = row.availability ? to_second(*row.availability) : Second();
   const bool is_sealed = before && before->is_job_form();
   if (is_sealed && availability < before->read_at) return nothing(DigestReason::kOlderJob, before, *before);
+  // The lake is hours behind, and may still show what the service no longer had then.
+  const bool is_older_than_its_end = before && before->state == DigestState::kGone && availability <= before->read_at;
   // Also when it was asked for by a repair: that is about equal content, not about order.
-  if (row.open && rules.has_query) {
+  if (row.open && rules.has_query && !is_older_than_its_end) {
     DigestEntry entry = before.value_or(DigestEntry{.state = DigestState::kWanted,
                                                     .open = true,
                                                     .read_at = availability,
@@ -162,6 +181,18 @@ RowDecision reconcile_job_form(const std::optional<DigestEntry>& before, const S
     return nothing(DigestReason::kTooOldToSeal, before, entry);
   }
   return seal(before, row, availability, rules);
+}
+
+// Decided when every row that arrived before has been: one that was read after the job says that the key came back.
+RowDecision reconcile_absent(const std::optional<DigestEntry>& before, const Sighting& absent) {
+  const bool is_gone = before && absent.availability && may_have_vanished(*before, *absent.availability);
+  if (!is_gone) return {.owed = before && before->is_owed(), .reason = DigestReason::kSeenSince};
+  // What is known by name only has no record in the topic; nor has what was gone and is owed a look by a job that showed it
+  // still.
+  const bool has_record = before->state != DigestState::kWanted && before->state != DigestState::kGone;
+  return {.outcome = has_record ? DigestOutcome::kDelete : DigestOutcome::kNothing,
+          .entry = gone_entry(*before, absent.read_at),
+          .reason = DigestReason::kGone};
 }
 
 }  // namespace
@@ -194,13 +225,24 @@ std::string_view to_string(DigestReason reason) {
       return "too_old_to_seal";
     case DigestReason::kOlderJob:
       return "older_job";
+    case DigestReason::kGone:
+      return "gone";
+    case DigestReason::kSeenSince:
+      return "seen_since";
   }
   std::unreachable();
 }
 
 RowDecision reconcile(const std::optional<DigestEntry>& entry, const Sighting& sighting, const StreamRules& rules) {
+  if (sighting.form == SightingForm::kAbsent) return reconcile_absent(entry, sighting);
   return sighting.form == SightingForm::kJob ? reconcile_job_form(entry, sighting, rules)
                                              : reconcile_query_form(entry, sighting, rules);
+}
+
+bool may_have_vanished(const DigestEntry& entry, common::Instant availability) {
+  const Second complete_to = to_second(availability);
+  if (entry.state == DigestState::kGone && !entry.is_owed()) return false;
+  return entry.read_at < complete_to && (!entry.owed_at || *entry.owed_at < complete_to);
 }
 
 DigestEntry gone_entry(const DigestEntry& entry, common::Instant read_at) {

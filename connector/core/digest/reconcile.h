@@ -19,10 +19,12 @@
 
 namespace connector::core {
 
-// By id: the query form, too, but asked for because the rows of others left a doubt.
-enum class SightingForm : std::uint8_t { kQuery, kById, kJob };
-enum class Publishable : std::uint8_t { kYes, kNo };   // no: too large, or refused by the broker before
-enum class Requested : std::uint8_t { kNo, kRepair };  // repair: published though its content is known
+// By id: the query form, too, but asked for because the rows of others left a doubt. Absent: no row; a job did not return the
+// key, nor did the service when it was asked for it (VanishedDay).
+enum class SightingForm : std::uint8_t { kQuery, kById, kJob, kAbsent };
+enum class Publishable : std::uint8_t { kYes, kNo };  // no: too large, or refused by the broker before
+// Repair: published though its content is known. What is a dead letter and still cannot be published does not become one again.
+enum class Requested : std::uint8_t { kNo, kRepair };
 
 // One row as it was read.
 struct Sighting {
@@ -30,10 +32,11 @@ struct Sighting {
   bool open = false;
   ContentDigests digests;
   common::Instant read_at;                      // the answer's `Date`
-  std::optional<common::Instant> availability;  // of a job: the date its data is complete to
+  std::optional<common::Instant> availability;  // of a job, or of that which did not return the key: its data is complete to
   HomeDay home_day;
   // No settle pass is to come for the home day by itself: what is published from the query form is owed at once.
   bool home_day_settled = false;
+  bool known_when_asked = false;  // by id: this content was what was remembered of the key when it was asked for
   Publishable publishable = Publishable::kYes;
   Requested requested = Requested::kNo;
 };
@@ -45,7 +48,8 @@ struct StreamRules {
   bool has_by_id = true;  // `follow`
 };
 
-enum class DigestOutcome : std::uint8_t { kNothing, kPublish, kDeadLetter };
+// Delete: the key is gone, and a record of it may still stand in the topic.
+enum class DigestOutcome : std::uint8_t { kNothing, kPublish, kDeadLetter, kDelete };
 
 // Why, as a metric's label.
 enum class DigestReason : std::uint8_t {
@@ -62,8 +66,10 @@ enum class DigestReason : std::uint8_t {
   kOpenInJob,           // a job row that is still open
   kTooOldToSeal,        // a job row that may know less than what is published
   kOlderJob,            // a job row from before the one that is published
+  kGone,                // the service no longer has it
+  kSeenSince,           // absent, but it was read after the job that did not return it; or nothing of it is known any more
 };
-inline constexpr std::size_t kDigestReasons = 13;
+inline constexpr std::size_t kDigestReasons = 15;
 std::string_view to_string(DigestReason reason);
 
 struct RowDecision {
@@ -77,6 +83,10 @@ struct RowDecision {
 // `entry`: of the key, with every earlier row taken into account. Rows of one key are given in the order in which they arrived:
 // nothing here compares times, but a job's availability with the service's own dates.
 RowDecision reconcile(const std::optional<DigestEntry>& entry, const Sighting& sighting, const StreamRules& rules);
+
+// A job whose data is complete to `availability` must have returned the record, if it exists: what was read of it is older. (A
+// wanted one, too: it was seen open. What is gone is not gone again, unless an older job has shown it since.)
+bool may_have_vanished(const DigestEntry& entry, common::Instant availability);
 
 // The entry of a key that the service was asked for and no longer has. Whatever comes back is published.
 DigestEntry gone_entry(const DigestEntry& entry, common::Instant read_at);

@@ -16,9 +16,13 @@ enum class Over : std::uint8_t { kNo, kDone, kGivenUp };
 
 Over is_over(const DigestEntry& entry, const ExpiryRules& rules, Instant now) {
   const common::Duration unchanged = now - Instant(entry.changed_at);
-  if (unchanged >= rules.give_up) return Over::kGivenUp;
-  const bool is_done = !entry.is_followed() && !entry.is_owed() && unchanged >= rules.quiet;
-  return is_done ? Over::kDone : Over::kNo;
+  // Only who waits for something can wait in vain: what is done goes with its day, however old it is.
+  if (entry.is_followed() || entry.is_owed()) return unchanged >= rules.give_up ? Over::kGivenUp : Over::kNo;
+  // Somebody may still ask for a dead letter to be published (dead-letters retry).
+  if (entry.state == DigestState::kDead) return unchanged >= rules.give_up ? Over::kDone : Over::kNo;
+  // While history is caught up every record has just been read: what is sealed must not stand there for hours.
+  const bool is_sealed = entry.state == DigestState::kSealed;
+  return unchanged >= (is_sealed ? std::min(rules.quiet, rules.sealed) : rules.quiet) ? Over::kDone : Over::kNo;
 }
 
 }  // namespace

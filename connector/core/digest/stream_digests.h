@@ -57,7 +57,8 @@ struct DigestBatch {
 };
 
 struct ExpiryRules {
-  common::Duration quiet{3'600'000};        // a closed record is quiet when it has not changed for this long
+  common::Duration quiet{3'600'000};  // a closed record is quiet when it has not changed for this long
+  common::Duration sealed{300'000};   // … and at the latest after this, when a job has sealed it: nobody follows it any more
   common::Duration give_up{7'776'000'000};  // 90 days: an open or owed one that has not changed for this long is left alone
 };
 
@@ -74,8 +75,9 @@ class StreamDigests {
   DigestBatch change(std::span<const std::pair<std::string, std::optional<DigestEntry>>> entries);
   // Tombstones for entries that are no longer needed, of at most `most` entries looked at; nothing if there are none. `now`: the
   // service's clock. An entry lives until no lane is to read its home day any more (by the ledgers: `is_done_with`) and its
-  // record is closed, quiet and not owed, or unchanged for give_up. So nothing goes while the passes wait, for hours or months.
-  // Nor while another record of its day is owed or open: the job that one needs returns the whole day, and would take it for new.
+  // record is closed, quiet, not owed and no dead letter, or it waits in vain (open, owed, dead) and is unchanged for give_up. So
+  // nothing goes while the passes wait, for hours or months. Nor while another record of its day is owed or open: the job that
+  // one needs returns the whole day, and would take it for new.
   std::optional<DigestBatch> expire(DigestIndex::Cursor& cursor, std::size_t most, const ExpiryRules& rules, common::Instant now,
                                     const std::function<bool(HomeDay)>& is_done_with);
 

@@ -272,6 +272,12 @@ struct Ledger::Parser {
       if (*settled > ledger.complete_until()) return damaged("`settled` lies beyond what is complete");
       ledger.settled_ = *settled;
     }
+    if (const Value* unjudged = common::json::find(value, "unjudged")) {
+      auto set = to_interval_set(unjudged, "unjudged");
+      if (!set) return fail(set.error());
+      if (set->intervals().size() > kMaxUnjudged) return damaged("`unjudged` has too many intervals");
+      ledger.unjudged_ = std::move(*set);
+    }
     return owed();
   }
 
@@ -379,6 +385,7 @@ std::string Ledger::serialize() const {
   Array owed;
   for (const OwedDay& day : owed_.days()) owed.emplace_back(to_json(day));
   object["owed"] = std::move(owed);
+  if (!unjudged_.intervals().empty()) object["unjudged"] = to_json(unjudged_.intervals());
   if (settled_) object["settled"] = common::format_instant(*settled_);
   if (availability_) object["available"] = common::format_instant(*availability_);
   if (backfill_) object["backfill"] = backfill_->to_json();
@@ -579,6 +586,17 @@ struct Ledger::Applier {
     return {};
   }
 
+  Result<void> operator()(const JudgingBegun& change) {
+    ledger.unjudged_.add(change.day);
+    if (ledger.unjudged_.intervals().size() > kMaxUnjudged) ledger.unjudged_.remove(change.day);
+    return {};
+  }
+
+  Result<void> operator()(const JudgingEnded& change) {
+    ledger.unjudged_.remove(change.day);
+    return {};
+  }
+
   // No pass will ever read what lies before the lane's start.
   Result<void> operator()(const OwedAdded& change) {
     ledger.owed_.add({.window = {.start = std::max(change.window.start, ledger.start_), .end = change.window.end},
@@ -636,8 +654,8 @@ std::size_t Ledger::interval_count() const {
 // An upper estimate of the stored size, without rendering: `"<interval>",` is 53 bytes; an open window 280 without its cursor,
 // which escaping may double; an owed day 140, an age 32; identity, start and stamp fit 1 KiB.
 std::size_t Ledger::size_estimate(std::size_t cursor_reserve) const {
-  std::size_t bytes =
-      1024 + 53 * (interval_count() + open_.size() + short_.size()) + 140 * owed_.days().size() + 32 * passes_.size();
+  std::size_t bytes = 1024 + 53 * (interval_count() + open_.size() + short_.size() + unjudged_.intervals().size()) +
+                      140 * owed_.days().size() + 32 * passes_.size();
   if (backfill_) bytes += 700 + 2 * backfill_->detail.size();
   for (const OpenWindow& open : open_) bytes += 280 + std::max(cursor_bytes(open.position) * 2, cursor_reserve);
   return bytes;
@@ -651,7 +669,7 @@ Instant Ledger::settled_until() const {
 
 bool Ledger::has_same_progress(const Ledger& other) const {
   return start_ == other.start_ && complete_ == other.complete_ && passes_ == other.passes_ && open_ == other.open_ &&
-         owed_ == other.owed_ && backfill_ == other.backfill_;
+         owed_ == other.owed_ && unjudged_ == other.unjudged_ && backfill_ == other.backfill_;
 }
 
 Result<void> Ledger::apply(const LedgerChange& change) {

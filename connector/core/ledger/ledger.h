@@ -55,6 +55,7 @@ class Ledger {
   static constexpr std::size_t kMaxAges = 16;
   static constexpr std::size_t kMaxOpenWindows = 64;
   static constexpr std::size_t kMaxShortWindows = 64;
+  static constexpr std::size_t kMaxUnjudged = 64;
   static constexpr std::size_t kMaxBytes = 64UL << 10U;
   static constexpr std::size_t kMaxCursorBytes = 4UL << 10U;
 
@@ -96,6 +97,8 @@ class Ledger {
   // Complete, but fewer rows than the total promised.
   [[nodiscard]] const std::vector<common::Interval>& short_windows() const { return short_; }
   [[nodiscard]] const std::vector<OwedDay>& owed() const { return owed_.days(); }
+  // Home days of which it is not decided yet whether what their last pass did not return is gone.
+  [[nodiscard]] const IntervalSet& unjudged() const { return unjudged_; }
   [[nodiscard]] std::optional<common::Instant> availability() const { return availability_; }
   // What the lane was asked for last; none: it is no backfill, or has never been asked for one.
   [[nodiscard]] const std::optional<BackfillMark>& backfill() const { return backfill_; }
@@ -123,6 +126,7 @@ class Ledger {
   std::vector<OpenWindow> open_;
   std::vector<common::Interval> short_;  // the newest 64
   OwedDays owed_;
+  IntervalSet unjudged_;
   std::optional<common::Instant> settled_;  // how far settled_until() had come when an age was begun
   std::optional<common::Instant> availability_;
   std::optional<BackfillMark> backfill_;

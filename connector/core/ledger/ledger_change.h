@@ -104,6 +104,15 @@ struct OwedAdded {
 struct ShortMadeGood {
   common::Interval window;
 };
+// A pass over this home day is complete, but whether the records that it did not return are gone is not decided yet. Not
+// remembered if too many days are.
+struct JudgingBegun {
+  common::Interval day;
+};
+// It is decided, or given up.
+struct JudgingEnded {
+  common::Interval day;
+};
 // The lane reads this range, and nothing of what it read before counts. None is under way.
 struct BackfillBegan {
   BackfillOrder order;
@@ -122,8 +131,8 @@ struct BackfillEnded {
   std::uint64_t set_aside = 0;
   common::Instant at;
 };
-using LedgerChange =
-    std::variant<LaneStarted, AgeStarted, AgeEnded, WindowOpened, PageRead, WindowCompleted, PassCompleted, WindowRestarted,
-                 WindowAbandoned, AvailabilitySeen, OwedAdded, ShortMadeGood, BackfillBegan, BackfillUsed, BackfillEnded>;
+using LedgerChange = std::variant<LaneStarted, AgeStarted, AgeEnded, WindowOpened, PageRead, WindowCompleted, PassCompleted,
+                                  WindowRestarted, WindowAbandoned, AvailabilitySeen, OwedAdded, ShortMadeGood, JudgingBegun,
+                                  JudgingEnded, BackfillBegan, BackfillUsed, BackfillEnded>;
 
 }  // namespace connector::core

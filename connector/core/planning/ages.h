@@ -12,7 +12,8 @@
 namespace connector::core {
 
 // What makes the ledger's ages those that are configured (0, the first pass, is no age). An age that is new to a lane that has
-// been running begins at the UTC day of now - age; one that is configured no longer ends, and its open windows are abandoned.
+// been running begins at the UTC day of now - age, or where one had come that ends at the same time; one that is configured no
+// longer ends, and its open windows are abandoned.
 std::vector<LedgerChange> change_ages(const Ledger& ledger, std::span<const common::Duration> configured, common::Instant now);
 
 // The ages at which `window` need not be read again, since the reading that completed it began late enough: all of it

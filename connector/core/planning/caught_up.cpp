@@ -16,7 +16,9 @@ bool live_is_caught_up(const LivePlanOptions& options, const Ledger& live, Insta
 
 bool settle_is_caught_up(const SettlePlanOptions& options, const Ledger& settle, Instant due,
                          std::optional<Instant> availability) {
-  return availability && has_settled(options, settle, {.availability = availability, .now = due});
+  // What is not decided when the process ends is forgotten, and the day is read once more: by every run, if none waited for it.
+  return availability && settle.unjudged().intervals().empty() &&
+         has_settled(options, settle, {.availability = availability, .now = due});
 }
 
 bool backfill_is_caught_up(const SettlePlanOptions& options, const Ledger& backfill, std::optional<Instant> availability) {

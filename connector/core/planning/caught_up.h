@@ -16,7 +16,7 @@ namespace connector::core {
 bool live_is_caught_up(const LivePlanOptions& options, const Ledger& live, common::Instant due);
 
 // Of the committed ledger: everything is read that the service guaranteed at `availability` (its first answer after `due`; none
-// yet: not caught up), and no window was owed or of age at `due`.
+// yet: not caught up), no window was owed or of age at `due`, and of no day it is undecided what is gone.
 bool settle_is_caught_up(const SettlePlanOptions& options, const Ledger& settle, common::Instant due,
                          std::optional<common::Instant> availability);
 

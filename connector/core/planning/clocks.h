@@ -14,4 +14,10 @@ inline common::Instant earlier_clock(common::Instant host, common::Duration skew
   return host + std::min(skew, common::Duration{0});
 }
 
+// When something began that has taken `elapsed` since, by what is known of the clocks now: `then` was read off a clock that may
+// have jumped ahead since the last answer.
+inline common::Instant began_at(common::Instant then, common::Instant now, common::Duration elapsed) {
+  return std::min(then, now - elapsed);
+}
+
 }  // namespace connector::core

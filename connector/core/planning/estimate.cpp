@@ -108,7 +108,7 @@ LaneEstimate estimate_settle(const SettleSettings& settle, const Traffic& traffi
 BudgetEstimate estimate_budget(const std::vector<LaneEstimate>& lanes, double permitted_per_minute) {
   constexpr double kMinutesOfADay = 1'440;
   BudgetEstimate estimate{.permitted_per_minute = permitted_per_minute, .catch_up = Duration{0}};
-  double catch_up = 0;
+  double& catch_up = estimate.catch_up_requests;
   for (const LaneEstimate& lane : lanes) {
     estimate.requests_per_day += lane.a_day.requests;
     catch_up += lane.catch_up.requests;
@@ -126,6 +126,14 @@ BudgetEstimate estimate_budget(const std::vector<LaneEstimate>& lanes, double pe
     estimate.catch_up = std::max(*estimate.catch_up, needed);
   }
   return estimate;
+}
+
+MonthVerdict judge_month(const BudgetEstimate& estimate, double max_requests_per_month) {
+  return {.suffices = estimate.requests_per_month <= max_requests_per_month,
+          .suffices_with_catch_up = estimate.requests_per_month + estimate.catch_up_requests <= max_requests_per_month,
+          .used_up_after_days = estimate.requests_per_day > 0
+                                    ? std::min(kDaysOfAMonth, max_requests_per_month / estimate.requests_per_day)
+                                    : kDaysOfAMonth};
 }
 
 }  // namespace connector::core

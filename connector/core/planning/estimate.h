@@ -63,9 +63,18 @@ struct BudgetEstimate {
   double requests_per_day = 0;
   double share_of_permitted = 0;  // 1: all of it
   double requests_per_month = 0;  // of 31 days
+  double catch_up_requests = 0;   // once, beside them
   // While everything else goes on; nothing: never, the quota is too small.
   std::optional<common::Duration> catch_up;
 };
 BudgetEstimate estimate_budget(const std::vector<LaneEstimate>& lanes, double permitted_per_minute);
+
+// What a bound on the requests of a month means for them.
+struct MonthVerdict {
+  bool suffices = false;                // for what comes every day
+  bool suffices_with_catch_up = false;  // even in a month that reads all of the history, too
+  double used_up_after_days = 0;        // of what comes every day; at most 31
+};
+MonthVerdict judge_month(const BudgetEstimate& estimate, double max_requests_per_month);
 
 }  // namespace connector::core

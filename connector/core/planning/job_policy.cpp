@@ -25,9 +25,19 @@ bool needs_operator(ErrorCode code) {
 
 }  // namespace
 
-JobPolicy::JobPolicy(JobPolicyOptions options, common::Interval window, Position position)
+Instant needed_for(const common::Interval& window, const Pass& pass, const Ledger& ledger) {
+  if (!pass.is_owed) return window.end + pass.age;
+  std::optional<Instant> since;
+  for (const OwedDay& owed : ledger.owed()) {
+    if (owed.window.overlaps(window)) since = std::min(owed.since, since.value_or(owed.since));
+  }
+  return since ? std::max(window.end, *since + Duration{1}) : window.end;
+}
+
+JobPolicy::JobPolicy(JobPolicyOptions options, common::Interval window, Position position, Instant needed)
     : options_(options),
       window_(window),
+      needed_(std::max(needed, window.end)),
       position_(std::move(position)),
       poll_wait_(options.poll_initial),
       backoff_(options.backoff),
@@ -72,9 +82,11 @@ JobAction JobPolicy::on(const JobStatus& event, Instant now, double chance) {
 
 JobAction JobPolicy::on(const JobPage& event, Instant /*now*/, double chance) {
   attempts_ = 0;
-  if (event.availability && *event.availability < window_.end) {
+  if (event.availability && *event.availability < needed_) {
     // The results may lack what came in since: they do not count, and neither does this as a failure of the job.
-    return restart("availability_behind", "the results are complete up to " + common::format_instant(*event.availability),
+    return restart("availability_behind",
+                   "the results are complete up to " + common::format_instant(*event.availability) + ", " +
+                       common::format_instant(needed_) + " is needed",
                    options_.availability_every);
   }
   if (!event.next || event.next->empty()) return CompleteJob{};

@@ -21,7 +21,7 @@ struct JobPolicyOptions {
   common::Duration poll_initial{1'000};
   common::Duration poll_max{30'000};
   common::Duration deadline{21'600'000};         // not finished this long after it was submitted: cancelled and restarted
-  common::Duration availability_every{300'000};  // wait after results that are older than their window
+  common::Duration availability_every{300'000};  // wait after results that are older than their pass needs
   common::Duration min_window{60'000};           // a window that keeps failing is halved down to this
   std::uint32_t failures_before_split = 3;
   std::uint32_t attempts_at_page = 5;  // a results page that is malformed or too large
@@ -75,9 +75,15 @@ struct SplitJob {
 };
 using JobAction = std::variant<SubmitJob, PollJob, ReadResults, CompleteJob, RestartJob, SplitJob>;
 
+// The date that a pass over the window needs its data to be complete to: at an age, what may have come in until then; of an owed
+// one, at least the earliest read that is owed (it pays for that, and if it knows more, for more).
+common::Instant needed_for(const common::Interval& window, const Pass& pass, const Ledger& ledger);
+
 class JobPolicy {
  public:
-  JobPolicy(JobPolicyOptions options, common::Interval window, Position position);
+  // `needed`: the results count only if their data is complete to this date, or to the window's end if that is later.
+  JobPolicy(JobPolicyOptions options, common::Interval window, Position position,
+            common::Instant needed = common::Instant::min());
 
   [[nodiscard]] JobAction begin() const;
   // `now`: the host's clock, as AtJob::submitted. `chance` in [0, 1) for jitter.
@@ -106,6 +112,7 @@ class JobPolicy {
 
   JobPolicyOptions options_;
   common::Interval window_;
+  common::Instant needed_;
   Position position_;
   Step step_ = Step::kSubmit;
   common::Duration poll_wait_{0};

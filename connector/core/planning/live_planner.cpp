@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <ranges>
 
 namespace connector::core {
@@ -43,6 +44,9 @@ LivePlan LivePlanner::next(const Ledger& ledger, Instant now, std::span<const In
     const std::optional<Due> due = reread(ledger, now, age, blocked);
     if (due && due->at <= now) return ReadWindow{.window = due->window, .pass = {.age = age}};
     if (due) wait = std::min(wait, due->at);
+  }
+  for (const Failed& failed : put_off_) {
+    if (failed.until > now) wait = std::min(wait, failed.until);
   }
   if (!running.empty()) return WaitForReads{wait};
   return WaitUntil{wait};
@@ -96,7 +100,8 @@ std::optional<LivePlanner::Due> LivePlanner::reread(const Ledger& ledger, Instan
   const Instant seen = ledger.complete_until();
   const Instant horizon = now - age;
   Interval rest{.start = ledger.start(), .end = seen};
-  while (const auto gap = ledger.passes().at(age).first_gap(rest)) {
+  const IntervalSet done = done_at(ledger, now, age);
+  while (const auto gap = done.first_gap(rest)) {
     const Instant begin = gap->start;
     const Instant midnight = day_of(begin).end;
     const Instant bound = std::min(gap->end, midnight);
@@ -114,6 +119,33 @@ std::optional<LivePlanner::Due> LivePlanner::reread(const Ledger& ledger, Instan
     return Due{.window = {.start = begin, .end = end}, .at = first + age};
   }
   return std::nullopt;
+}
+
+// What is put off is passed over. (A clock that went back does not make it wait for longer.)
+IntervalSet LivePlanner::done_at(const Ledger& ledger, Instant now, Duration age) const {
+  IntervalSet done = ledger.passes().at(age);
+  for (const Failed& failed : put_off_) {
+    if (failed.age == age && failed.since <= now && now < failed.until) done.add(failed.window);
+  }
+  return done;
+}
+
+Duration LivePlanner::put_off(const ReadWindow& failed, Instant now, PutOff how) {
+  const auto is_same = [&](const Failed& one) { return one.window == failed.window && one.age == failed.pass.age; };
+  auto found = std::ranges::find_if(put_off_, is_same);
+  if (found == put_off_.end()) {
+    if (put_off_.size() >= kMostFailed) put_off_.erase(std::ranges::min_element(put_off_, {}, &Failed::until));
+    put_off_.push_back({.window = failed.window, .age = failed.pass.age, .backoff = LaneBackoff(), .since = now, .until = now});
+    found = std::prev(put_off_.end());
+  }
+  const Duration wait = how.patience == Patience::kSlow ? found->backoff.slow() : found->backoff.next(how.chance);
+  found->since = now;
+  found->until = now + std::max(wait, how.at_least);
+  return found->until - now;
+}
+
+void LivePlanner::went_well(const Interval& window, Duration age) {
+  std::erase_if(put_off_, [&](const Failed& failed) { return failed.age <= age && failed.window.overlaps(window); });
 }
 
 void LivePlanner::narrow(const Interval& window, Duration part) {

@@ -6,10 +6,14 @@
 
 #include "common/instant.h"
 #include "connector/core/ledger/ledger.h"
+#include "connector/core/planning/lane_backoff.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <variant>
+#include <vector>
 
 namespace connector::core {
 
@@ -38,6 +42,14 @@ struct WaitForReads {
 };
 using LivePlan = std::variant<ReadWindow, WaitUntil, WaitForReads>;
 
+// For how long: growing from seconds to minutes, or minutes at once (what only an operator can mend).
+enum class Patience : std::uint8_t { kUsual, kSlow };
+struct PutOff {
+  Patience patience = Patience::kUsual;
+  double chance = 0;
+  common::Duration at_least{0};
+};
+
 class LivePlanner {
  public:
   explicit LivePlanner(LivePlanOptions options) : options_(options) {}
@@ -45,6 +57,13 @@ class LivePlanner {
   // `now` is the earlier of host and service clock. `running`: what is being read now; nothing else of those start days is begun,
   // for it could return the same records.
   [[nodiscard]] LivePlan next(const Ledger& ledger, common::Instant now, std::span<const common::Interval> running = {}) const;
+
+  // Reading this window again has failed: it is put off, each time for longer, and everything else is planned meanwhile. Returns
+  // for how long, at least `at_least`. `chance` in [0, 1).
+  common::Duration put_off(const ReadWindow& failed, common::Instant now, PutOff how);
+  // A window was read at `age` (and so at the younger ones).
+  void went_well(const common::Interval& window, common::Duration age);
+  [[nodiscard]] bool has_put_off() const { return !put_off_.empty(); }
 
   // The window held more than fits: plan parts of this length (not below min_window) up to its end …
   void narrow(const common::Interval& window, common::Duration part);
@@ -56,7 +75,16 @@ class LivePlanner {
 
  private:
   struct Due;
+  struct Failed {
+    common::Interval window;
+    common::Duration age;
+    LaneBackoff backoff;
+    common::Instant since;
+    common::Instant until;
+  };
+  static constexpr std::size_t kMostFailed = 64;
 
+  [[nodiscard]] IntervalSet done_at(const Ledger& ledger, common::Instant now, common::Duration age) const;
   [[nodiscard]] Due first_pass(const Ledger& ledger, common::Instant now) const;
   [[nodiscard]] std::optional<Due> reread(const Ledger& ledger, common::Instant now, common::Duration age,
                                           const IntervalSet& blocked) const;
@@ -64,6 +92,7 @@ class LivePlanner {
   [[nodiscard]] common::Duration bounded(common::Duration width) const;
 
   LivePlanOptions options_;
+  std::vector<Failed> put_off_;
   common::Duration width_{0};  // bound learnt from windows that were too full; 0: none
   common::Instant cut_end_{};  // where the window ended that was cut last: its parts do not reach beyond
 };

@@ -31,6 +31,8 @@ class PassTimes {
 struct NewlyOwedOptions {
   // A day that has just been settled is not settled again before the service's date has moved on by this.
   common::Duration gather{21'600'000};
+  // … or, if all that is owed of it is open and nobody reads it by id, by half the time since that has changed, up to this.
+  common::Duration max_gather{86'400'000};
 };
 
 // `ledger`: the settle lane's. `availability`: the service's newest date. What of a day is owed already is paid first.

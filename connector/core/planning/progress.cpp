@@ -51,6 +51,11 @@ const StreamProgress& ProgressSchedule::moved(const StreamName& stream, const St
   return now;
 }
 
+void ProgressSchedule::begin_anew(const StreamName& stream) {
+  streams_[stream].now = {};
+  streams_[stream].told.reset();
+}
+
 std::optional<StreamName> ProgressSchedule::due(SteadyTime now) const {
   const StreamName* found = nullptr;
   SteadyTime since = SteadyTime::max();

@@ -50,6 +50,8 @@ class ProgressSchedule {
 
   // What is committed of the stream now. A mark never goes back, unless the stream has another beginning or another basis.
   const StreamProgress& moved(const StreamName& stream, const StreamProgress& progress);
+  // The stream begins anew, be it where it began before: what was known of it holds no more, and is told when it has moved.
+  void begin_anew(const StreamName& stream);
   [[nodiscard]] const StreamProgress& of(const StreamName& stream) const { return streams_.at(stream).now; }
 
   // The stream to be told of, of several the one that waits longest.

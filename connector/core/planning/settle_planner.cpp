@@ -46,16 +46,18 @@ class Planning {
   }
 
   SettlePlan plan() {
-    if (running_.size() >= options_.max_jobs) return WaitForJobs{};
+    if (running_.size() >= options_.max_jobs + options_.waiting) return WaitForJobs{};
+    const bool only_first = running_.size() >= options_.max_jobs;
     for (const OpenWindow& open : ledger_.open()) {
+      if (only_first && !open.pass.is_first()) continue;
       if (!contains(running_, open.window) && !blocked_.overlaps(open.window)) return ResumeWindow{open};
     }
     for (const OpenWindow& open : ledger_.open()) block(open.window);
     for (const Interval& window : elsewhere_.open) block_days(window);
 
     std::optional<SubmitWindow> found = first_pass();
-    if (!found) found = owed();
-    if (!found) found = older_ages();
+    if (!found && !only_first) found = owed();
+    if (!found && !only_first) found = older_ages();
     if (!found && options_.until && due_ == Instant::max()) return is_finished() ? SettlePlan{NothingLeft{}} : WaitForJobs{};
     if (!found) {
       // A clock that lags behind the date must be waited for, too: the date is asked for meanwhile.

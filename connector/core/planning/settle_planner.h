@@ -17,6 +17,9 @@ namespace connector::core {
 struct SettlePlanOptions {
   common::Duration window{86'400'000};  // at most a day; a grid from 00:00 UTC
   std::uint32_t max_jobs = 2;
+  // As many of the running windows are read again and have no job now: they wait before they are tried once more. First passes
+  // begin in their place; other further passes do not, so that no more than max_jobs of those are under way.
+  std::uint32_t waiting = 0;
   bool newest_first = false;  // of windows never read
   // A day that more is owed of again and again is settled anew this long after the first of it; else when all of it can be paid.
   common::Duration owed_gather{21'600'000};

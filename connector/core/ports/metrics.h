@@ -55,12 +55,17 @@ class Metrics {
 
   // Publishing.
   virtual void records_published(const SourcePartition& source, std::uint64_t records, std::uint64_t bytes) = 0;
+  // What the service no longer has, or seemed not to: "tombstoned", "kept", "withheld" (by the brake), "present", "unknown".
+  virtual void records_gone(const StreamName& stream, std::string_view outcome, std::uint64_t records) = 0;
+  // The deletions of a home day were held up, because there are too many of them.
+  virtual void delete_braked(const StreamName& stream) = 0;
   virtual void dead_letters(const SourcePartition& source, std::string_view reason, std::uint64_t count) = 0;
   virtual void transaction_done(TransactionOutcome outcome, std::chrono::milliseconds duration) = 0;
   virtual void producer_started(std::string_view reason) = 0;  // "start", "fenced", "fatal", "outcome_unknown"
   virtual void bytes_in_flight(std::uint64_t bytes) = 0;       // pages held in memory
   virtual void task_state(std::string_view state) = 0;         // "starting", "running", "stopping", "fenced", "failed"
   virtual void digests(const StreamName& stream, const DigestFigures& figures) = 0;
+  virtual void digests_limit(std::uint64_t bytes) = 0;  // of all streams together
   virtual void stream_stopped(const StreamName& stream, bool stopped) = 0;
 };
 

@@ -8,6 +8,7 @@
 #include "connector/core/digest/content.h"
 #include "connector/core/digest/entry.h"
 #include "connector/core/digest/stream_digests.h"
+#include "connector/core/digest/vanished_day.h"
 #include "connector/core/ledger/ledger.h"
 #include "connector/core/names.h"
 
@@ -37,6 +38,7 @@ struct RecordContent {
   ContentDigests digests;
   HomeDay home_day;
   bool open = false;
+  bool known_when_asked = false;  // by id: what was remembered of the key when it was asked for
 };
 
 // A record that cannot be published as such. `bytes` may be a prefix; owned by the page's buffer as well.
@@ -57,11 +59,15 @@ struct Page {
   std::vector<DeadLetter> dead_letters;
   std::vector<LedgerChange> changes;  // applied in order; what the page means for the ledger
   RecordForm form = RecordForm::kQuery;
+  // Its records are keys alone, without a value: the service no longer has them. What becomes of those of which that is still so
+  // when the page is published (core/digest decides).
+  std::optional<OnDelete> gone;
   bool repair = false;  // its records are published though their content is known: what was published of them is not there
   common::Interval window;
   common::Instant read_at;
-  common::Instant service_date;                 // the answer's `Date`
-  std::optional<common::Instant> availability;  // of a job's results: the date up to which they are complete
+  common::Instant service_date;  // the answer's `Date`
+  std::optional<common::Instant>
+      availability;  // of a job's results (of `gone`: that lack the keys): they are complete up to here
   std::string correlation_id;
   std::string position;  // for dead letters and logs: "page 3", "cursor …"
 };

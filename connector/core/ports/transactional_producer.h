@@ -30,9 +30,11 @@ enum class RecordFate : std::uint8_t {
   kPublish,
   kSuspect,   // was in a batch the broker refused: sent apart from the others, to find the one that is at fault
   kWithheld,  // not published: its content is, or a better form is awaited
+  kKept,      // of what is gone: the last record of the key stays, and nothing is published
   kOversize,  // larger than its topic takes: dead letter
   kDropped,   // the same, where the stream's owner wants none
   kRefused,   // found at fault: dead letter
+  kDead,      // found at fault, and a dead letter already: nothing is sent
 };
 // The reason of a dead letter (docs/records.md); empty: the record becomes none.
 constexpr std::string_view dead_letter_reason(RecordFate fate) {
@@ -41,7 +43,8 @@ constexpr std::string_view dead_letter_reason(RecordFate fate) {
 }
 // Neither published nor about to be, whatever is known of its content.
 constexpr bool is_unpublishable(RecordFate fate) {
-  return fate == RecordFate::kOversize || fate == RecordFate::kDropped || fate == RecordFate::kRefused;
+  return fate == RecordFate::kOversize || fate == RecordFate::kDropped || fate == RecordFate::kRefused ||
+         fate == RecordFate::kDead;
 }
 
 // The contents of one transaction: whole pages of one stream, and the state they move. Owns every byte that is produced; it must

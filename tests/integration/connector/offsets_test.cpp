@@ -2,6 +2,7 @@
 
 #include "tests/integration/kafka/harness.h"
 #include "tests/support/connector_scene.h"
+#include "tests/support/topic_writer.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -9,6 +10,7 @@
 
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 
 namespace tests::integration {
@@ -133,7 +135,7 @@ TEST_F(Offsets, AnImportBringsBackALostOffsetsTopic) {
 TEST_F(Offsets, ADamagedLedgerIsShownAndMended) {
   work_and_stop();
   const std::string key = fmt::format(R"(["{}",{{"stream":"conversations","lane":"settle"}}])", scene.name());
-  write_record(support::shared_broker().bootstrap(), scene.offsets_topic(), key, "{damaged");
+  support::write_record(scene.reader(), scene.offsets_topic(), {.key = key, .value = "{damaged"});
   EXPECT_EQ(scene.run_verb({"run"}).code, 2);
 
   EXPECT_THAT(scene.run_verb({"offsets", "get"}).out, AllOf(HasSubstr("damaged"), HasSubstr("conversations live")));
@@ -203,11 +205,113 @@ TEST_F(Offsets, LostDigestsAreRefusedAgainAndAgainUntilTheLossIsAccepted) {
   work_and_stop();
 }
 
+// As a restored backup is: the mark of an earlier start.
+TEST_F(Offsets, DigestsOfBeforeTheLastStartAreRefusedUntilTheTopicIsAsItWas) {
+  const std::string mark = fmt::format(R"(["{}",{{"task":0}}])", scene.name());
+  const std::string digests = scene.name() + "-digests";
+  work_and_stop();
+  const auto old = read_compacted(scene.reader(), digests).at(mark);
+  work_and_stop();
+  const auto last = read_compacted(scene.reader(), digests).at(mark);
+  ASSERT_NE(old, last);
+  support::write_record(scene.reader(), digests, {.key = mark, .value = old});
+
+  for (int start = 0; start < 2; ++start) {
+    const auto refused = scene.run_verb({"run"});
+    EXPECT_EQ(refused.code, 2) << refused.err;
+    EXPECT_THAT(refused.err, AllOf(HasSubstr(digests), HasSubstr("older"), HasSubstr("offsets accept-lost-digests")));
+  }
+
+  support::write_record(scene.reader(), digests, {.key = mark, .value = last});
+  work_and_stop();
+  expect_no_violation();
+}
+
+TEST_F(Offsets, LostOffsetsWithoutAnExportAreReadAgainAndWhatIsKnownIsNotPublishedTwice) {
+  work_and_stop();
+  delete_topic(support::shared_broker().bootstrap(), scene.offsets_topic());
+  EXPECT_EQ(scene.run_verb({"run"}).code, 2);
+
+  scene.configuration.stream = {"existing_topic: append"};
+  work_and_stop();
+  expect_no_violation();
+  EXPECT_GT(scene.delivered(), 0U);
+}
+
+// A topic made again under the old name is refused for good; under another name everything comes again.
+TEST_F(Offsets, AStreamWhoseTopicWasMadeAgainGoesOnUnderAnotherName) {
+  work_and_stop();
+  std::set<std::string> keys;
+  for (const auto& record : scene.records(scene.topic())) keys.insert(*record.key);
+  ASSERT_FALSE(keys.empty());
+  delete_topic(support::shared_broker().bootstrap(), scene.topic());
+  scene.start_connector();
+  scene.connector().wait_for_log("deleted and made again");
+  ASSERT_EQ(scene.stop_connector().code, 0);
+
+  std::string text = support::read_file(scene.configuration_file());
+  text.replace(text.find("  conversations:\n"), std::string("  conversations:\n").size(), "  calls:\n");
+  const auto renamed = scene.folder() / "renamed.yaml";
+  std::ofstream(renamed) << text;
+  support::ConnectorProcess connector(support::connector_binary(), renamed, scene.folder() / "renamed.log");
+  connector.until("everything is there again", [&] {
+    std::set<std::string> missing = keys;
+    for (const auto& record : scene.records(scene.name() + ".calls")) missing.erase(*record.key);
+    return missing.empty();
+  });
+  EXPECT_EQ(connector.process.terminate(30s).code, 0);
+  EXPECT_THAT(scene.records(scene.topic()), IsEmpty());
+}
+
+// Its topics were mirrored; other ids, the same records.
+TEST_F(Offsets, AnExportIsImportedInAnotherClusterAndNothingIsPublishedTwice) {
+  work_and_stop();
+  const auto file = save(exported());
+  support::KafkaBroker other;
+  const support::TopicReaderOptions there{.bootstrap = other.bootstrap()};
+  make_topic(other.bootstrap(), scene.topic(), 3);
+  make_topic(other.bootstrap(), scene.name() + "-digests", 1, {{"cleanup.policy", "compact"}});
+  const auto mirror = [&](const std::string& topic) {
+    auto records = scene.records(topic);
+    for (auto& record : records) record.partition = topic == scene.topic() ? -1 : 0;
+    support::write_records(there, topic, records);
+    return records;
+  };
+  const auto before = mirror(scene.topic());
+  mirror(scene.name() + "-digests");
+  const auto ledgers = scene.ledgers();
+  scene.configuration.bootstrap = other.bootstrap();
+
+  EXPECT_EQ(scene.run_verb({"offsets", "import", file.string(), "--yes"}).code, 2) << "another cluster";
+  const auto imported = scene.run_verb({"offsets", "import", file.string(), "--yes", "--force-identity"});
+  ASSERT_EQ(imported.code, 0) << imported.err;
+  scene.start_connector();
+  scene.wait_until_committed();
+  ASSERT_EQ(scene.stop_connector().code, 0);
+
+  std::map<std::string, std::string> last;
+  std::size_t records = 0;
+  for (const auto& record : support::read_topic(there, scene.topic())) {
+    ++records;
+    const std::string content = record.headers.at("gk.form") + *record.value;
+    EXPECT_NE(last[*record.key], content) << *record.key << " twice";
+    last[*record.key] = content;
+  }
+  EXPECT_GT(records, before.size()) << "it went on";
+  for (const auto& [key, value] : support::read_compacted(there, scene.offsets_topic())) {
+    const auto ledger = connector::core::Ledger::parse(value);
+    if (ledger && key.find(R"("lane":"settle")") != std::string::npos) {
+      EXPECT_GE(ledger->complete_until(), ledgers.at(Lane::kSettle).complete_until());
+    }
+  }
+}
+
 // It has read, and has no digests: they begin now.
 TEST_F(Offsets, AConnectorOfAVersionWithoutDigestsGoesOn) {
   work_and_stop();
-  write_record(support::shared_broker().bootstrap(), scene.offsets_topic(), fmt::format(R"(["{}",{{"task":0}}])", scene.name()),
-               R"({"v":1,"incarnation":"before","host":"h","claimed_at":"2026-05-04T10:00:00.000Z"})");
+  support::write_record(scene.reader(), scene.offsets_topic(),
+                        {.key = fmt::format(R"(["{}",{{"task":0}}])", scene.name()),
+                         .value = R"({"v":1,"incarnation":"before","host":"h","claimed_at":"2026-05-04T10:00:00.000Z"})"});
   delete_topic(support::shared_broker().bootstrap(), scene.name() + "-digests");
 
   work_and_stop();
@@ -224,6 +328,10 @@ TEST_F(Offsets, AreWrittenWithoutTransactionsToo) {
   EXPECT_EQ(written.code, 0) << written.err;
   EXPECT_THAT(written.err, HasSubstr("is not fenced"));
   EXPECT_EQ(scene.ledgers().at(Lane::kSettle).complete_until(), back);
+
+  const auto accepted = scene.run_verb({"offsets", "accept-lost-digests", "--yes"});
+  EXPECT_EQ(accepted.code, 0) << accepted.err;
+  EXPECT_THAT(accepted.err, AllOf(HasSubstr("is not fenced"), Not(HasSubstr("exit code 4"))));
 }
 
 }  // namespace

@@ -4,10 +4,12 @@
 #include "tests/integration/kafka/harness.h"
 #include "tests/support/certificates.h"
 #include "tests/support/connector_scene.h"
+#include "tests/support/topic_writer.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
 
 #include <fstream>
 #include <memory>
@@ -148,6 +150,26 @@ TEST_F(Secured, ABackfillNeedsNoMoreThanTheLeastRights) {
   EXPECT_THAT(done.out, HasSubstr("is done"));
   EXPECT_EQ(scene.stop_connector().code, 0);
   for (const auto& violation : scene.violations()) ADD_FAILURE() << violation.kind << ": " << violation.detail;
+}
+
+TEST_F(Secured, ListingDeadLettersNeedsReadOnTheirTopicAndNothingElse) {
+  support::TopicRecord letter;
+  letter.key = "a";
+  letter.value = "{}";
+  letter.headers = {{"gk.stream", "conversations"}, {"gk.reason", "oversize"}, {"gk.size", "2"}};
+  support::write_record(scene.reader(), scene.dead_letter_topic(), letter);
+
+  const auto refused = scene.run_verb({"dead-letters", "list"});
+  EXPECT_EQ(refused.code, 3) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("allow Read on topic " + scene.dead_letter_topic()));
+
+  allow(broker->bootstrap(), RD_KAFKA_RESOURCE_TOPIC, scene.dead_letter_topic(), RD_KAFKA_ACL_OPERATION_READ, "User:connector",
+        admin());
+
+  const auto listed = scene.run_verb({"dead-letters", "list"});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_THAT(listed.out, HasSubstr("conversations  oversize  1"));
+  expect_no_secret(listed.out + listed.err + refused.err, "dead-letters list");
 }
 
 TEST_F(Secured, OtherVerbsLeaveNoCoreFileEither) {

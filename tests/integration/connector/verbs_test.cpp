@@ -289,9 +289,22 @@ TEST(State, ChangedFiltersAreRefusedUntilSomebodySaysWhatToDoWithTheState) {
   const std::string filter =
       "query: {conversationFilters: [{type: and, predicates: [{dimension: conversationEnd, operator: exists}]}]}";
   ConnectorScene scene;
+  scene.configuration.kafka = {"topics: {progress: {every: 1s}}"};
+  const auto progress = [&] { return scene.records(scene.name() + "-progress"); };
+  const auto complete_until = [](const support::TopicRecord& record) {
+    const auto value = common::json::parse(record.value.value());
+    const auto instant = common::parse_instant(common::json::find_string(*value, "complete_until").value_or(""));
+    return instant ? *instant : common::Instant::min();
+  };
   scene.start_connector();
   scene.wait_until_committed();
+  scene.wait_until_complete();
+  scene.connector().until("completeness is told", [&] {
+    const auto told = progress();
+    return !told.empty() && complete_until(told.back()) > scene.ledgers().at(connector::core::Lane::kSettle).start();
+  });
   EXPECT_EQ(scene.stop_connector().code, 0);
+  const auto told = progress();
 
   scene.configuration.stream = {filter};
   const auto refused = scene.run_verb({"run"});
@@ -301,8 +314,10 @@ TEST(State, ChangedFiltersAreRefusedUntilSomebodySaysWhatToDoWithTheState) {
   scene.configuration.stream = {filter, "on_changed_membership: re_read"};
   auto& again = scene.start_connector();
   again.wait_for_log("everything is read again");
-  scene.wait_until_committed();
+  again.until("progress is told", [&] { return progress().size() > told.size(); });
   EXPECT_EQ(scene.stop_connector().code, 0);
+  EXPECT_LT(complete_until(progress().at(told.size())), complete_until(told.back()))
+      << "no watermark claims what has not been read with the new filters";
 }
 
 }  // namespace

@@ -249,5 +249,27 @@ TEST_F(Verify, WhatTheServiceDoesNotGuaranteeYetIsNotVerified) {
   EXPECT_THAT(unknown.err, HasSubstr("streams: conversations"));
 }
 
+TEST(VerifyWithoutKafka, IsKafkasRefusalAndAsksNothingOfTheService) {
+  ConnectorScene scene;
+  scene.configuration.bootstrap = "127.0.0.1:1";  // where nothing listens
+
+  const auto refused =
+      scene.run_verb({"verify", "conversations", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z"});
+
+  EXPECT_EQ(refused.code, 5) << refused.err;
+  EXPECT_EQ(scene.simulator().requests(), 0U);
+}
+
+TEST(VerifyWithoutKafka, ATopicThatIsNotThereIsToldBeforeTheServiceIsAsked) {
+  ConnectorScene scene;
+
+  const auto refused =
+      scene.run_verb({"verify", "conversations", "--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z"});
+
+  EXPECT_EQ(refused.code, 5) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr(scene.topic() + " does not exist"));
+  EXPECT_EQ(scene.simulator().requests(), 0U);
+}
+
 }  // namespace
 }  // namespace tests::integration

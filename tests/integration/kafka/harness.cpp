@@ -135,26 +135,6 @@ void make_topic(const std::string& bootstrap, const std::string& topic, int part
   if (count != 1 || rd_kafka_topic_result_error(answers[0])) throw std::runtime_error("cannot make topic " + topic);
 }
 
-void write_record(const std::string& bootstrap, const std::string& topic, const std::string& key, const std::string& value) {
-  const kafka::ClientHandle client = make_client(RD_KAFKA_PRODUCER, bootstrap, {});
-  // (The macros of rd_kafka_producev are GNU C.)
-  std::array<rd_kafka_vu_t, 5> fields{};
-  fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
-  fields[0].u.cstr = topic.c_str();
-  fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
-  fields[1].u.i32 = 0;
-  fields[2].vtype = RD_KAFKA_VTYPE_KEY;
-  fields[2].u.mem = {const_cast<char*>(key.data()), key.size()};
-  fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
-  fields[3].u.mem = {const_cast<char*>(value.data()), value.size()};
-  fields[4].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-  fields[4].u.i = RD_KAFKA_MSG_F_COPY;
-  const kafka::ErrorHandle refused{rd_kafka_produceva(client.get(), fields.data(), fields.size())};
-  if (refused || rd_kafka_flush(client.get(), kCallMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    throw std::runtime_error("cannot write to " + topic);
-  }
-}
-
 void delete_topic(const std::string& bootstrap, const std::string& topic, const Properties& more) {
   const kafka::ClientHandle client = make_client(RD_KAFKA_PRODUCER, bootstrap, more);
   const std::unique_ptr<rd_kafka_DeleteTopic_t, kafka::Destroyer<rd_kafka_DeleteTopic_destroy>> wanted{

@@ -48,8 +48,6 @@ std::vector<VisibleRecord> read_committed(const std::string& bootstrap, const st
 
 void make_topic(const std::string& bootstrap, const std::string& topic, int partitions, const Properties& config = {},
                 const Properties& more = {});
-// One record to partition 0, without a transaction.
-void write_record(const std::string& bootstrap, const std::string& topic, const std::string& key, const std::string& value);
 void delete_topic(const std::string& bootstrap, const std::string& topic, const Properties& more = {});
 // Allows `operation` (librdkafka's number) on a topic or transactional id to `principal`.
 void allow(const std::string& bootstrap, int resource_type, const std::string& resource, int operation,

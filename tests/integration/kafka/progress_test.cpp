@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "connector/kafka/topic_admin.h"
 #include "tests/integration/kafka/harness.h"
+#include "tests/integration/kafka/hooked_producer.h"
 
 #include <gtest/gtest.h>
 
@@ -84,16 +85,35 @@ class ProgressOf : public Progress, public testing::WithParamInterface<Delivery>
 
 TEST_P(ProgressOf, IsNeverVisibleBeforeItsRecordsAndTellsWhereTheyEnd) {
   options.kafka.delivery = GetParam();
+  // The commit of data is held back while the consumer looks: progress is due all the time.
+  bool holds = false;
+  int held = 0;  // how long, in steps that are half of the time between two tellings
+  common::SystemClock clock;
+  options.factory = HookedProducer::factory(
+      [&](connector::core::TransactionalProducer& inner, const HookedProducer::Batch& batch) -> HookedProducer::Step {
+        while (holds && !batch.pages.empty()) {
+          ++held;
+          if (auto slept = co_await clock.sleep_for(common::Duration{5}); !slept) co_return slept;
+        }
+        co_return co_await inner.commit();
+      });
   Instance instance{loop, options};
   instance.start_and_run();
 
   for (int round = 0; round < 5; ++round) {
-    instance.submit_pages(4, 20);  // and on its way while the consumer looks
-    ASSERT_TRUE(loop.until([&] { return instance.metrics.total("records_published") >= 80 * round + 20; }));
+    const Instant before = window(instance.next_window).start;
+    holds = true;
+    instance.submit_pages(4, 20);
+    for (int look = 0; look < 3; ++look) {
+      held = 0;
+      ASSERT_TRUE(loop.until([&] { return held > 6; }));
+      // (The data cannot be read to its end now.)
+      for (const Told& one : told(instance)) EXPECT_LE(one.seen_until, before) << "told before its records are committed";
+    }
+    holds = false;
+    wait_until_told(instance);
     expect_told_is_true(bootstrap, instance.progress_topic(), instance.topic(), 20);
   }
-  wait_until_told(instance);
-  expect_told_is_true(bootstrap, instance.progress_topic(), instance.topic(), 20);
   EXPECT_EQ(instance.metrics.last("watermark")->arguments, (std::vector<std::string>{"conversations", "seen_until"}));
 }
 
@@ -137,6 +157,29 @@ TEST_F(Progress, DoesNotGoBackInTheNextIncarnation) {
   next.submit_pages(1, 10);
   wait_until_told(next);
   expect_told_is_true(bootstrap, next.progress_topic(), next.topic(), 10);
+}
+
+TEST_F(Progress, IsTakenBackWithALedgerThatBeginsAnew) {
+  {
+    Instance first{loop, options};
+    first.start_and_run();
+    first.submit_pages(3, 10);
+    wait_until_told(first);
+  }
+  options.seed = 2;
+  Instance second{loop, options};
+  const auto restored = second.start();
+  ASSERT_TRUE(restored) << restored.error().message;
+  const SourcePartition live = Instance::live("conversations");
+
+  second.publisher->replace(live, connector::core::Ledger{restored->ledgers.at(live).identity(), window(0).start});
+  EXPECT_EQ(second.metrics.last("watermark")->number, static_cast<double>(window(0).start.time_since_epoch().count()));
+  const std::size_t first_life = told(second).size();
+  second.run();
+  second.submit_pages(1, 10);
+  ASSERT_TRUE(loop.until([&] { return told(second).size() > first_life; }));
+
+  EXPECT_EQ(told(second)[first_life].seen_until, window(0).end) << "as if everything up to the former mark had been read again";
 }
 
 TEST_F(Progress, IsOneCompactedPartitionUnlessConfiguredOtherwise) {

@@ -1,5 +1,6 @@
 #include "connector/kafka/state_store.h"
 #include "tests/integration/kafka/harness.h"
+#include "tests/integration/kafka/hooked_producer.h"
 
 #include <gtest/gtest.h>
 
@@ -82,6 +83,37 @@ TEST_F(RoundTrip, AReplacedLedgerIsStoredWithTheNextTransaction) {
   ASSERT_TRUE(ledger);
   EXPECT_EQ(ledger->identity(), identity);
   EXPECT_EQ(ledger->complete_until(), window(0).end);
+}
+
+TEST_F(RoundTrip, AnExceptionEndsThePublisherAndNobodyWaitsForIt) {
+  options.factory = HookedProducer::factory(
+      [](connector::core::TransactionalProducer& inner, const HookedProducer::Batch& batch) -> HookedProducer::Step {
+        if (!batch.pages.empty()) throw std::logic_error("a bug");
+        co_return co_await inner.commit();
+      });
+  Instance instance{loop, options};
+  const auto restored = instance.start();
+  ASSERT_TRUE(restored) << restored.error().message;
+  ASSERT_TRUE(instance.publisher->adopt(Instance::live("conversations"),
+                                        connector::core::Ledger{{.cluster_id = restored->cluster_id}, window(0).start}));
+  std::string thrown;
+  boost::asio::co_spawn(loop.io, instance.publisher->run(),
+                        [&](const std::exception_ptr& exception, const common::Result<void>&) {
+                          try {
+                            if (exception) std::rethrow_exception(exception);
+                          } catch (const std::logic_error& bug) {
+                            thrown = bug.what();
+                          }
+                        });
+
+  instance.submit_pages(1, 10);
+  const auto flushed = instance.flush();
+
+  ASSERT_FALSE(flushed);
+  EXPECT_EQ(flushed.error().code, common::ErrorCode::kInternal);
+  instance.stop();
+  EXPECT_EQ(thrown, "a bug");
+  EXPECT_TRUE(read_committed(bootstrap, instance.topic()).empty());
 }
 
 TEST_F(RoundTrip, TheNextIncarnationGoesOnWhereTheLastCommitted) {

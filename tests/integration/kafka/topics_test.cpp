@@ -1,6 +1,7 @@
 // Topics that vanish, are made again, refuse records or may not be written: the stream concerned stops alone.
 
 #include "tests/integration/kafka/harness.h"
+#include "tests/integration/kafka/hooked_producer.h"
 
 #include <gtest/gtest.h>
 
@@ -123,6 +124,89 @@ TEST_F(Topics, AMissingTopicStopsItsStreamUntilItIsMade) {
   ASSERT_TRUE(instance.flush());
   expect_each_once(bootstrap, instance.topic(), 10);
 }
+
+class ProgressTrouble : public Topics {
+ protected:
+  ProgressTrouble() {
+    options.streams = {"conversations"};
+    options.kafka.topics.progress.enabled = true;
+    options.kafka.topics.progress.every = common::Duration{10};
+    options.tuning.progress_pause = common::Duration{500};
+  }
+  [[nodiscard]] std::size_t told(const Instance& instance) const {
+    return read_committed(bootstrap, instance.progress_topic()).size();
+  }
+  void publish(Instance& instance) {
+    instance.submit_pages(1, 10);
+    const auto flushed = instance.flush();
+    ASSERT_TRUE(flushed) << flushed.error().message;
+  }
+  static std::size_t warnings(const Instance& instance) {
+    const std::string log = instance.log();
+    std::size_t found = 0;
+    for (auto at = log.find("Progress cannot be written"); at != std::string::npos;
+         at = log.find("Progress cannot be written", at + 1))
+      ++found;
+    return found;
+  }
+};
+
+TEST_F(ProgressTrouble, ItsTopicDeletedStopsNoStreamAndItIsToldAgainWhenItIsBack) {
+  options.kafka.librdkafka["message.timeout.ms"] = "5000";
+  Instance instance{loop, options};
+  instance.start_and_run();
+  publish(instance);
+  ASSERT_TRUE(loop.until([&] { return told(instance) > 0; }));
+
+  delete_topic(bootstrap, instance.progress_topic());
+  publish(instance);
+  ASSERT_TRUE(loop.until([&] { return warnings(instance) > 0; }));
+  for (int page = 0; page < 3; ++page) publish(instance);
+  EXPECT_FALSE(stopped(instance, "conversations"));
+  EXPECT_FALSE(instance.ended());
+
+  make_topic(bootstrap, instance.progress_topic(), 1);
+  publish(instance);
+  ASSERT_TRUE(loop.until([&] { return told(instance) > 0; })) << "told again";
+  EXPECT_EQ(warnings(instance), 1U);
+  expect_each_once(bootstrap, instance.topic(), 60);
+}
+
+// As it is when the right to write it was revoked, or its leader does not answer.
+class ProgressRefused : public ProgressTrouble, public testing::WithParamInterface<ErrorCode> {};
+
+TEST_P(ProgressRefused, HoldsNoStreamUpAndIsNotRepeatedAtOnce) {
+  int attempts = 0;
+  bool refuses = true;
+  options.factory = HookedProducer::factory(
+      [&](connector::core::TransactionalProducer& inner, const HookedProducer::Batch& batch) -> HookedProducer::Step {
+        if (!batch.progress || !refuses) co_return co_await inner.commit();
+        ++attempts;
+        co_return common::fail(GetParam(), "the progress topic refuses it");
+      });
+  options.tuning.progress_pause = common::Duration{600'000};
+  Instance instance{loop, options};
+  instance.start_and_run();
+
+  for (int page = 0; page < 5; ++page) publish(instance);
+
+  ASSERT_TRUE(loop.until([&] { return warnings(instance) == 1; }));
+  for (int page = 0; page < 5; ++page) publish(instance);
+  EXPECT_EQ(attempts, 1);
+  EXPECT_FALSE(stopped(instance, "conversations"));
+  EXPECT_FALSE(instance.ended());
+  expect_each_once(bootstrap, instance.topic(), 100);
+  refuses = false;
+}
+
+INSTANTIATE_TEST_SUITE_P(Errors, ProgressRefused,
+                         testing::Values(ErrorCode::kTopicUnusable, ErrorCode::kAbortTransaction, ErrorCode::kOversize,
+                                         ErrorCode::kOutcomeUnknown),
+                         [](const auto& info) {
+                           std::string name{common::to_string(info.param)};
+                           std::erase(name, '_');
+                           return name;
+                         });
 
 TEST_F(Topics, ARecordLargerThanItsTopicTakesIsADeadLetter) {
   make_topic(bootstrap, options.name + ".conversations", 2, {{"max.message.bytes", "20000"}});

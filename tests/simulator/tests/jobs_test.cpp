@@ -110,6 +110,41 @@ TEST(Jobs, ShowTheLakeAsOfItsAvailabilityDate) {
   EXPECT_EQ(last.body.find("conversationEnd"), std::string::npos);  // began at most a minute before
 }
 
+TEST(Deletion, TakesAConversationOutOfQueriesReadsByIdAndInTimeJobs) {
+  Caller caller(small_world(), at("2026-05-04T00:00:00Z"));
+  const World& world = caller.simulator.service().world;
+  const std::string gone = world.id_of(world.first_from(at("2026-05-02T12:00:00Z")));
+  const std::string stays = world.id_of(world.first_from(at("2026-05-02T12:01:00Z")));
+  const std::string ids = R"({"ids":[")" + gone + "\"]}";
+  const auto by_id = [&] { return Caller::ids(caller.get("/api/v2/analytics/conversations/details?id=" + gone + "," + stays)); };
+  const auto in_query = [&] {
+    const auto found = Caller::ids(caller.query("2026-05-02T12:00:00.000Z/2026-05-02T12:01:00.000Z", 1, 100));
+    return std::ranges::find(found, gone) != found.end();
+  };
+  const auto in_job = [&] {
+    const std::string job = caller.submit(kDay, kByStartDay);
+    caller.now += std::chrono::seconds{5};
+    const Read read = read_results(caller, job, 1'000);
+    return std::ranges::find(read.ids, gone) != read.ids.end();
+  };
+  ASSERT_TRUE(in_query() && in_job());
+  ASSERT_EQ(by_id().size(), 2U);
+
+  EXPECT_EQ(caller.send("POST", "/_sim/delete", R"({"ids":[")" + stays + R"(","unknown"]})").status, 404);
+  EXPECT_EQ(by_id().size(), 2U) << "all or none";
+  ASSERT_EQ(caller.send("POST", "/_sim/delete", ids).status, 200);
+
+  EXPECT_FALSE(in_query());
+  EXPECT_EQ(by_id(), std::vector<std::string>{stays});
+  EXPECT_EQ(caller.get("/api/v2/analytics/conversations/" + gone + "/details").status, 404);
+  EXPECT_TRUE(in_job()) << "the lake is an hour behind";
+  caller.now += std::chrono::hours{2};
+  EXPECT_FALSE(in_job());
+
+  ASSERT_EQ(caller.send("POST", "/_sim/restore", ids).status, 200);
+  EXPECT_TRUE(in_query() && in_job());
+}
+
 TEST(Jobs, CarryAttributesAndQueriesDoNot) {
   Caller caller(small_world(), at("2026-05-05T00:00:00Z"));
   const std::string job = caller.submit(kDay);

@@ -72,6 +72,17 @@ TEST_F(Platform, TruthComesAsLinesToo) {
   EXPECT_EQ(caller.get("/_sim/truth?from=x").status, 400);
 }
 
+TEST_F(Platform, TruthComesAsTheRecordsThemselvesToo) {
+  const auto lines = caller.get("/_sim/truth?form=job&from=2026-05-02T10:00:00Z&to=2026-05-02T10:05:00Z");
+
+  EXPECT_EQ(std::ranges::count(lines.body, '\n'), 5);
+  const auto first = common::json::parse(lines.body.substr(0, lines.body.find('\n'))).value();
+  const std::string id(first.at("conversationId").as_string());
+  EXPECT_EQ(lines.body.substr(0, lines.body.find('\n')),
+            caller.get("/_sim/record?form=job&at=" + common::format_instant(caller.now) + "&id=" + id).body);
+  EXPECT_EQ(caller.get("/_sim/truth?form=x&from=2026-05-02T10:00:00Z&to=2026-05-02T10:05:00Z").status, 400);
+}
+
 support::Reply aggregate(Caller& caller, std::string_view body) {
   return caller.send("POST", "/api/v2/analytics/conversations/aggregates/query", body);
 }

@@ -137,6 +137,7 @@ TEST(Config, ReadsEveryKeyOfKafka) {
   EXPECT_EQ(kafka.commit_interval, 1s);
   EXPECT_EQ(kafka.commit_bytes, 4U << 20U);
   EXPECT_EQ(kafka.memory_bytes, 64U << 20U);
+  EXPECT_EQ(kafka.digests_memory_bytes, 512U << 20U);
   EXPECT_EQ(std::get<std::string>(kafka.librdkafka.at("linger.ms")), "5");
   EXPECT_EQ(std::get<std::string>(kafka.librdkafka.at("socket.keepalive.enable")), "true");
   const auto& password = std::get<common::SecretSource>(kafka.librdkafka.at("sasl.password"));

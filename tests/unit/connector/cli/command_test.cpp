@@ -101,6 +101,23 @@ TEST(Parse, ReadsTheOffsetsVerbs) {
   EXPECT_TRUE(parsed<OffsetsAcceptLostDigestsCommand>({"offsets", "accept-lost-digests", "-c", "a.yaml", "-y"}).yes);
 }
 
+TEST(Parse, ReadsTheDeadLettersVerbs) {
+  const auto list = parsed<DeadLettersListCommand>({"dead-letters", "list", "-c", "a.yaml", "--stream", "calls", "--reason",
+                                                    "oversize", "--from", "2026-01-01T00:00:00Z", "--max-records", "5"});
+  EXPECT_EQ(list.choice.stream, "calls");
+  EXPECT_EQ(list.choice.reason, "oversize");
+  EXPECT_EQ(list.choice.from, "2026-01-01T00:00:00Z");
+  EXPECT_EQ(list.max_records, 5U);
+  EXPECT_FALSE(list.show_bytes);
+  EXPECT_TRUE(parsed<DeadLettersListCommand>({"dead-letters", "list", "-c", "a.yaml", "--show-bytes"}).show_bytes);
+
+  const auto retry = parsed<DeadLettersRetryCommand>(
+      {"dead-letters", "retry", "-c", "a.yaml", "--key", "a", "--key", "b", "--dry-run", "-y", "-o", "json"});
+  EXPECT_EQ(retry.keys, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(retry.dry_run && retry.yes);
+  EXPECT_EQ(retry.output, Output::kJson);
+}
+
 struct Mistake {
   std::string name;
   std::vector<std::string> arguments;
@@ -122,7 +139,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Mistake{"NoStream", {"sample", "-c", "a.yaml"}},
                     Mistake{"NoRecords", {"sample", "s", "-c", "a.yaml", "--max-records", "0"}},
                     Mistake{"NoRange", {"verify", "s", "-c", "a.yaml", "--from", "2026-01-01T00:00:00Z"}},
-                    Mistake{"ConfigAlone", {"config"}}, Mistake{"OffsetsAlone", {"offsets"}},
+                    Mistake{"ConfigAlone", {"config"}}, Mistake{"DeadLettersAlone", {"dead-letters"}},
+                    Mistake{"UnknownReason", {"dead-letters", "list", "-c", "a.yaml", "--reason", "bad"}},
+                    Mistake{"OffsetsAlone", {"offsets"}},
                     Mistake{"UnknownLane", {"offsets", "get", "-c", "a.yaml", "--lane", "fast"}},
                     Mistake{"SetWithoutALane", {"offsets", "set", "s", "-c", "a", "--start", "x"}},
                     Mistake{"SetWhere", {"offsets", "set", "s", "-c", "a", "--lane", "live"}},

@@ -71,6 +71,25 @@ TEST_F(Plan, SaysWhatIsAssumedWhatItCostsAndWhichTopicsAreMade) {
   EXPECT_THAT(out.str(), HasSubstr("beside what comes every day")) << "calls has history";
 }
 
+TEST_F(Plan, SaysWhetherTheMonthsRequestsSuffice) {
+  ASSERT_EQ(run({.records_per_day = {}}), 0) << err.str();
+  EXPECT_THAT(out.str(), HasSubstr("of max_requests_per_month (100000): NOT ENOUGH, used up after "));
+  ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0);
+  EXPECT_EQ(json().at("budget").at("month_suffices"), false);
+
+  auto& yaml = files["acme.yaml"];
+  yaml.replace(yaml.find("100000"), 6, "100000000");
+  ASSERT_EQ(run({.records_per_day = {}}), 0) << err.str();
+  EXPECT_THAT(out.str(), HasSubstr("(100000000): enough\n"));
+  ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0);
+  EXPECT_EQ(json().at("budget").at("month_suffices"), true);
+  EXPECT_EQ(json().at("budget").at("month_suffices_with_catch_up"), true);
+
+  yaml.replace(yaml.find(", max_requests_per_month: 100000000"), 35, "");
+  ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0) << err.str();
+  EXPECT_TRUE(json().at("budget").at("month_suffices").is_null());
+}
+
 TEST_F(Plan, IsAvailableToPrograms) {
   ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0) << err.str();
 
@@ -86,6 +105,17 @@ TEST_F(Plan, IsAvailableToPrograms) {
   EXPECT_EQ(topics[5].at("partitions"), 12);
   EXPECT_EQ(topics[5].at("replication_factor"), 3);
   EXPECT_EQ(topics[5].at("created_if_missing"), true);
+}
+
+// As the lane does: it waits for other ids half of `every` at most.
+TEST_F(Plan, CountsARequestForEverySpanThatFollowGathersIds) {
+  files["acme.yaml"].replace(files["acme.yaml"].find("    topic:"), 0, "    follow: {every: 10s}\n");
+
+  ASSERT_EQ(run({.records_per_day = {"5000"}, .output = Output::kJson}), 0) << err.str();
+
+  const auto follow = json().as_object().at("lanes").as_array().at(1);
+  ASSERT_EQ(follow.at("lane"), "follow");
+  EXPECT_GT(follow.at("a_day").at("requests").to_number<double>(), 86'400 / 5 * 0.9);
 }
 
 TEST_F(Plan, RefusesAssumptionsThatCannotBeMeant) {

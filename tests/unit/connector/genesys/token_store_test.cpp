@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 
 namespace connector::genesys {
@@ -39,6 +40,21 @@ TEST_F(TokenStoreTest, GivesBackTheNewestTokenAndLeavesNothingBesides) {
 
   EXPECT_EQ(store().load().value(), Secret("two \"quoted\""));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+}
+
+// G12: the file is what version 1 wrote; it is never edited.
+TEST_F(TokenStoreTest, ReadsItsFixtureOfVersion1AndWritesItTheSame) {
+  const auto fixture = std::filesystem::path(GK_STATE_FIXTURES) / "v1" / "refresh-token.json";
+  const auto read = [](const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return std::string{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  };
+  ASSERT_FALSE(read(fixture).empty());
+  std::filesystem::copy_file(fixture, folder_ / "token");
+
+  EXPECT_EQ(store().load().value(), Secret("invented-token-1"));
+  ASSERT_TRUE(store().save(Secret("invented-token-1")));
+  EXPECT_EQ(read(folder_ / "token"), read(fixture));
 }
 
 TEST_F(TokenStoreTest, IsReadableByItsOwnerOnly) {

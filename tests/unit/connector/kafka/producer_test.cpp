@@ -257,6 +257,22 @@ TEST_F(ProducerTest, TheEndOfATopicLiesBehindWhatWasPublished) {
   EXPECT_GE(after->front(), before->front() + 7);
 }
 
+TEST_F(ProducerTest, AFullQueueWaitsForReportsAndDropsNothing) {
+  run(producer->close());
+  options.librdkafka = {{"queue.buffering.max.messages", "10"}, {"linger.ms", "0"}};
+  remake();
+  ASSERT_TRUE(init());
+  const auto before = ends();
+  ASSERT_TRUE(before) << before.error().message;
+
+  const auto published = publish(batch(200));
+
+  ASSERT_TRUE(published) << published.error().message;
+  const auto after = ends();
+  ASSERT_TRUE(after) << after.error().message;
+  EXPECT_GE(after->front(), before->front() + 200);
+}
+
 TEST_F(ProducerTest, AProgressTopicThatRefusesItsRecordIsUnusable) {
   ASSERT_TRUE(init());
   auto contents = batch(0);

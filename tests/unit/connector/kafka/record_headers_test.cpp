@@ -51,6 +51,17 @@ TEST(RecordHeaders, BeyondTheHorizonSaySo) {
   EXPECT_EQ(beyond, contents(page_headers(example())));
 }
 
+TEST(RecordHeaders, OfATombstoneSayThatTheKeyIsDeleted) {
+  core::Page page = example();
+  page.gone = core::OnDelete::kTombstone;
+
+  const auto headers = contents(page_headers(page));
+
+  EXPECT_EQ(headers.at("gk.deleted"), "true");
+  EXPECT_EQ(headers.at("gk.form"), "job") << "who looks at job forms only must not miss it";
+  EXPECT_EQ(headers.size(), 8U);
+}
+
 TEST(RecordHeaders, OfADeadLetterSayWhyAndFromWhere) {
   const auto headers = contents(dead_letter_headers(example(), "oversize", std::string(2'000, 'd'), 17, 99'000));
 

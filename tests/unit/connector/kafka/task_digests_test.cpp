@@ -76,8 +76,9 @@ TEST_F(TaskDigestsTest, WhatIsDecidedTravelsWithTheTransactionAndComesBackFromKa
   TaskDigests restored{{topic()}};
   for (const core::DigestRecord& record : transaction.batch.digests) {
     const std::string_view value = *record.value;
-    ASSERT_TRUE(restored.restore(record.key, &value));
+    restored.restore(record.key, &value);
   }
+  ASSERT_TRUE(restored.restored());
 
   Transaction again = transaction_of({{"a", 1}, {"b", 3}});
   restored.decide(again, ledgers);
@@ -139,6 +140,94 @@ TEST_F(TaskDigestsTest, ARepairIsPublishedThoughItsContentIsKnownAndRemembered) 
   EXPECT_THAT(committed({{"a", 1}}), ElementsAre(RecordFate::kWithheld)) << "only what is marked";
 }
 
+// Two dead letters are tried again and the broker refuses them, one after the other: neither becomes a second one, and the search
+// for those at fault ends.
+TEST_F(TaskDigestsTest, ARepairThatIsRefusedAgainMakesNoSecondDeadLetterAndIsNotTriedForEver) {
+  Transaction first = transaction_of({{"a", 1}, {"b", 1}});
+  first.batch.fates = {RecordFate::kRefused, RecordFate::kRefused};
+  digests.decide(first, ledgers);
+  digests.apply(first);
+  Transaction repair = transaction_of({{"a", 1}, {"b", 1}, {"c", 1}});
+  repair.batch.pages.front().repair = true;
+
+  digests.decide(repair, ledgers);
+  EXPECT_THAT(repair.batch.fates, ElementsAre(RecordFate::kPublish, RecordFate::kPublish, RecordFate::kPublish));
+  repair.batch.fates[0] = RecordFate::kOversize;  // compressed, so only the broker could tell
+  digests.decide(repair, ledgers);
+  EXPECT_THAT(repair.batch.fates, ElementsAre(RecordFate::kDead, RecordFate::kPublish, RecordFate::kPublish));
+  repair.batch.fates[1] = RecordFate::kRefused;
+  digests.decide(repair, ledgers);
+
+  EXPECT_THAT(repair.batch.fates, ElementsAre(RecordFate::kDead, RecordFate::kDead, RecordFate::kPublish));
+  digests.apply(repair);
+  EXPECT_EQ(digests.of(kCalls)->committed().find("a")->state, core::DigestState::kDead);
+  EXPECT_EQ(digests.of(kCalls)->committed().find("c")->state, core::DigestState::kProvisional);
+  const auto sums = sum_up(repair.batch);
+  EXPECT_EQ(sums.at(kLive).withheld, 2U);
+  EXPECT_THAT(sums.at(kLive).dead_letters, IsEmpty());
+}
+
+// Keys that the service was asked for in vain, after a job whose data is complete to an hour after noon.
+Transaction gone_of(std::vector<std::string_view> keys, core::OnDelete on_delete) {
+  Transaction transaction;
+  transaction.batch.stream = kCalls;
+  core::Page& page = transaction.batch.pages.emplace_back();
+  page.source = {.stream = kCalls, .lane = core::Lane::kSettle};
+  page.form = core::RecordForm::kJob;
+  page.gone = on_delete;
+  page.service_date = kNoon + std::chrono::hours(3);
+  page.availability = kNoon + std::chrono::hours(1);
+  for (const std::string_view key : keys) {
+    page.records.push_back({.key = key, .value = {}});
+    page.contents.push_back({.digests = {}, .home_day = kDay, .open = false});
+  }
+  measure(transaction, {.record = 1'000'000, .dead_letter = 100'000});
+  return transaction;
+}
+
+TEST_F(TaskDigestsTest, WhatIsGoneIsATombstoneOnceAndPublishedWhenItComesBack) {
+  committed({{"a", 1}, {"b", 1}});
+  Transaction transaction = gone_of({"a", "never seen"}, core::OnDelete::kTombstone);
+  digests.decide(transaction, ledgers);
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kPublish, RecordFate::kWithheld));
+  ASSERT_THAT(transaction.batch.digests, SizeIs(1));
+  EXPECT_THAT(*transaction.batch.digests.front().value, testing::HasSubstr("gone"));
+  EXPECT_EQ(sum_up(transaction.batch).begin()->second.tombstones, 1U);
+  EXPECT_EQ(sum_up(transaction.batch).begin()->second.records, 0U);
+  digests.apply(transaction);
+
+  Transaction again = gone_of({"a"}, core::OnDelete::kTombstone);
+  digests.decide(again, ledgers);
+  EXPECT_THAT(again.batch.fates, ElementsAre(RecordFate::kWithheld));
+  digests.apply(again);
+  EXPECT_THAT(committed({{"a", 1}, {"b", 1}}), ElementsAre(RecordFate::kPublish, RecordFate::kWithheld));
+}
+
+TEST_F(TaskDigestsTest, WhatIsGoneAndKeptIsOnlyRemembered) {
+  committed({{"a", 1}});
+  Transaction transaction = gone_of({"a"}, core::OnDelete::kKeep);
+  digests.decide(transaction, ledgers);
+  digests.decide(transaction, ledgers);  // after an abort
+
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kKept));
+  ASSERT_THAT(transaction.batch.digests, SizeIs(1));
+  const PublishedSum sum = sum_up(transaction.batch).begin()->second;
+  EXPECT_EQ(sum.kept, 1U);
+  EXPECT_EQ(sum.tombstones + sum.records + sum.withheld, 0U);
+}
+
+TEST_F(TaskDigestsTest, ATombstoneTheBrokerRefusesIsADeadLetterAndTheKeyIsGone) {
+  committed({{"a", 1}});
+  Transaction transaction = gone_of({"a"}, core::OnDelete::kTombstone);
+  digests.decide(transaction, ledgers);
+  transaction.batch.fates.front() = RecordFate::kRefused;
+  digests.decide(transaction, ledgers);
+
+  EXPECT_THAT(transaction.batch.fates, ElementsAre(RecordFate::kRefused));
+  ASSERT_THAT(transaction.batch.digests, SizeIs(1));
+  EXPECT_THAT(*transaction.batch.digests.front().value, testing::HasSubstr("gone"));
+}
+
 TEST_F(TaskDigestsTest, PagesWithoutContentsArePublishedAsTheyAre) {
   Transaction transaction = transaction_of({{"a", 1}, {"a", 1}});
   transaction.batch.pages.front().contents.clear();
@@ -190,6 +279,26 @@ TEST_F(TaskDigestsTest, WhatABackfillPublishesBeyondTheHorizonIsMarked) {
   EXPECT_THAT(within.batch.beyond_horizon, IsEmpty()) << "its entries live until the lanes are done with the day";
 }
 
+TEST_F(TaskDigestsTest, WhatABackfillPublishesOfADayThatIsStillJudgedIsNotBeyondTheHorizon) {
+  digests = TaskDigests({topic({.has_query = true, .has_job = true, .has_by_id = true})});
+  const core::SourcePartition settle{.stream = kCalls, .lane = core::Lane::kSettle};
+  const common::Interval day{.start = kDay, .end = kDay + std::chrono::days{1}};
+  ledgers[kLive] = ledger_of_the_day();
+  ledgers[settle] = ledger_of_the_day();
+  ASSERT_TRUE(ledgers[settle].apply(core::JudgingBegun{day}));
+  const auto is_beyond = [&](const std::string& key) {
+    Transaction transaction = transaction_of({{key, 1}});
+    transaction.batch.pages.front().source = {.stream = kCalls, .lane = core::Lane::kBackfill};
+    digests.decide(transaction, ledgers);
+    digests.apply(transaction);
+    return !transaction.batch.beyond_horizon.empty();
+  };
+
+  EXPECT_FALSE(is_beyond("a")) << "its entries live until that is decided";
+  ASSERT_TRUE(ledgers[settle].apply(core::JudgingEnded{day}));
+  EXPECT_TRUE(is_beyond("b"));
+}
+
 TEST_F(TaskDigestsTest, WhatABackfillPublishesExpiresByTheSameRuleAndNotWhileItIsUnderWay) {
   ledgers[kLive] = core::Ledger({}, kDay + std::chrono::days{2});
   committed({{"a", 1}});
@@ -214,6 +323,23 @@ TEST_F(TaskDigestsTest, NothingExpiresBeforeEveryLaneHasBegun) {
   EXPECT_TRUE(digests.expire(ledgers, kNoon + std::chrono::days{30}));
 }
 
+// A stream that has nothing to let go does not hold up another one's.
+TEST_F(TaskDigestsTest, OneCallSearchesStreamAfterStream) {
+  const core::StreamName others{"others"};
+  StreamTopic other = topic();
+  other.stream = others;
+  digests = TaskDigests({topic(), other});
+  committed({{"a", 1}});
+  ledgers[kLive] = ledger_of_the_day();
+  ledgers[{.stream = others, .lane = core::Lane::kLive}] = ledger_of_the_day();
+
+  for (int i = 0; i < 2; ++i) {
+    auto expired = digests.expire(ledgers, kNoon + std::chrono::days{30});
+    ASSERT_TRUE(expired) << i;
+    digests.discard(*expired);
+  }
+}
+
 // What a lane left unfinished that was switched off is nobody's to finish: its entries would stay for ever.
 TEST_F(TaskDigestsTest, TheLedgerOfALaneThatWasSwitchedOffDoesNotCount) {
   committed({{"a", 1}});
@@ -223,9 +349,39 @@ TEST_F(TaskDigestsTest, TheLedgerOfALaneThatWasSwitchedOffDoesNotCount) {
   EXPECT_TRUE(digests.expire(ledgers, kNoon + std::chrono::days{30}));
 }
 
+// What was written wrongly once stands in the topic until it is compacted, long after it was mended.
+TEST_F(TaskDigestsTest, OnlyTheLastValueOfAKeyIsJudged) {
+  const std::string_view bad = "1 provisional closed 0000000000000001 - 0 0 0001-01-01";
+  const std::string_view good = "1 provisional closed 0000000000000001 - 0 0 2026-05-04";
+  for (const std::string_view* mended : {&good, static_cast<const std::string_view*>(nullptr)}) {
+    TaskDigests restored{{topic()}};
+    restored.restore("calls/a", &bad);
+    ASSERT_FALSE(restored.restored());
+    EXPECT_EQ(restored.restored().error().code, common::ErrorCode::kStateRefused);
+    EXPECT_THAT(restored.restored().error().message, testing::HasSubstr("calls/a"));
+
+    restored.restore("calls/a", mended);
+    EXPECT_TRUE(restored.restored());
+    EXPECT_EQ(restored.of(kCalls)->committed().size(), mended == nullptr ? 0U : 1U);
+
+    restored.restore("calls/a", &good);
+    restored.restore("calls/a", &bad);
+    EXPECT_FALSE(restored.restored()) << "the last one counts";
+  }
+}
+
+TEST_F(TaskDigestsTest, AKeyThatIsNoneIsJudgedByItsLastValueToo) {
+  const std::string_view value = "1 provisional closed 0000000000000001 - 0 0 2026-05-04";
+  digests.restore("nobody", &value);
+  EXPECT_FALSE(digests.restored());
+  digests.restore("nobody", nullptr);
+  EXPECT_TRUE(digests.restored());
+}
+
 TEST_F(TaskDigestsTest, KeysOfAStreamThatIsNotConfiguredAreLeftAlone) {
   const std::string_view value = "1 provisional closed 0000000000000001 - 0 0 2026-05-04";
-  EXPECT_TRUE(digests.restore("others/a", &value));
+  digests.restore("others/a", &value);
+  EXPECT_TRUE(digests.restored());
   EXPECT_EQ(digests.of(core::StreamName{"others"}), nullptr);
 }
 

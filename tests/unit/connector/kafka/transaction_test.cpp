@@ -148,5 +148,21 @@ TEST(Transaction, WhatWasPublishedIsSummedUpBySourcePartition) {
   EXPECT_EQ(sums.at(kSettle).dead_letters, (std::map<std::string, std::uint64_t>{{"no_key", 1}}));
 }
 
+TEST(Transaction, AKeyThatARepairPublishesTwiceIsOneRepairedKey) {
+  core::TransactionBatch batch;
+  batch.pages.push_back(page(kSettle, 2, 10));
+  batch.pages.push_back(page(kSettle, 2, 10));
+  for (core::Page& one : batch.pages) one.repair = true;
+  batch.pages.back().records.back().key = "withheld";
+  batch.pages.push_back(page(kLive, 1, 10));
+  batch.pages.back().records.back().key = "not a repair";
+  batch.fates = {RecordFate::kPublish, RecordFate::kPublish, RecordFate::kSuspect, RecordFate::kWithheld, RecordFate::kPublish};
+
+  std::set<std::string> keys;
+  add_repaired(batch, keys);
+
+  EXPECT_EQ(keys, (std::set<std::string>{"key"}));
+}
+
 }  // namespace
 }  // namespace connector::kafka

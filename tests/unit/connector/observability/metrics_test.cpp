@@ -1,5 +1,6 @@
 #include "connector/observability/metrics.h"
 
+#include "connector/core/ports/transactional_producer.h"
 #include "connector/observability/build_info.h"
 
 #include <gmock/gmock.h>
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -71,12 +73,15 @@ class MetricsTest : public testing::Test {
     metrics_.data_available_until(kLive.stream, at(1'600'000'000));
     metrics_.lane_failing(kLive, true);
     metrics_.records_published(kLive, 97, 1'200'000);
+    metrics_.records_gone(kLive.stream, "tombstoned", 4);
+    metrics_.delete_braked(kLive.stream);
     metrics_.dead_letters(kLive, "no_key", 1);
     metrics_.transaction_done(core::TransactionOutcome::kUnknownApplied, 40ms);
     metrics_.producer_started("start");
     metrics_.bytes_in_flight(123456);
     metrics_.task_state("running");
     metrics_.stream_stopped(kLive.stream, true);
+    metrics_.digests_limit(2'000'000'000);
     metrics_.digests(kLive.stream, {.keys = 1'000'000, .bytes = 64'000'000, .followed = 12, .owed = 3});
   }
 
@@ -110,6 +115,9 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value(R"(genesys_kafka_windows_restarted_total{lane="settle",reason="job_failed",stream="conversations"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_open_windows{lane="settle",stream="conversations"})"), 2);
   EXPECT_EQ(value(R"(genesys_kafka_complete_until_timestamp_seconds{lane="live",stream="conversations"})"), 1'700'000'000);
+  EXPECT_EQ(value(R"(genesys_kafka_records_gone_total{outcome="tombstoned",stream="conversations"})"), 4);
+  EXPECT_EQ(value(R"(genesys_kafka_records_gone_total{outcome="withheld",stream="conversations"})"), 0);
+  EXPECT_EQ(value(R"(genesys_kafka_delete_brakes_total{stream="conversations"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_short_windows{lane="live",stream="conversations"})"), 3);
   EXPECT_EQ(value(R"(genesys_kafka_watermark_timestamp_seconds{stream="conversations",watermark="settled_until"})"),
             1'650'000'000);
@@ -128,6 +136,7 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value(R"(genesys_kafka_stream_stopped{stream="conversations"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_digest_keys{stream="conversations"})"), 1'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_digest_bytes{stream="conversations"})"), 64'000'000);
+  EXPECT_EQ(value("genesys_kafka_digest_limit_bytes"), 2'000'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_followed_keys{stream="conversations"})"), 12);
   EXPECT_EQ(value(R"(genesys_kafka_owed_keys{stream="conversations"})"), 3);
 }
@@ -162,6 +171,43 @@ TEST_F(MetricsTest, UnlistedLabelValuesBecomeOther) {
   EXPECT_EQ(value(R"(genesys_kafka_dead_letters_total{lane="live",reason="other",stream="other"})"), 100);
   EXPECT_THAT(metrics_.serialize(), Not(HasSubstr("made-up")));
   EXPECT_THAT(metrics_.serialize(), Not(HasSubstr("reason 1")));
+}
+
+// Every reason that the code gives when it drops records, as it is written there.
+std::set<std::string> drop_reasons_in_the_code() {
+  std::set<std::string> reasons;
+  const std::regex call(R"re(records_dropped\([^;{"]*"(\w+)")re");
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(GK_CONNECTOR_SOURCES)) {
+    if (entry.path().extension() != ".cpp") continue;
+    std::ifstream file(entry.path());
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    for (std::sregex_iterator found(text.begin(), text.end(), call), end; found != end; ++found) reasons.insert((*found)[1]);
+  }
+  return reasons;
+}
+
+TEST_F(MetricsTest, EveryReasonThatTheCodeGivesIsListedAndDocumented) {
+  std::ifstream file(GK_METRICS_DOC);
+  std::string documented;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("| reason of a dropped record |")) documented = line;
+  }
+  const std::set<std::string> reasons = drop_reasons_in_the_code();
+  ASSERT_THAT(reasons, testing::IsSupersetOf({"duplicate_in_window", "outside_window", "known", "oversize"}));
+
+  for (const std::string& reason : reasons) {
+    metrics_.records_dropped(kLive, reason, 2);
+    EXPECT_EQ(value(R"(genesys_kafka_records_dropped_total{lane="live",reason=")" + reason + R"(",stream="conversations"})"), 2);
+    EXPECT_THAT(documented, HasSubstr(reason));
+  }
+}
+
+TEST_F(MetricsTest, EveryReasonOfADeadLetterIsListed) {
+  for (const core::RecordFate fate : {core::RecordFate::kOversize, core::RecordFate::kRefused}) {
+    const std::string reason(core::dead_letter_reason(fate));
+    metrics_.dead_letters(kLive, reason, 2);
+    EXPECT_EQ(value(R"(genesys_kafka_dead_letters_total{lane="live",reason=")" + reason + R"(",stream="conversations"})"), 2);
+  }
 }
 
 TEST_F(MetricsTest, TheConnectorsOwnCallsHaveALabelOfTheirOwn) {

@@ -217,6 +217,46 @@ TEST_F(BackfillLane, ACancellationThatComesTooLateChangesNothing) {
   EXPECT_EQ(mark().state, core::BackfillState::kDone);
 }
 
+// Where a settle lane would look for it by its id, and count it as gone in the end.
+class BackfillOfKnownDays : public BackfillLane {
+ protected:
+  BackfillOfKnownDays() {
+    definition.by_id = ByIdSource{.request = {.method = common::http::Method::kGet, .path = "/details", .body = {}},
+                                  .ids = InQuery{"id"},
+                                  .max_ids = 50,
+                                  .records = "/conversations"};
+    options.settle.on_delete = core::OnDelete::kTombstone;
+    options.settle.delete_max_share = 1;
+    const core::KeyedSighting row{.key = "not in the lake",
+                                  .sighting = {.digests = {.common = 1, .full = 1},
+                                               .read_at = at("2026-04-02T11:00:00"),
+                                               .home_day = std::chrono::floor<std::chrono::days>(at("2026-04-02T00:00:00"))}};
+    digests.apply(digests.decide(std::span(&row, 1)).number);
+    publisher.known_digests = &digests;
+  }
+  void TearDown() override {
+    BackfillLane::TearDown();
+    reader.reset();
+  }
+
+  core::StreamDigests digests{core::StreamName("conversations"), core::StreamRules{}};
+};
+
+TEST_F(BackfillOfKnownDays, JudgesNothingThatItsJobsDidNotReturn) {
+  publisher.on_submit = [](const core::PageGroup& group) -> std::optional<common::Error> {
+    for (const core::Page& page : group) EXPECT_FALSE(page.gone);
+    return std::nullopt;
+  };
+  run_backfill(order());
+  pass(3h);
+
+  ASSERT_TRUE(done.has_value());
+  EXPECT_EQ(mark().state, core::BackfillState::kDone);
+  EXPECT_THAT(ledger().unjudged().intervals(), IsEmpty());
+  EXPECT_THAT(ledger().owed(), IsEmpty());
+  EXPECT_TRUE(std::ranges::none_of(api.requests, [](const auto& request) { return request.path == "/details"; }));
+}
+
 // Both lanes want the same days: never two jobs of a day at the same time, and nobody waits for ever.
 TEST_F(BackfillLane, AndTheSettleLaneNeverHaveJobsOfOneDayTogether) {
   options.settle.max_jobs = 3;

@@ -70,8 +70,9 @@ class FollowLaneTest : public ReaderTest {
 };
 
 TEST_F(FollowLaneTest, AsksForOpenRecordsByIdManyARequest) {
-  for (const char* key : {"a", "b", "c"}) published(key, true);
   published("closed", false);
+  pass(2h);
+  for (const char* key : {"a", "b", "c"}) published(key, true);
   service = [](const core::ApiRequest&) { return answer(page_of({conversation("a", "2026-05-04T10:00:10", "")}, "")); };
   run_follow();
 
@@ -113,6 +114,29 @@ TEST_F(FollowLaneTest, TheLongerARecordHasNotChangedTheMoreSeldomItIsRead) {
   EXPECT_LE(api.requests.size() - before, 1U);
 }
 
+TEST_F(FollowLaneTest, SaysWhetherTheContentIsWhatWasKnownWhenItWasAskedFor) {
+  published("a", true);
+  std::vector<bool> known;
+  publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
+    for (const auto& content : group.back().contents) known.push_back(content.known_when_asked);
+    return std::nullopt;
+  };
+  service = [](const core::ApiRequest&) { return answer(page_of({conversation("a", "2026-05-04T10:00:10", "")}, "")); };
+  run_follow();
+  pass(3min);
+  ASSERT_THAT(known, testing::Not(IsEmpty()));
+  EXPECT_FALSE(known.back()) << "another content than the one that was published";
+
+  decide_what_is_submitted();
+  pass(10min);
+  publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
+    for (const auto& content : group.back().contents) known.push_back(content.known_when_asked);
+    return std::nullopt;
+  };
+  pass(30min);
+  EXPECT_TRUE(known.back());
+}
+
 TEST_F(FollowLaneTest, WhatAJobHasSealedIsLeftAlone) {
   published("a", true);
   run_follow();
@@ -144,6 +168,77 @@ TEST_F(FollowLaneTest, AFailedRequestIsMadeAgain) {
   pass(10min);
 
   EXPECT_GE(publisher.times("a"), 1U);
+}
+
+// Wrap-up comes after the end: what was closed a moment before a restart is not done.
+TEST_F(FollowLaneTest, WhatWasClosedAMomentBeforeARestartIsFollowedOn) {
+  published("quiet", false);
+  pass(2h);
+  published("closed", false);
+  service = [](const core::ApiRequest&) { return answer(page_of({conversation("closed")}, "")); };
+  decide_what_is_submitted();
+  run_follow();
+  pass(10min);
+
+  EXPECT_GE(publisher.times("closed"), 1U);
+  for (const auto& request : api.requests) EXPECT_EQ(ids_of(request), "closed");
+  pass(3h);
+  const std::size_t before = api.requests.size();
+  pass(24h);
+  EXPECT_EQ(api.requests.size(), before) << "until it is quiet";
+}
+
+TEST_F(FollowLaneTest, WhatHasBeenOpenForTooLongIsGivenUpAndNotTakenUpAgain) {
+  options.follow.give_up = 24h;
+  published("a", true);
+  service = [](const core::ApiRequest&) { return answer(page_of({conversation("a", "2026-05-04T10:00:10", "")}, "")); };
+  decide_what_is_submitted();
+  run_follow();
+  pass(23h);
+  const std::size_t before = api.requests.size();
+  EXPECT_GT(before, 1U);
+  EXPECT_EQ(lines_with("not followed any more"), 0U);
+
+  pass(48h);
+
+  EXPECT_EQ(lines_with("not followed any more"), 1U);
+  const std::size_t after = api.requests.size();
+  pass(48h);
+  EXPECT_EQ(api.requests.size(), after);
+}
+
+// Its stream was stopped and runs again: what was taken over and dropped is read once more.
+TEST_F(FollowLaneTest, APageThatWasTakenAndDroppedIsReadAgain) {
+  published("a", true);
+  service = [](const core::ApiRequest&) { return answer(page_of({conversation("a")}, "")); };
+  publisher.drop = 1;
+  run_follow();
+
+  pass(10min);
+
+  EXPECT_GE(api.requests.size(), 2U);
+  EXPECT_GE(publisher.times("a"), 1U);
+}
+
+TEST_F(FollowLaneTest, WhatCouldNotBeAskedForIsPutBackAndNotLost) {
+  published("a", true);
+  published("b", true);
+  bool hangs = true;
+  service = [&](const core::ApiRequest&) -> tests::support::FakeAnswer {
+    if (hangs) return refuse(common::ErrorCode::kPermissionDenied, "not yours");
+    return answer(page_of({conversation("a"), conversation("b")}, ""));
+  };
+  run_follow();
+  pass(30min);
+  const std::size_t before = api.requests.size();
+  EXPECT_GE(before, 2U);
+  EXPECT_LE(before, 10U) << "slowly";
+  hangs = false;
+
+  pass(10min);
+
+  EXPECT_GE(publisher.times("a"), 1U);
+  EXPECT_GE(publisher.times("b"), 1U);
 }
 
 // One record that the service chokes on must not keep the others from being read.

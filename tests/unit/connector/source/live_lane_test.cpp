@@ -151,6 +151,23 @@ TEST_F(LiveLane, AClockThatJumpsAheadSkipsNothing) {
   EXPECT_EQ(ledger().complete_until(), start + 6min);
 }
 
+TEST_F(LiveLane, AClockThatHasJumpedAheadMakesNoWindowOlderThanItIs) {
+  options.live.every = 10min;
+  options.live.ages = {5min};
+  run_live();
+  pass(10min);
+  clock.set_utc(start + 18min);
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    api.skew = -8min;  // only the answer's Date tells
+    return pages({}, 0)(request);
+  };
+
+  pass(31s);
+
+  ASSERT_EQ(ledger().complete_until(), start + 10min);
+  EXPECT_LE(ledger().passes().at(5min).prefix_end(start), start + 6min) << "it was read half a minute after its end";
+}
+
 TEST_F(LiveLane, AWindowTooFullForMemoryIsReadInPartsAndNothingIsMissed) {
   memory_bytes = 40'000;  // about 300 of these records
   std::vector<std::pair<std::string, common::Instant>> conversations;

@@ -197,6 +197,83 @@ TEST_F(RangeReaderTest, AnAnswerShorterThanItsTotalIsSaid) {
   EXPECT_TRUE(figures.is_short);
 }
 
+class ReadById : public RangeReaderTest {
+ protected:
+  ReadById() {
+    definition.by_id = ByIdSource{.request = {.method = common::http::Method::kGet, .path = "/details", .body = {}},
+                                  .max_ids = 2,
+                                  .records = "/conversations"};
+  }
+  Read read_ids(const std::vector<std::string>& ids) {
+    const common::Logger logger({.level = common::LogLevel::kError}, [](common::LogLevel, std::string_view) {});
+    RangeReader reader(definition, options, api, clock, logger, 1);
+    std::vector<core::RecordKey> wanted(ids.begin(), ids.end());
+    std::optional<Read> done;
+    boost::asio::co_spawn(io, reader.read_by_id(std::move(wanted), [this](core::Page page) { return keep(std::move(page)); }),
+                          [&](const std::exception_ptr& thrown, Read result) {
+                            if (thrown) std::rethrow_exception(thrown);
+                            done = std::move(result);
+                          });
+    clock.run_for(io, 24h);
+    return done ? *done : common::fail(ErrorCode::kInternal, "it does not end");
+  }
+  static std::string ids_of(const core::ApiRequest& request) {
+    for (const auto& [name, value] : request.query) {
+      if (name == "id") return value;
+    }
+    return {};
+  }
+  [[nodiscard]] std::vector<std::string> asked_ids() const {
+    std::vector<std::string> all;
+    for (const auto& request : api.requests) all.push_back(ids_of(request));
+    return all;
+  }
+};
+
+TEST_F(ReadById, AsksForManyAtOnceAndTakesOnlyWhatWasAskedFor) {
+  service = [](const core::ApiRequest& request) {
+    if (ids_of(request) == "a,b") {
+      return answer(page_of({conversation("b", "2026-05-03T10:00:00"), conversation("stranger"), conversation("b"),
+                             conversation("a", "2026-05-04T10:00:00", "")},
+                            ""));
+    }
+    return answer(page_of({}, ""));
+  };
+
+  const auto done = read_ids({"a", "b", "c"});
+
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_THAT(asked_ids(), ElementsAre("a,b", "c"));
+  EXPECT_THAT(keys, ElementsAre("b", "a"));
+  ASSERT_THAT(pages, SizeIs(1));
+  EXPECT_EQ(pages[0].form, core::RecordForm::kById);
+  EXPECT_EQ(pages[0].contents[0].home_day, std::chrono::sys_days(std::chrono::May / 3 / 2026));
+  EXPECT_TRUE(pages[0].contents[1].open);
+  EXPECT_EQ(pages[0].window, (common::Interval{.start = at("2026-05-03T00:00:00"), .end = at("2026-05-10T10:00:00")}));
+}
+
+TEST_F(ReadById, OneThatTheServiceCannotAnswerForDoesNotHinderTheOthers) {
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    const std::string ids = ids_of(request);
+    if (ids.find("bad") != std::string::npos) return refuse(ErrorCode::kRequestRejected, "no");
+    return answer(page_of({conversation(ids)}, ""));
+  };
+
+  ASSERT_TRUE(read_ids({"bad", "a", "b"}));
+
+  EXPECT_THAT(asked_ids(), ElementsAre("bad,a", "bad", "a", "b"));
+  EXPECT_THAT(keys, ElementsAre("a", "b"));
+}
+
+TEST_F(ReadById, WhatIsNotTheRecordsFaultEndsIt) {
+  service = [](const core::ApiRequest&) { return refuse(ErrorCode::kPermissionDenied, "no"); };
+  EXPECT_FALSE(read_ids({"a", "b", "c", "d"}));
+  EXPECT_THAT(api.requests, SizeIs(1));
+
+  service = [](const core::ApiRequest&) { return refuse(ErrorCode::kRequestRejected, "none of them"); };
+  EXPECT_FALSE(read_ids({"a", "b", "c", "d", "e", "f", "g", "h"})) << "that all are refused is no coincidence";
+}
+
 TEST(RecordReader, ReadsARecordAsAPageOfItWouldBeRead) {
   Definition definition = conversation_details();
   definition.job_only = {"/attributes"};

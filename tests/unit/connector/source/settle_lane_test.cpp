@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <span>
 
 namespace connector::source {
 namespace {
@@ -337,6 +338,26 @@ TEST_F(SettleLane, ADateThatGoesBackIsSaidAndNothingBeyondItIsSubmitted) {
   EXPECT_EQ(api.count("/results"), 2U);
 }
 
+TEST_F(SettleLane, ADateThatWentBackOverARestartIsNoticed) {
+  lake.availability = "2026-05-06T00:00:00Z";
+  run_settle();
+  pass(1min);
+  ASSERT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  restart_process();
+  lake.availability = "2026-05-05T06:00:00Z";
+  run_settle();
+  pass(1min);
+
+  EXPECT_EQ(lines_with("went back"), 1U);
+  EXPECT_THAT(ledger().owed(),
+              ElementsAre(core::OwedDay{.window = {.start = at("2026-05-05T00:00:00"), .end = at("2026-05-06T00:00:00")},
+                                        .since = at("2026-05-05T06:00:00"),
+                                        .after = at("2026-05-05T06:00:00")}));
+  lake.availability = lake.page_availability = "2026-05-06T01:00:00Z";
+  pass(10min);
+  EXPECT_THAT(ledger().owed(), IsEmpty()) << "read again when it is guaranteed again";
+}
+
 TEST_F(SettleLane, AnUnusableTopicStopsTheLaneAloneAndIsWaitedFor) {
   int refusals = 3;
   publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
@@ -384,6 +405,252 @@ TEST_F(SettleLane, EndsWhenItIsCancelledAnywhereAndLeavesItsJobs) {
     EXPECT_THAT(lake.cancelled, IsEmpty());
     restart_process();
   }
+}
+
+// Days that are read again, at their age or because they are owed.
+class SettleLaneAgain : public SettleLane {
+ protected:
+  SettleLaneAgain() {
+    options.settle.ages = {common::Duration{0}, 72h};
+    clock.set_utc(at("2026-05-08T10:00:00"));
+    data_until("2026-05-08T00:00:00Z");
+  }
+  void data_until(const std::string& date) { lake.availability = lake.page_availability = date; }
+  // All days until 8 May have been read, none of them again.
+  [[nodiscard]] core::Ledger read_once(const std::vector<common::Duration>& ages = {72h}) const {
+    core::Ledger ledger = begun_ledger();
+    EXPECT_TRUE(ledger.apply(core::WindowCompleted{.window = {.start = start, .end = at("2026-05-08T00:00:00")}}));
+    for (const common::Duration age : ages) EXPECT_TRUE(ledger.apply(core::AgeStarted{.age = age, .from = start}));
+    return ledger;
+  }
+  [[nodiscard]] static common::Interval day(int number) {
+    const common::Instant begin = at("2026-05-04T00:00:00") + number * 24h;
+    return {.start = begin, .end = begin + 24h};
+  }
+  [[nodiscard]] int jobs() const { return lake.next_job - 1; }
+  [[nodiscard]] const core::IntervalSet& at_72h() const { return ledger().passes().at(72h); }
+  // As `live` reads it after its day was settled.
+  void read_by_live(const std::string& key, common::Instant read_at, common::Instant home_day) {
+    publisher.known_digests = &digests;
+    const core::KeyedSighting row{.key = key,
+                                  .sighting = {.digests = {.common = 1, .full = 1},
+                                               .read_at = read_at,
+                                               .home_day = std::chrono::floor<std::chrono::days>(home_day),
+                                               .home_day_settled = true}};
+    digests.apply(digests.decide(std::span(&row, 1)).number);
+  }
+
+  core::StreamDigests digests{core::StreamName("conversations"), core::StreamRules{}};
+};
+
+TEST_F(SettleLaneAgain, ADayIsReadAgainWhenItIsOfAgeByTheServicesDate) {
+  data_until("2026-05-07T23:59:59Z");
+  run_settle();
+  pass(10min);
+  ASSERT_EQ(jobs(), 3);
+
+  data_until("2026-05-08T00:00:00Z");
+  pass(10min);
+
+  EXPECT_EQ(jobs(), 5) << "a new day, and the first one again";
+  EXPECT_THAT(at_72h().intervals(), ElementsAre(day(0)));
+  EXPECT_EQ(publisher.times("2026-05-04-1"), 2U) << "(nothing here knows digests)";
+}
+
+TEST_F(SettleLaneAgain, ADayThatIsReadLateIsNotReadAgain) {
+  clock.set_utc(at("2026-05-20T10:00:00"));
+  data_until("2026-05-09T00:00:00Z");
+  run_settle();
+  pass(10min);
+
+  EXPECT_EQ(jobs(), 5);
+  EXPECT_THAT(at_72h().intervals(), ElementsAre(common::Interval{.start = day(0).start, .end = day(1).end}));
+}
+
+TEST_F(SettleLaneAgain, ResultsThatKnowLessThanTheAgeNeedsDoNotCount) {
+  publisher.adopt(settle, read_once());
+  lake.page_availability = "2026-05-07T20:00:00Z";
+  run_settle();
+  pass(1h);
+
+  EXPECT_THAT(publisher.records, IsEmpty());
+  EXPECT_THAT(at_72h().intervals(), IsEmpty());
+  EXPECT_GE(metrics.count("window_restarted", "availability_behind"), 10U);
+  EXPECT_LE(jobs(), 13) << "one in five minutes";
+
+  lake.page_availability = "2026-05-08T00:00:00Z";
+  pass(10min);
+  EXPECT_THAT(at_72h().intervals(), ElementsAre(day(0)));
+}
+
+TEST_F(SettleLaneAgain, AnOwedDayWhoseResultsLagIsNotPaidByThem) {
+  core::Ledger owing = read_once({});
+  ASSERT_TRUE(owing.apply(core::OwedAdded{.window = day(1), .after = at("2026-05-07T12:00:00")}));
+  publisher.adopt(settle, owing);
+  options.settle.ages = {common::Duration{0}};
+  lake.page_availability = "2026-05-07T12:00:00Z";
+  run_settle();
+  pass(1h);
+
+  EXPECT_THAT(publisher.records, IsEmpty());
+  EXPECT_THAT(ledger().owed(), SizeIs(1));
+  EXPECT_LE(jobs(), 13) << "one in five minutes";
+
+  lake.page_availability = "2026-05-07T13:00:00Z";
+  pass(10min);
+  EXPECT_THAT(ledger().owed(), IsEmpty());
+  EXPECT_THAT(publisher.keys(), ElementsAre("2026-05-05-1", "2026-05-05-2"));
+}
+
+TEST_F(SettleLaneAgain, TheDateIsAskedForWhileJobsRun) {
+  publisher.adopt(settle, read_once());
+  options.settle.max_jobs = 1;
+  lake.polls_until_done = 1'000'000;
+  run_settle();
+  pass(1h);
+
+  EXPECT_EQ(jobs(), 1);
+  EXPECT_GE(api.count("/availability"), 12U);
+  EXPECT_LE(api.count("/availability"), 14U);
+}
+
+TEST_F(SettleLaneAgain, AWindowThatCannotBeReadAgainDoesNotKeepNewDaysFromBeingRead) {
+  for (const std::uint32_t max_jobs : {1U, 2U}) {
+    SCOPED_TRACE(max_jobs);
+    publisher = {};
+    core::Ledger ledger_before = read_once();
+    ASSERT_TRUE(ledger_before.apply(core::WindowCompleted{.window = day(4)}));
+    publisher.adopt(settle, ledger_before);
+    options.settle.max_jobs = max_jobs;
+    lake = {};
+    data_until("2026-05-09T00:00:00Z");
+    std::size_t refused = 0;
+    service = [&](const core::ApiRequest& request) -> FakeAnswer {
+      const bool is_again = request.path == "/details/jobs" && request.window < "2026-05-08";
+      if (is_again) ++refused;
+      return is_again ? refuse(ErrorCode::kRequestRejected, "not this one") : lake(request);
+    };
+    run_settle();
+    pass(20min);
+    ASSERT_GT(refused, 3U);
+
+    data_until("2026-05-11T00:00:00Z");
+    pass(15min);
+
+    EXPECT_EQ(ledger().complete_until(), at("2026-05-11T00:00:00"));
+    const std::size_t before = refused;
+    pass(15min);
+    EXPECT_GT(refused, before) << "they are not forgotten";
+    restart_process();
+    EXPECT_THAT(publisher.contradictions, IsEmpty());
+  }
+}
+
+TEST_F(SettleLaneAgain, NoMoreJobsAtOnceThanConfiguredThoughSomeWait) {
+  publisher.adopt(settle, read_once());
+  options.settle.max_jobs = 1;
+  bool fails = true;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    const bool is_again = request.path == "/details/jobs" && request.window < "2026-05-08";
+    return is_again && fails ? refuse(ErrorCode::kRetryable, "busy") : lake(request);
+  };
+  run_settle();
+  pass(20min);
+  lake.polls_until_done = 1'000'000;
+  data_until("2026-05-09T00:00:00Z");
+  pass(20min);
+  ASSERT_EQ(jobs(), 1) << "the new day's";
+
+  fails = false;
+  pass(20min);
+  EXPECT_EQ(jobs(), 1) << "there is no room";
+
+  lake.polls_until_done = 0;
+  pass(20min);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-09T00:00:00"));
+  EXPECT_THAT(at_72h().intervals(), ElementsAre(common::Interval{.start = day(0).start, .end = day(1).end}));
+}
+
+// Parts that were taken for first passes would contradict the ledger.
+TEST_F(SettleLaneAgain, TheHalvesOfAWindowAreOfItsPass) {
+  publisher.adopt(settle, read_once());
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    const auto interval = request.window.empty() ? std::nullopt : std::optional(common::parse_interval(request.window).value());
+    if (interval && interval->length() == 24h && request.position.starts_with("job") && !request.path.ends_with("results")) {
+      return answer(R"({"state":"FAILED"})");
+    }
+    return lake(request);
+  };
+  run_settle();
+  pass(30min);
+
+  EXPECT_GE(lines_with("is halved"), 1U);
+  EXPECT_THAT(at_72h().intervals(), ElementsAre(day(0)));
+  EXPECT_THAT(ledger().open(), IsEmpty());
+}
+
+TEST_F(SettleLaneAgain, AfterARestartAWindowIsReadOnInItsPass) {
+  publisher.adopt(settle, read_once());
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    return query_value(request, "cursor") ? FakeAnswer{Hang{}} : lake(request);
+  };
+  run_settle();
+  pass(10min);
+  restart_process();
+  ASSERT_THAT(ledger().open(), SizeIs(1));
+  EXPECT_EQ(ledger().open().front().pass, core::Pass{.age = 72h});
+  service = [&](const core::ApiRequest& request) { return lake(request); };
+  run_settle();
+  pass(10min);
+
+  EXPECT_EQ(jobs(), 1);
+  EXPECT_THAT(at_72h().intervals(), ElementsAre(day(0)));
+}
+
+TEST_F(SettleLaneAgain, ADayOfWhichLiveHasSeenMoreIsSettledAgainButNotAllTheTime) {
+  publisher.adopt(settle, read_once({}));
+  options.settle.ages = {common::Duration{0}};
+  run_settle();
+  pass(10min);
+  ASSERT_EQ(jobs(), 0);
+
+  read_by_live("a", at("2026-05-08T10:10:00"), day(1).start);
+  data_until("2026-05-08T10:09:00Z");
+  pass(10min);
+  ASSERT_EQ(jobs(), 0) << "no job can know of it";
+  data_until("2026-05-08T11:00:00Z");
+  pass(10min);
+  EXPECT_EQ(jobs(), 1);
+  EXPECT_THAT(publisher.keys(), ElementsAre("2026-05-05-1", "2026-05-05-2"));
+  EXPECT_THAT(ledger().owed(), IsEmpty());
+
+  read_by_live("b", at("2026-05-08T11:30:00"), day(1).start);
+  data_until("2026-05-08T16:59:00Z");
+  pass(10min);
+  EXPECT_EQ(jobs(), 1) << "six hours are gathered";
+  data_until("2026-05-08T17:00:00Z");
+  pass(10min);
+  EXPECT_EQ(jobs(), 2);
+}
+
+TEST_F(SettleLaneAgain, WhatIsGatheredFollowsTheFirstLaterAge) {
+  publisher.adopt(settle, read_once({24h * 30}));
+  options.settle.ages = {common::Duration{0}, 24h * 30};
+  core::Ledger owing = read_once({24h * 30});
+  ASSERT_TRUE(owing.apply(core::OwedAdded{.window = day(1), .after = at("2026-05-07T12:00:00")}));
+  ASSERT_TRUE(owing.apply(core::OwedAdded{.window = day(1), .after = at("2026-05-09T12:00:00")}));
+  publisher.adopt(settle, owing);
+  data_until("2026-05-07T17:59:59Z");
+  run_settle();
+  pass(10min);
+  EXPECT_EQ(jobs(), 0);
+
+  data_until("2026-05-07T18:00:00Z");
+  pass(10min);
+
+  EXPECT_EQ(jobs(), 1) << "six hours after the first of it";
+  ASSERT_THAT(ledger().owed(), SizeIs(1));
+  EXPECT_EQ(ledger().owed().front().since, at("2026-05-07T18:00:00"));
 }
 
 TEST_F(SettleLane, EndsWhenItIsCancelledWaitingForMemoryOrInASleep) {

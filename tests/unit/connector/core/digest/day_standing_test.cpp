@@ -59,5 +59,14 @@ TEST(DayStanding, ABackfillThatEndedAwaitsNothing) {
   EXPECT_FALSE(awaits(&backfill, kDay));
 }
 
+TEST(DayStanding, ADayIsNotDoneWithBeforeItIsDecidedWhatOfItIsGone) {
+  Ledger settle = having_read(2);
+  ASSERT_TRUE(settle.apply(JudgingBegun{{.start = kDay, .end = kDay + 24h}}));
+
+  EXPECT_FALSE(is_done_with(kDay, nullptr, &settle));
+  EXPECT_TRUE(is_settled(kDay, &settle));
+  EXPECT_TRUE(is_done_with(kDay + std::chrono::days(1), nullptr, &settle));
+}
+
 }  // namespace
 }  // namespace connector::core

@@ -1,7 +1,10 @@
 #include "connector/core/digest/entry.h"
 
+#include "connector/core/digest/index.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -90,6 +93,15 @@ INSTANTIATE_TEST_SUITE_P(
                 .owed_at = Second(1777891000s),
                 .seen = 0xff}},
         Stored{"Gone", "digest-gone.txt", {.state = DigestState::kGone, .read_at = kRead, .changed_at = kRead, .home_day = kDay}},
+        Stored{"DeadQueryForm",
+               "digest-dead-query.txt",
+               {.state = DigestState::kDead,
+                .open = true,
+                .common = 0x0123456789abcdef,
+                .read_at = kRead,
+                .changed_at = kRead,
+                .home_day = kDay,
+                .owed_at = kRead}},
         Stored{"Dead",
                "digest-dead.txt",
                {.state = DigestState::kDead,
@@ -102,6 +114,34 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(DigestEntry, IsAFewDozenBytes) {
   EXPECT_LE(fixture("digest-sealed.txt").size(), 96U);
+}
+
+// A record may say that it began in the year 1, or in 9999: what is written of it can be read again, as the index holds it.
+RC_GTEST_PROP(DigestEntryProperty, IsReadAgainWhateverTheServiceSaysOfTimes, ()) {
+  const auto second = [] {
+    return Second(std::chrono::seconds(*rc::gen::inRange<std::int64_t>(-99'999'999'999, 999'999'999'999)));
+  };
+  DigestEntry entry{.state = DigestState::kSealed,
+                    .common = 1,
+                    .full = 2,
+                    .read_at = second(),
+                    .changed_at = second(),
+                    .home_day = HomeDay(std::chrono::days(*rc::gen::inRange(-1'000'000, 10'000'000))),
+                    .owed_at = second()};
+  DigestIndex index;
+  index.put("a", entry);
+
+  const auto read = DigestEntry::parse(entry.serialize());
+
+  RC_ASSERT(read.has_value());
+  RC_ASSERT(*read == *index.find("a"));
+}
+
+TEST(DigestEntry, ADayThatNoEntryHoldsIsMovedToTheBorder) {
+  DigestEntry entry{.state = DigestState::kProvisional, .common = 1, .home_day = std::chrono::year(1) / 1 / 1};
+  EXPECT_THAT(entry.serialize(), testing::EndsWith(" 1970-01-01"));
+  entry.home_day = std::chrono::year(9999) / 12 / 31;
+  EXPECT_THAT(entry.serialize(), testing::EndsWith(" 2149-06-06"));
 }
 
 struct Refused {

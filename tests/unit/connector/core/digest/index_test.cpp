@@ -228,7 +228,7 @@ TEST(DigestIndex, WhereNobodyFollowsWhatIsOwedWaitsForTheJobOnly) {
 
   index.put("open", owed(kRead, true));
 
-  EXPECT_THAT(index.owed(), ElementsAre(Pair(kDay, OwedRecords{.due = {{kRead, 1}}, .waiting = 0})));
+  EXPECT_THAT(index.owed(), ElementsAre(Pair(kDay, OwedRecords{.due = {{kRead, 1}}, .waiting = 0, .open = {{kRead, 1}}})));
   index.erase("open");
   EXPECT_THAT(index.owed(), IsEmpty());
 }

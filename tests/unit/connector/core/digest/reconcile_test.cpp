@@ -41,6 +41,10 @@ Sighting job(std::uint64_t common, std::uint64_t full, int availability, bool op
 Sighting open_job(std::uint64_t common, std::uint64_t full, int availability) {
   return job(common, full, availability, true);
 }
+// Asked for by id in vain, long after a job whose data is complete to `availability` did not return it.
+Sighting absent(int availability, int read_at) {
+  return {.form = SightingForm::kAbsent, .read_at = at(read_at), .availability = at(availability), .home_day = kDay};
+}
 Sighting repair(Sighting sighting) {
   sighting.requested = Requested::kRepair;
   return sighting;
@@ -78,6 +82,9 @@ MATCHER_P(PublishesNothing, reason, "") {
 }
 MATCHER_P(IsADeadLetter, reason, "") {
   return arg.outcome == DigestOutcome::kDeadLetter && arg.reason == reason && arg.entry->state == DigestState::kDead;
+}
+MATCHER(Deletes, "") {
+  return arg.outcome == DigestOutcome::kDelete && arg.reason == DigestReason::kGone && arg.entry->state == DigestState::kGone;
 }
 // NOLINTEND(readability-identifier-naming)
 using R = DigestReason;
@@ -120,6 +127,30 @@ TEST(Provisional, EveryOtherContentIsPublished) {
   EXPECT_THAT(key.see(query(2, 40)), Publishes(R::kChanged)) << "a return to what it was is a change, too";
   EXPECT_EQ(key.entry->changed_at, at(40));
   EXPECT_FALSE(key.entry->open);
+}
+
+// A key may expire while an answer about it is under way: the service is slow, the host was suspended.
+TEST(Provisional, WhatWasForgottenWhileItWasAskedForIsNotTakenForNew) {
+  Sighting unchanged = by_id(1, 20);
+  unchanged.known_when_asked = true;
+  Key forgotten;
+  EXPECT_THAT(forgotten.see(unchanged), PublishesNothing(R::kUnchanged));
+  EXPECT_FALSE(forgotten.entry);
+
+  EXPECT_THAT(forgotten.see(by_id(2, 20)), Publishes(R::kNew)) << "a change that came just then is not lost";
+
+  Key known;
+  known.see(query(2, 10));
+  EXPECT_THAT(known.see(unchanged), Publishes(R::kChanged)) << "published anew meanwhile, and changed back";
+}
+
+// Arrival is the order of query rows: a clock that was set back, or that of another server, must not hide what is newer.
+TEST(Provisional, TheRowThatArrivesLaterCountsWhateverItsDate) {
+  Key key;
+  key.see(query(1, 30));
+
+  EXPECT_THAT(key.see(query(2, 20)), Publishes(R::kChanged));
+  EXPECT_THAT(key.see(by_id(3, 10)), Publishes(R::kChanged));
 }
 
 TEST(Provisional, TimesAreCutToTheResolutionOfTheServicesDate) {
@@ -651,6 +682,72 @@ TEST(Gone, AJobFromBeforeDoesNotBringItBack) {
   EXPECT_THAT(key.see(job(1, 5, 41)), Publishes(R::kReturned));
 }
 
+TEST(Gone, AnOpenRowOfAJobFromBeforeIsNotReadByIdEither) {
+  Key key = sealed_key();
+  key.entry = gone_entry(*key.entry, at(40));
+
+  EXPECT_THAT(key.see(open_job(1, 5, 40)), PublishesNothing(R::kTooOldToSeal));
+
+  EXPECT_EQ(key.entry->state, DigestState::kGone);
+  EXPECT_TRUE(key.entry->is_owed());
+}
+
+TEST(Gone, IsWhatWasAskedForInVain) {
+  for (Key key : {sealed_key(), [] {
+                    Key provisional;
+                    provisional.see(open_query(1, 10));
+                    return provisional;
+                  }()}) {
+    EXPECT_THAT(key.see(absent(30, 50)), Deletes());
+
+    EXPECT_EQ(key.entry, gone_entry(*key.entry, at(50)));
+    EXPECT_THAT(key.see(absent(30, 60)), PublishesNothing(R::kSeenSince)) << "once";
+    EXPECT_THAT(key.see(query(1, 70)), Publishes(R::kReturned));
+  }
+}
+
+TEST(Gone, IsNotWhatWasReadAfterTheJobThatDidNotReturnIt) {
+  Key key = sealed_key();
+  key.see(query(2, 45));  // set aside: a job is needed
+  EXPECT_THAT(key.see(absent(40, 50)), PublishesNothing(R::kSeenSince));
+
+  Key provisional;
+  provisional.see(query(1, 45));
+  EXPECT_THAT(provisional.see(absent(40, 50)), PublishesNothing(R::kSeenSince));
+  EXPECT_EQ(provisional.entry->state, DigestState::kProvisional);
+}
+
+TEST(Gone, IsNotWhatIsNotKnown) {
+  Key key;
+
+  EXPECT_THAT(key.see(absent(30, 50)), PublishesNothing(R::kSeenSince));
+
+  EXPECT_FALSE(key.entry);
+}
+
+TEST(Gone, OfWhatWasNeverPublishedNothingIsDeleted) {
+  Key key;
+  key.see(open_job(1, 5, 20));
+  ASSERT_EQ(key.entry->state, DigestState::kWanted);
+
+  EXPECT_THAT(key.see(absent(30, 50)), PublishesNothing(R::kGone));
+
+  EXPECT_EQ(key.entry->state, DigestState::kGone);
+  EXPECT_FALSE(key.entry->is_followed());
+  EXPECT_FALSE(key.entry->is_owed());
+}
+
+TEST(Gone, ForGoodItIsOwedNothingAnyMore) {
+  Key key = sealed_key();
+  key.see(absent(30, 50));
+  key.see(job(1, 5, 45));  // the lake still had it
+  ASSERT_TRUE(key.entry->is_owed());
+
+  EXPECT_THAT(key.see(absent(60, 70)), PublishesNothing(R::kGone)) << "its tombstone is there";
+
+  EXPECT_FALSE(key.entry->is_owed());
+}
+
 TEST(Gone, OpenInAJobItIsReadByIdAgain) {
   Key key = sealed_key();
   key.entry = gone_entry(*key.entry, at(40));
@@ -720,14 +817,17 @@ TEST(Repair, PublishesKnownContent) {
   EXPECT_THAT(job_only.see(repair(open_job(1, 5, 40))), Publishes(R::kRepaired));
 }
 
-TEST(Repair, OfASealedKeyByItsQueryFormIsOwedTheAttributes) {
+TEST(Repair, PutsNoQueryFormAfterAJobFormButOwesTheKeyAJob) {
   Key key = sealed_key();
+  const DigestEntry sealed = *key.entry;
 
-  const RowDecision decision = key.see(repair(by_id(1, 30)));
+  const RowDecision decision = key.see(repair(query(1, 30)));
 
-  EXPECT_THAT(decision, Publishes(R::kRepaired));
+  EXPECT_THAT(decision, PublishesNothing(R::kAwaitsJob));
   EXPECT_TRUE(decision.owed);
-  EXPECT_THAT(key.see(job(1, 5, 31)), Publishes(R::kSealed));
+  EXPECT_EQ(key.entry->full, sealed.full) << "what is published is still the job form";
+  EXPECT_THAT(key.see(repair(job(1, 5, 31))), Publishes(R::kRepaired));
+  EXPECT_FALSE(key.entry->is_owed());
 }
 
 TEST(Repair, DoesNotPutAnOlderStateAfterANewerOne) {
@@ -745,6 +845,33 @@ TEST(Repair, OfADeadRecordTriesAgain) {
   key.see(oversize(query(1, 10)));
 
   EXPECT_THAT(key.see(repair(query(1, 20))), Publishes(R::kRepaired));
+}
+
+TEST(Repair, OfWhatStillCannotBePublishedMakesNoSecondDeadLetter) {
+  Key key;
+  key.see(oversize(query(1, 10)));
+  EXPECT_THAT(key.see(repair(oversize(by_id(1, 20)))), PublishesNothing(R::kUnchanged));
+  EXPECT_EQ(key.see(repair(oversize(by_id(2, 30)))).outcome, DigestOutcome::kDeadLetter)
+      << "another content is another dead letter";
+
+  key.see(oversize(job(2, 5, 40)));
+  EXPECT_EQ(key.entry->state, DigestState::kDead);
+  EXPECT_TRUE(key.entry->is_job_form());
+  EXPECT_THAT(key.see(repair(oversize(job(2, 5, 50)))), PublishesNothing(R::kUnchanged));
+  EXPECT_EQ(key.see(repair(oversize(job(2, 6, 60)))).outcome, DigestOutcome::kDeadLetter);
+  EXPECT_EQ(key.entry->state, DigestState::kDead);
+
+  EXPECT_THAT(key.see(repair(job(2, 6, 70))), Publishes(R::kRepaired)) << "its topic takes it now";
+  EXPECT_EQ(key.entry->state, DigestState::kSealed);
+}
+
+TEST(Repair, OfADeadQueryFormByAJobThatAddsNothingMakesNoSecondDeadLetter) {
+  Key key;
+  key.see(oversize(query(1, 10)));
+
+  EXPECT_THAT(key.see(repair(oversize(job(1, 1, 20)))), PublishesNothing(R::kSealedUnchanged));
+  EXPECT_EQ(key.entry->state, DigestState::kDead);
+  EXPECT_THAT(key.see(repair(job(1, 1, 30))), Publishes(R::kRepaired));
 }
 
 TEST(DigestReason, IsSpeltDistinctly) {

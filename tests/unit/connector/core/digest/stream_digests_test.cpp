@@ -255,6 +255,41 @@ TEST_F(Expiry, ClosedQuietAndSettled) {
   EXPECT_EQ(digests.committed().size(), 2U);
 }
 
+// While history is caught up everything has just been read.
+TEST_F(Expiry, WhatAJobHasSealedGoesAfterMinutes) {
+  rules.quiet = 6h;
+  commit({job("sealed", 1, 5, 20), query("closed", 1, 120), on_next_day(job("owed", 1, 5, 20))});
+  commit({on_next_day(query("owed", 2, 120))});
+
+  EXPECT_THAT(expire(at(120) + 4min), IsEmpty());
+  EXPECT_THAT(expire(at(120) + 5min), ElementsAre("conversations/sealed"));
+  EXPECT_THAT(expire(at(120) + 6h), ElementsAre("conversations/closed"));
+}
+
+TEST_F(Expiry, QuietMayBeShorterThanThat) {
+  rules.quiet = 1s;
+  commit({job("sealed", 1, 5, 20)});
+
+  EXPECT_THAT(expire(at(120) + 1s), ElementsAre("conversations/sealed"));
+}
+
+// It was asked for while it was provisional; then a job sealed it, and its day was done.
+TEST_F(Expiry, AnAnswerByIdInFlightDoesNotBringBackWhatHasGone) {
+  commit({query("a", 1, 10)});
+  commit({job("a", 1, 5, 20)});
+  ASSERT_THAT(expire(at(600)), SizeIs(1));
+  for (const BatchNumber number : numbers) digests.apply(number);
+  KeyedSighting answer = query("a", 1, 599);
+  answer.sighting.form = SightingForm::kById;
+
+  const DigestBatch batch = decide({answer});
+
+  EXPECT_EQ(batch.decisions.front().outcome, DigestOutcome::kNothing);
+  EXPECT_THAT(batch.records, IsEmpty());
+  answer.sighting.requested = Requested::kRepair;
+  EXPECT_EQ(decide({answer}).decisions.front().outcome, DigestOutcome::kPublish) << "whom it was asked for by an operator";
+}
+
 TEST_F(Expiry, NothingGoesWhilePassesWaitForHowLongEver) {
   commit({query("a", 1, 10), job("sealed", 1, 5, 10), query("open", 1, 10, true)});
 
@@ -289,6 +324,18 @@ TEST_F(Expiry, NothingGoesOfADayOfWhichAnotherRecordIsOpenUntilThatIsGivenUp) {
   EXPECT_THAT(expire(at(30) + 24h * 90), ElementsAre("conversations/open", "conversations/settled"));
 }
 
+// However old it is: the day's job returns it, too.
+TEST_F(Expiry, WhatIsClosedAndSealedIsNotGivenUpWhileItsDayIsAwaited) {
+  commit({job("settled", 1, 5, 20)});
+  const Instant later = at(0) + 24h * 100;
+  KeyedSighting owed = query("owed", 1, 30);
+  owed.sighting.read_at = later;
+  owed.sighting.home_day_settled = true;
+  commit({owed});
+
+  EXPECT_THAT(expire(later + 2h), IsEmpty());
+}
+
 TEST_F(Expiry, WhereNothingCanBecomeOwedTheOpenOnesHoldNobodyBack) {
   digests = StreamDigests(StreamName("conversations"), StreamRules{.has_job = false});
   commit({query("closed", 1, 10), query("open", 1, 10, true)});
@@ -305,6 +352,20 @@ TEST_F(Expiry, AnOpenWantedOrDoubtfulOneIsGivenUpInTheEnd) {
 
   EXPECT_THAT(expire(at(10) + 24h * 90 - 1s), IsEmpty());
   EXPECT_THAT(expire(at(10) + 24h * 90), ElementsAre("conversations/doubtful", "conversations/open", "conversations/wanted"));
+}
+
+// `dead-letters retry` looks at it.
+TEST_F(Expiry, ADeadLetterStaysUntilItIsPublishedOrGivenUpAndHoldsNobodyBack) {
+  KeyedSighting large = query("large", 1, 10);
+  large.sighting.publishable = Publishable::kNo;
+  commit({large, query("a", 1, 10)});
+  EXPECT_THAT(expire(at(600)), ElementsAre("conversations/a"));
+  EXPECT_THAT(expire(at(10) + 24h * 90), ElementsAre("conversations/large")) << "the other one is on its way out already";
+
+  digests = StreamDigests(StreamName("conversations"), StreamRules{});
+  commit({large});
+  commit({query("large", 2, 20)});
+  EXPECT_THAT(expire(at(600)), ElementsAre("conversations/large"));
 }
 
 TEST_F(Expiry, WhatATransactionUnderWayChangesStays) {

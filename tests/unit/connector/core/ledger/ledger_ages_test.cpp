@@ -234,6 +234,41 @@ TEST(LedgerAges, WhatIsOpenKeepsRoomToCompleteAtEveryAge) {
   }
 }
 
+TEST(LedgerJudging, DaysThatAreNotJudgedComeBackFromTheStoredValue) {
+  Ledger ledger = begun(4);
+  ASSERT_TRUE(ledger.apply(JudgingBegun{days(0, 1)}));
+  ASSERT_TRUE(ledger.apply(JudgingBegun{days(1, 2)}));
+  ASSERT_TRUE(ledger.apply(JudgingBegun{days(3, 4)}));
+  EXPECT_EQ(Ledger::parse(ledger.serialize()), ledger);
+  EXPECT_THAT(ledger.serialize(), HasSubstr(R"("unjudged":["2026-05-04T00:00:00.000Z/2026-05-06T00:00:00.000Z",)"));
+  Ledger before = ledger;
+
+  ASSERT_TRUE(ledger.apply(JudgingEnded{days(0, 1)}));
+  EXPECT_THAT(ledger.unjudged().intervals(), ElementsAre(days(1, 2), days(3, 4)));
+  EXPECT_FALSE(ledger.has_same_progress(before));
+  ASSERT_TRUE(ledger.apply(JudgingEnded{days(0, 1)})) << "what has ended may end again";
+
+  ASSERT_TRUE(ledger.apply(JudgingEnded{days(1, 4)}));
+  EXPECT_THAT(ledger.serialize(), testing::Not(HasSubstr("unjudged"))) << "as older releases wrote it";
+}
+
+TEST(LedgerJudging, TooManyDaysAreNotRemembered) {
+  Ledger ledger = begun(0);
+  for (int i = 0; i < 70; ++i) ASSERT_TRUE(ledger.apply(JudgingBegun{days(2 * i, 2 * i + 1)}));
+
+  EXPECT_EQ(ledger.unjudged().intervals().size(), Ledger::kMaxUnjudged);
+  EXPECT_EQ(Ledger::parse(ledger.serialize()), ledger);
+}
+
+TEST(LedgerJudging, DamageIsRefused) {
+  Ledger ledger = begun(1);
+  ASSERT_TRUE(ledger.apply(JudgingBegun{days(0, 1)}));
+  std::string stored = ledger.serialize();
+  stored.replace(stored.find("\"unjudged\":[") + 12, 1, "[7,");
+
+  EXPECT_EQ(Ledger::parse(stored).error().code, ErrorCode::kStateRefused);
+}
+
 TEST(LedgerAges, FullOfEverythingItFitsItsBound) {
   Ledger ledger({.organization_id = std::string(36, 'o'),
                  .cluster_id = std::string(22, 'c'),
@@ -245,6 +280,7 @@ TEST(LedgerAges, FullOfEverythingItFitsItsBound) {
   EXPECT_FALSE(ledger.apply(AgeStarted{.age = 24h, .from = kStart}));
   for (int i = 0; i < 64; ++i) ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(2 * i, 2 * i + 1), .is_short = true}));
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(ledger.apply(OwedAdded{.window = days(2 * i, 2 * i + 1), .after = day(i)}));
+  for (int i = 0; i < 64; ++i) ASSERT_TRUE(ledger.apply(JudgingBegun{days(2 * i, 2 * i + 1)}));
   for (int i = 0; i < 11; ++i) {
     ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(2 * i, 2 * i + 1), .pass = {.age = 16 * 1001ms}}));
   }

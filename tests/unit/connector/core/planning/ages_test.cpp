@@ -73,6 +73,58 @@ TEST(Ages, AnAgeThatIsConfiguredNoLongerEndsWithItsWindows) {
   EXPECT_EQ(ledger.open().front().pass, Pass{.age = 72h});
 }
 
+// A lane that has read at its ages until `now`.
+Ledger settled_at(const std::vector<Duration>& ages, Instant now) {
+  Ledger ledger({}, kMidnight);
+  apply_all(ledger, change_ages(ledger, ages, kMidnight));
+  apply_all(ledger, {WindowCompleted{.window = {.start = kMidnight, .end = now}}});
+  for (const Duration age : ages) {
+    if (age > 0h) apply_all(ledger, {PassCompleted{.window = {.start = kMidnight, .end = now - age}, .age = age}});
+  }
+  return ledger;
+}
+
+// What the age that ends has not read has been read at no such age: nobody may be told that it is settled.
+TEST(Ages, AnAgeInThePlaceOfAnotherDoesNotMoveWhatIsSettled) {
+  const Instant now = kMidnight + 100 * 24h;
+  for (const std::vector<Duration>& ages :
+       {std::vector<Duration>{0h, 72h, 192h}, std::vector<Duration>{0h, 72h, 144h}, std::vector<Duration>{192h}}) {
+    Ledger ledger = settled_at({0h, 72h, 168h}, now);
+    ASSERT_EQ(ledger.settled_until(), now - 168h);
+
+    apply_all(ledger, change_ages(ledger, ages, now));
+
+    EXPECT_EQ(ledger.settled_until(), now - 168h);
+  }
+}
+
+TEST(Ages, OfALaneWithoutJobsWhatIsCompleteDoesNotLeapToWhatIsSeen) {
+  const Instant now = kMidnight + 5 * 24h;
+  Ledger ledger = settled_at({6h}, now);
+
+  apply_all(ledger, change_ages(ledger, std::vector<Duration>{8h}, now));
+
+  EXPECT_EQ(ledger.settled_until(), now - 6h);
+}
+
+TEST(Ages, AllOfThemCanBeReplacedAtOnce) {
+  const Instant now = kMidnight + 100 * 24h;
+  std::vector<Duration> old;
+  std::vector<Duration> other;
+  for (int i = 1; i <= static_cast<int>(Ledger::kMaxAges); ++i) {
+    old.push_back(i * 24h);
+    other.push_back(i * 24h + 12h);
+  }
+  Ledger ledger = settled_at(old, now);
+  const Instant settled = ledger.settled_until();
+
+  apply_all(ledger, change_ages(ledger, other, now));
+
+  EXPECT_THAT(ledger.passes(), SizeIs(Ledger::kMaxAges));
+  for (const Duration age : other) EXPECT_TRUE(ledger.passes().contains(age));
+  EXPECT_EQ(ledger.settled_until(), settled);
+}
+
 TEST(Ages, AWindowThatIsReadLateSatisfiesTheAgesThatAreOver) {
   Ledger ledger({}, kMidnight);
   apply_all(ledger, change_ages(ledger, std::vector<Duration>{72h, 168h}, kMidnight));

@@ -68,6 +68,16 @@ TEST(CaughtUp, SettleWhenNothingIsOwedOrOfAge) {
   EXPECT_TRUE(settle_is_caught_up(hourly, of_age, kDue, available));
 }
 
+TEST(CaughtUp, SettleWhenItIsDecidedWhatIsGone) {
+  const Interval day{.start = kMidnight, .end = kMidnight + 24h};
+  Ledger settle = having_read(day.end);
+  ASSERT_TRUE(settle.apply(JudgingBegun{day}));
+  EXPECT_FALSE(settle_is_caught_up({}, settle, day.end + 1h, day.end));
+
+  ASSERT_TRUE(settle.apply(JudgingEnded{day}));
+  EXPECT_TRUE(settle_is_caught_up({}, settle, day.end + 1h, day.end));
+}
+
 TEST(CaughtUp, BackfillWhenItHasEndedOrWaitsForTheService) {
   const SettlePlanOptions hourly{.window = 1h};
   const Interval range{.start = kMidnight, .end = kMidnight + 2h};

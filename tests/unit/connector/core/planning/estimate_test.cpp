@@ -115,5 +115,20 @@ TEST(EstimateBudget, JobsTakeTheirTimeHoweverLargeTheQuota) {
   EXPECT_EQ(estimate_budget({settle}, 1'000'000).catch_up, 3h);
 }
 
+TEST(JudgeMonth, ComparesWhatComesEveryDayAndWhatIsReadOnce) {
+  const BudgetEstimate estimate{.requests_per_day = 100, .requests_per_month = 3'100, .catch_up_requests = 500, .catch_up = {}};
+
+  const MonthVerdict enough = judge_month(estimate, 3'600);
+  EXPECT_TRUE(enough.suffices && enough.suffices_with_catch_up);
+  EXPECT_EQ(enough.used_up_after_days, 31);
+  const MonthVerdict later = judge_month(estimate, 3'599);
+  EXPECT_TRUE(later.suffices);
+  EXPECT_FALSE(later.suffices_with_catch_up);
+  const MonthVerdict too_few = judge_month(estimate, 1'000);
+  EXPECT_FALSE(too_few.suffices || too_few.suffices_with_catch_up);
+  EXPECT_EQ(too_few.used_up_after_days, 10);
+  EXPECT_TRUE(judge_month({.catch_up = {}}, 0).suffices) << "nothing is asked";
+}
+
 }  // namespace
 }  // namespace connector::core

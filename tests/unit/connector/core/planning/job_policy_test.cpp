@@ -239,5 +239,35 @@ TEST(JobPolicySweep, EveryErrorAtEveryStepLeavesAWayOn) {
   }
 }
 
+// Its data must reach the age, or the read that is owed: what is older than that shows nothing new.
+TEST_F(Policy, ResultsThatKnowLessThanTheirPassNeedsDoNotCount) {
+  policy = JobPolicy({}, kDay, AtStart{}, kDay.end + 72h);
+  fulfil();
+  EXPECT_EQ(step(JobPage{.next = std::nullopt, .availability = kDay.end + 72h - 1ms}), "restart: availability_behind");
+
+  fulfil();
+  EXPECT_EQ(step(JobPage{.next = std::nullopt, .availability = kDay.end + 72h}), "complete");
+}
+
+TEST_F(Policy, NoPassIsContentWithLessThanItsWindow) {
+  policy = JobPolicy({}, kDay, AtStart{}, kDay.start);
+  fulfil();
+  EXPECT_EQ(step(JobPage{.next = std::nullopt, .availability = kDay.end - 1ms}), "restart: availability_behind");
+}
+
+TEST(NeededFor, ThePassDecides) {
+  Ledger ledger({}, kDay.start);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = {.start = kDay.start, .end = kDay.end + 24h}}));
+
+  EXPECT_EQ(needed_for(kDay, {}, ledger), kDay.end);
+  EXPECT_EQ(needed_for(kDay, {.age = 72h}, ledger), kDay.end + 72h);
+  EXPECT_EQ(needed_for(kDay, {.is_owed = true}, ledger), kDay.end) << "it has been paid meanwhile";
+  ASSERT_TRUE(ledger.apply(OwedAdded{.window = kDay, .after = kDay.end + 5h}));
+  ASSERT_TRUE(ledger.apply(OwedAdded{.window = kDay, .after = kDay.end + 9h}));
+  ASSERT_TRUE(ledger.apply(OwedAdded{.window = {.start = kDay.end, .end = kDay.end + 24h}, .after = kDay.end + 1h}));
+  EXPECT_EQ(needed_for(kDay, {.is_owed = true}, ledger), kDay.end + 5h + 1ms) << "something of it is paid then";
+  EXPECT_EQ(needed_for({.start = kDay.end, .end = kDay.end + 24h}, {.is_owed = true}, ledger), kDay.end + 24h);
+}
+
 }  // namespace
 }  // namespace connector::core

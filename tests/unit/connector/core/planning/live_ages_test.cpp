@@ -304,5 +304,54 @@ TEST(LiveAges, NoGapAndNoTwoReadsOfADayWhateverHappens) {
       }));
 }
 
+// A window that the service chokes on must starve neither its neighbours nor the other ages.
+TEST(LiveAges, AWindowThatFailsIsPutOffAlone) {
+  LivePlanOptions options;
+  options.reread_width = 10min;
+  Lane lane(at("10:00:00"), {30min, 2h}, options);
+  int failures = 0;
+  while (lane.now < at("13:00:00")) {
+    const LivePlan plan = lane.planner.next(lane.ledger, lane.now);
+    if (const auto* wait = std::get_if<WaitUntil>(&plan)) {
+      ASSERT_GT(wait->instant, lane.now) << "a wait must pass";
+      lane.now = wait->instant;
+      continue;
+    }
+    const auto& read = std::get<ReadWindow>(plan);
+    if (read.pass.age == 30min && read.window.contains(at("10:15:00"))) {
+      ++failures;
+      ASSERT_LE(lane.planner.put_off(read, lane.now, {}), 5min);
+      continue;
+    }
+    lane.complete({.window = read.window, .pass = read.pass, .began = lane.now});
+    lane.planner.went_well(read.window, read.pass.age);
+  }
+
+  EXPECT_GE(failures, 20) << "it is not forgotten";
+  EXPECT_LE(failures, 60) << "nor is it asked for all the time";
+  EXPECT_THAT(lane.windows_at_age(30min), testing::IsSupersetOf({"05-04T10:00/05-04T10:10", "05-04T10:20/05-04T10:30"}));
+  EXPECT_LT(lane.at_age(30min)[1].began, at("11:02:00")) << "at its time";
+  EXPECT_THAT(lane.windows_at_age(2h), testing::Contains("05-04T10:10/05-04T10:20"));
+  EXPECT_FALSE(lane.planner.has_put_off()) << "read at an older age it is done";
+}
+
+TEST(LiveAges, WhatIsPutOffIsWaitedForWhenNothingElseIsDue) {
+  LivePlanOptions options;
+  options.every = 1h;
+  Lane lane(at("10:00:00"), {10min}, options);
+  lane.run_until(at("11:00:31"));
+  lane.now = at("11:10:01");
+  const auto read = std::get<ReadWindow>(lane.planner.next(lane.ledger, lane.now));
+  ASSERT_EQ(read.pass.age, 10min);
+
+  const Duration wait = lane.planner.put_off(read, lane.now, {.patience = Patience::kSlow, .at_least = 7min});
+  EXPECT_EQ(wait, 7min);
+
+  EXPECT_EQ(std::get<WaitUntil>(lane.planner.next(lane.ledger, lane.now)).instant, lane.now + 7min);
+  EXPECT_EQ(std::get<ReadWindow>(lane.planner.next(lane.ledger, lane.now + 7min)).window, read.window);
+  EXPECT_TRUE(std::holds_alternative<ReadWindow>(lane.planner.next(lane.ledger, lane.now - 1s)))
+      << "a clock that went back is not waited for";
+}
+
 }  // namespace
 }  // namespace connector::core

@@ -1,6 +1,7 @@
 #include "connector/core/planning/newly_owed.h"
 
 #include <gtest/gtest.h>
+#include <string>
 #include <string_view>
 
 namespace connector::core {
@@ -17,9 +18,13 @@ class NewlyOwed : public testing::Test {
   NewlyOwed() { EXPECT_TRUE(ledger.apply(WindowCompleted{.window = kWhole, .availability = kWhole.end})); }
 
   // A record of the day that was read by another lane at `hours`, after the day had been settled.
-  void read(std::string_view key, int hours) {
-    const KeyedSighting row{
-        key, {.digests = {1, 1}, .read_at = kDay + std::chrono::hours(hours), .home_day = kDay, .home_day_settled = true}};
+  void read(std::string_view key, int hours, bool open = false, std::uint64_t content = 1) {
+    const KeyedSighting row{key,
+                            {.open = open,
+                             .digests = {content, content},
+                             .read_at = kDay + std::chrono::hours(hours),
+                             .home_day = kDay,
+                             .home_day_settled = true}};
     digests.apply(digests.decide({{row}}).number);
   }
   [[nodiscard]] std::vector<LedgerChange> owed(int availability_hours) const {
@@ -77,6 +82,48 @@ TEST_F(NewlyOwed, APartOfADayDoesNotStandForTheRest) {
   EXPECT_TRUE(owed(60).empty());
 }
 
+// As with `follow: off`: a record that stays open for weeks costs a job of its day ever more seldom.
+TEST_F(NewlyOwed, WhatIsOpenAndReadByNobodyElseIsSettledTheMoreSeldomTheLongerItHasNotChanged) {
+  digests = StreamDigests(StreamName("conversations"), StreamRules{.has_by_id = false});
+  read("open", 10, true);
+  const auto passed_at = [&](int hours) {
+    const KeyedSighting row{"open",
+                            {.form = SightingForm::kJob,
+                             .open = true,
+                             .digests = {1, 2},
+                             .read_at = kDay + std::chrono::hours(hours),
+                             .availability = kDay + std::chrono::hours(hours),
+                             .home_day = kDay}};
+    digests.apply(digests.decide({{row}}).number);
+    passes.note(kWhole, kDay + std::chrono::hours(hours));
+  };
+  passed_at(18);
+  EXPECT_TRUE(owed(23).empty());
+  EXPECT_EQ(owed(24).size(), 1U) << "it changed 8 hours before";
+
+  passed_at(40);
+  EXPECT_TRUE(owed(54).empty());
+  EXPECT_EQ(owed(55).size(), 1U) << "half of 30 hours";
+
+  passed_at(1'010);
+  EXPECT_TRUE(owed(1'033).empty());
+  EXPECT_EQ(owed(1'034).size(), 1U) << "a day at most";
+
+  read("open", 1'011, true, 2);
+  EXPECT_EQ(owed(1'016).size(), 1U) << "it has changed";
+}
+
+TEST_F(NewlyOwed, AClosedRecordOfTheDayDoesNotWaitForTheOpenOne) {
+  digests = StreamDigests(StreamName("conversations"), StreamRules{.has_by_id = false});
+  read("open", 10, true);
+  passes.note(kWhole, kDay + 100h);
+  EXPECT_TRUE(owed(107).empty());
+
+  read("closed", 101);
+
+  EXPECT_EQ(owed(107).size(), 1U);
+}
+
 TEST(PassTimes, TheOldestPartCounts) {
   PassTimes passes;
   EXPECT_EQ(passes.of(kDay, kDay), std::nullopt);
@@ -95,6 +142,28 @@ TEST_F(NewlyOwed, ADayThatWasNotReadYetIsNotOwed) {
   read("a", 30);
 
   EXPECT_TRUE(owed(31).empty());
+}
+
+// Joined with its neighbour, a day stands for all days between them, whose digests are gone: they would be published again.
+TEST_F(NewlyOwed, AFullListIsNotJoined) {
+  constexpr int kDays = 200;
+  ledger = Ledger({}, kDay);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = {.start = kDay, .end = kDay + kDays * 24h}}));
+  for (int day = 0; day < kDays; day += 2) {
+    const HomeDay home_day = kDay + std::chrono::days(day);
+    const std::string key = std::to_string(day);
+    const KeyedSighting row{key, {.digests = {1, 1}, .read_at = home_day + 30h, .home_day = home_day, .home_day_settled = true}};
+    digests.apply(digests.decide({{row}}).number);
+  }
+
+  for (const LedgerChange& change : owed(kDays * 25)) ASSERT_TRUE(ledger.apply(change));
+
+  ASSERT_EQ(ledger.owed().size(), OwedDays::kMax);
+  for (const OwedDay& day : ledger.owed()) EXPECT_EQ(day.window.length(), 24h);
+  EXPECT_TRUE(owed(kDays * 25).empty());
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = kWhole, .pass = {.is_owed = true}, .availability = kDay + kDays * 25h}));
+  passes.note(kWhole, kDay + kDays * 25h);
+  EXPECT_EQ(owed(kDays * 25).size(), 1U) << "as soon as there is room";
 }
 
 }  // namespace

@@ -114,5 +114,17 @@ TEST(ProgressSchedule, NoMarkGoesBackUnlessTheStreamBeginsAnew) {
   EXPECT_EQ(schedule.moved(kCalls, seen(1min, kStart - 24h)).marks.seen_until, kStart + 1min);
 }
 
+// `on_changed_membership: re_read` begins where the stream began before.
+TEST(ProgressSchedule, AStreamThatBeginsAnewWhereItBeganHasItsMarksTakenBack) {
+  ProgressSchedule schedule(10s);
+  schedule.moved(kCalls, seen(2min));
+
+  schedule.begin_anew(kCalls);
+
+  EXPECT_EQ(schedule.due(kNow), std::nullopt) << "nothing is known of it";
+  EXPECT_EQ(schedule.moved(kCalls, seen(1min)).marks.seen_until, kStart + 1min);
+  EXPECT_EQ(schedule.due(kNow), kCalls);
+}
+
 }  // namespace
 }  // namespace connector::core

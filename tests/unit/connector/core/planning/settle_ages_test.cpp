@@ -323,5 +323,26 @@ TEST(SettleAges, EverythingIsSettledInTheEndWhateverHappens) {
       }));
 }
 
+// They fail again and again, and wait without a job: new days are read in their place, other windows are not read again.
+TEST(SettleAges, WhatWaitsToBeReadAgainKeepsNoNewDayFromBeingRead) {
+  const Ledger ledger = begun(8);
+  const std::vector<Interval> running{days(0, 1)};
+
+  EXPECT_EQ(plan(ledger, day(8), running, {.max_jobs = 1}), "wait for jobs");
+  EXPECT_EQ(plan(ledger, day(9), running, {.max_jobs = 1, .waiting = 1}), "8/9");
+  EXPECT_EQ(plan(ledger, day(8), running, {.max_jobs = 1, .waiting = 1}), "ask until 9") << "the next day is asked for";
+  EXPECT_EQ(plan(ledger, day(9), {days(0, 1), days(8, 9)}, {.max_jobs = 1, .waiting = 1}), "wait for jobs");
+}
+
+TEST(SettleAges, NoMoreThanTheConfiguredNumberIsReadAgainAtOnceThoughSomeWait) {
+  Ledger ledger = begun(8);
+
+  EXPECT_EQ(plan(ledger, day(8), {days(0, 1)}, {.max_jobs = 2, .waiting = 1}), "1/2 at 3d") << "one more";
+  EXPECT_EQ(plan(ledger, day(8), {days(0, 1), days(1, 2)}, {.max_jobs = 2, .waiting = 2}), "ask until 9");
+  ASSERT_TRUE(ledger.apply(WindowOpened{days(2, 3), AtStart{}, {.age = 72h}}));
+  EXPECT_EQ(plan(ledger, day(8), {days(0, 1), days(1, 2)}, {.max_jobs = 2, .waiting = 2}), "ask until 9") << "nor taken up";
+  EXPECT_EQ(plan(ledger, day(8), {days(0, 1)}, {.max_jobs = 2, .waiting = 1}), "resume 2");
+}
+
 }  // namespace
 }  // namespace connector::core

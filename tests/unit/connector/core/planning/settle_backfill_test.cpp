@@ -65,6 +65,21 @@ TEST(SettleBackfill, BeginsAndEndsWhereItIsToldInWindowsOfADay) {
   EXPECT_EQ(plan(ledger, range.end), "done");
 }
 
+// Of a date that went back; while the pass waits without a job, first passes have its place, and nothing is done yet.
+TEST(SettleBackfill, IsNotDoneWhileAFurtherPassWaits) {
+  Ledger ledger = backfill_of(days(0, 2));
+  complete(ledger, days(0, 1));
+  const auto plan_beside = [&](std::uint32_t waiting) {
+    return show(plan_settle({.max_jobs = 1, .waiting = waiting, .until = day(2)}, ledger, {.availability = kNow, .now = kNow},
+                            std::vector{days(0, 1)}));
+  };
+
+  EXPECT_EQ(plan_beside(0), "wait");
+  EXPECT_EQ(plan_beside(1), "submit 24-48");
+  complete(ledger, days(1, 2));
+  EXPECT_EQ(plan_beside(1), "wait");
+}
+
 TEST(SettleBackfill, WaitsForItsLastJobsBeforeItIsDone) {
   Ledger ledger = backfill_of(days(0, 2));
   complete(ledger, days(0, 1));
