@@ -55,7 +55,7 @@ std::string document(const SourceOffsets& offsets) {
 }
 
 TEST(OffsetsSet, ABackfillIsAskedForNotMoved) {
-  const auto changes = plan_set(stored(), {.stream = kConversations, .lane = Lane::kBackfill}, StartAt{kStart});
+  const auto changes = plan_set(stored(), {.stream = kConversations, .lane = Lane::kBackfill}, StartAt{kStart}, kNow);
 
   ASSERT_FALSE(changes);
   EXPECT_THAT(changes.error().message, HasSubstr("genesys-kafka backfill"));
