@@ -76,7 +76,8 @@ void make_deletions(Chance& chance, Scenario& scenario) {
     if (!hides && chance.one_in(3)) conversation.returns = *conversation.deleted + chance.between(1min, days{5});
   }
   if (!hides) {
-    for (Conversation& conversation : conversations) conversation.in_lake = !chance.one_in(12);
+    // (What comes back after live has done with it, and is in no job, is seen by nobody: docs/records.md.)
+    for (Conversation& conversation : conversations) conversation.in_lake = !chance.one_in(12) || conversation.returns;
     return;
   }
   // All but one of each day: more than the share, whatever is known of the day by then.

@@ -115,7 +115,7 @@ std::optional<LivePlanner::Due> LivePlanner::reread(const Ledger& ledger, Instan
     if (first > horizon) return Due{.window = {.start = begin, .end = first}, .at = first + age};
     Instant end = std::min(bound, horizon);
     if (end != bound || goes_on) end -= (end - begin) % step;  // whole steps
-    end = std::min(end, begin + widest());
+    end = std::min({end, begin + widest(), end_alone(begin, age)});
     return Due{.window = {.start = begin, .end = end}, .at = first + age};
   }
   return std::nullopt;
@@ -128,6 +128,17 @@ IntervalSet LivePlanner::done_at(const Ledger& ledger, Instant now, Duration age
     if (failed.age == age && failed.since <= now && now < failed.until) done.add(failed.window);
   }
   return done;
+}
+
+// How far a window that begins there may reach, so that what has failed is tried again by itself: its neighbours must not fail
+// with it.
+Instant LivePlanner::end_alone(Instant begin, Duration age) const {
+  Instant end = Instant::max();
+  for (const Failed& failed : put_off_) {
+    if (failed.age != age || failed.window.end <= begin) continue;
+    end = std::min(end, failed.window.start <= begin ? failed.window.end : failed.window.start);
+  }
+  return end;
 }
 
 Duration LivePlanner::put_off(const ReadWindow& failed, Instant now, PutOff how) {

@@ -85,6 +85,7 @@ class LivePlanner {
   static constexpr std::size_t kMostFailed = 64;
 
   [[nodiscard]] IntervalSet done_at(const Ledger& ledger, common::Instant now, common::Duration age) const;
+  [[nodiscard]] common::Instant end_alone(common::Instant begin, common::Duration age) const;
   [[nodiscard]] Due first_pass(const Ledger& ledger, common::Instant now) const;
   [[nodiscard]] std::optional<Due> reread(const Ledger& ledger, common::Instant now, common::Duration age,
                                           const IntervalSet& blocked) const;

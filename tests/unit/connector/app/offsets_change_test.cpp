@@ -102,7 +102,7 @@ TEST_P(StoredExport, IsImportedAsItWas) {
   Identities identities = kIdentities;
   identities.at(kConversations).membership = "1:abc";
 
-  const auto plan = plan_import(read("export.json"), {}, identities, false);
+  const auto plan = plan_import(read("export.json"), {}, identities, false, kNow + std::chrono::days(30));
 
   ASSERT_THAT(plan.problems, IsEmpty());
   ASSERT_THAT(plan.changes, SizeIs(2));

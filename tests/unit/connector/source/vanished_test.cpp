@@ -165,7 +165,7 @@ TEST_F(Vanished, TooManyAreHeldUpAndSaid) {
   EXPECT_THAT(gone, IsEmpty());
   EXPECT_EQ(metrics.total("records_gone", "withheld"), 1);
   EXPECT_EQ(metrics.count("delete_braked"), 1U);
-  EXPECT_EQ(lines_with("none of them is taken for deleted"), 1U);
+  EXPECT_EQ(lines_with("none is taken for deleted"), 1U);
   EXPECT_THAT(ledger().unjudged().intervals(), IsEmpty());
 }
 

@@ -281,11 +281,13 @@ TEST_F(Expiry, AnAnswerByIdInFlightDoesNotBringBackWhatHasGone) {
   for (const BatchNumber number : numbers) digests.apply(number);
   KeyedSighting answer = query("a", 1, 599);
   answer.sighting.form = SightingForm::kById;
+  answer.sighting.known_when_asked = true;
 
   const DigestBatch batch = decide({answer});
 
   EXPECT_EQ(batch.decisions.front().outcome, DigestOutcome::kNothing);
   EXPECT_THAT(batch.records, IsEmpty());
+  answer.sighting.known_when_asked = false;
   answer.sighting.requested = Requested::kRepair;
   EXPECT_EQ(decide({answer}).decisions.front().outcome, DigestOutcome::kPublish) << "whom it was asked for by an operator";
 }

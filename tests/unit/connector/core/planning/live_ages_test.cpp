@@ -335,11 +335,36 @@ TEST(LiveAges, AWindowThatFailsIsPutOffAlone) {
   EXPECT_FALSE(lane.planner.has_put_off()) << "read at an older age it is done";
 }
 
+// Read together with what has come of age meanwhile it would keep more and more from being read.
+TEST(LiveAges, AWindowThatFailsDoesNotGrow) {
+  LivePlanOptions options;
+  options.reread_width = 10min;
+  Lane lane(at("10:00:00"), {30min}, options);
+  while (lane.now < at("12:00:00")) {
+    const LivePlan plan = lane.planner.next(lane.ledger, lane.now);
+    if (const auto* wait = std::get_if<WaitUntil>(&plan)) {
+      lane.now = wait->instant;
+      continue;
+    }
+    const auto& read = std::get<ReadWindow>(plan);
+    if (read.pass.age == 30min && read.window.contains(at("10:15:00"))) {
+      ASSERT_EQ(show(read.window), "05-04T10:10/05-04T10:20");
+      // For so long that its neighbours come of age in the same moment.
+      lane.planner.put_off(read, lane.now, {.patience = Patience::kSlow, .at_least = 10min});
+      continue;
+    }
+    lane.complete({.window = read.window, .pass = read.pass, .began = lane.now});
+  }
+
+  EXPECT_TRUE(lane.ledger.passes().at(30min).covers({.start = at("10:20:00"), .end = at("11:20:00")}));
+}
+
 TEST(LiveAges, WhatIsPutOffIsWaitedForWhenNothingElseIsDue) {
   LivePlanOptions options;
   options.every = 1h;
+  options.reread_width = 5min;
   Lane lane(at("10:00:00"), {10min}, options);
-  lane.run_until(at("11:00:31"));
+  lane.run_until(at("11:00:31"));  // when all but the last ten minutes were of age
   lane.now = at("11:10:01");
   const auto read = std::get<ReadWindow>(lane.planner.next(lane.ledger, lane.now));
   ASSERT_EQ(read.pass.age, 10min);
