@@ -39,7 +39,8 @@ function(gk_module name)
 endfunction()
 
 # gk_test(name LABEL unit|integration|crash SOURCES … LINK …): one GoogleTest program. Unit cases are found when ctest runs and are tests
-# of their own; a program of another label is one test, since its cases share what is dear to start (a broker).
+# of their own, but not in a sanitized build, where starting a program costs more than most cases. A program of another label is one test,
+# since its cases share what is dear to start (a broker).
 function(gk_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LINK" ${ARGN})
   if(NOT ARG_LABEL)
@@ -48,7 +49,7 @@ function(gk_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE project::options ${ARG_LINK} GTest::gmock_main)
   gk_precompiled(${name} test)
-  if(ARG_LABEL STREQUAL "unit")
+  if(ARG_LABEL STREQUAL "unit" AND NOT GK_SANITIZE)
     if(NOT ARG_TIMEOUT)
       set(ARG_TIMEOUT 120)
     endif()

@@ -205,32 +205,6 @@ TEST_F(DeadLettersVerbs, AConnectorThatRunsIsListedBesideAndFencedByARetry) {
   expect_no_violation();
 }
 
-// Rows that the service showed once, and cannot be asked for again.
-class OddRows : public DeadLettersVerbs {
- protected:
-  OddRows()
-      : DeadLettersVerbs({.faults = R"(
-          {"name": "keyless", "match": {"path": "details/query", "limit": 1}, "fault": {"kind": "bad_record", "record": "no_id"}},
-          {"name": "large", "match": {"path": "details/query", "limit": 1},
-           "fault": {"kind": "bad_record", "record": "oversize", "bytes": 3000000}})"}) {
-    scene.configuration.stream.clear();
-  }
-};
-
-TEST_F(OddRows, CannotBeRetriedAndThatIsSaid) {
-  work_and_stop();
-  ASSERT_EQ(scene.simulator().strikes("large"), 1U);
-
-  EXPECT_THAT(list().out, AllOf(HasSubstr("no_key"), HasSubstr("oversize")));
-  const auto retried = retry({"--yes", "--output", "json"});
-
-  EXPECT_EQ(retried.code, 6) << retried.err;
-  EXPECT_GT(counted(json_of(retried), "no_key"), 0U) << retried.out;
-  EXPECT_EQ(counted(json_of(retried), "absent"), 1U) << retried.out;
-  EXPECT_EQ(counted(json_of(retried), "no_key") + 1, letters().size());
-  EXPECT_EQ(retry({"--yes", "--reason", "broker_refused"}).code, 0) << "there are none of these";
-}
-
 TEST(DeadLettersOfAConnector, ThatNeverRanAreNotThere) {
   const ConnectorScene scene;
 

@@ -254,6 +254,7 @@ TEST_F(Offsets, AStreamWhoseTopicWasMadeAgainGoesOnUnderAnotherName) {
   const auto renamed = scene.folder() / "renamed.yaml";
   std::ofstream(renamed) << text;
   support::ConnectorProcess connector(support::connector_binary(), renamed, scene.folder() / "renamed.log");
+  connector.wait_for_log("stream started");  // its topic is there
   connector.until("everything is there again", [&] {
     std::set<std::string> missing = keys;
     for (const auto& record : scene.records(scene.name() + ".calls")) missing.erase(*record.key);

@@ -71,7 +71,7 @@ Ledger example_with_ages() {
   apply(OwedAdded{.window = days(4, 5), .after = kStart + 130h});
   apply(OwedAdded{.window = days(6, 7), .after = kStart + 150h});
   apply(WindowOpened{days(4, 5), AtJob{.job = JobId("job-9"), .cursor = "c", .submitted = minute(3)}, {.is_owed = true}});
-  apply(AvailabilitySeen{kStart + 140h});
+  apply(AvailabilitySeen{kStart + 144h});
   ledger.set_stamp({.incarnation = "incarnation-1", .number = 8});
   return ledger;
 }
