@@ -75,6 +75,14 @@ void live_and_die(ConnectorScene& scene, std::mt19937_64& random) {
   scene.connector().process.kill();
 }
 
+// Killed while it reads and publishes, however long a sanitized build takes to start.
+void work_and_die(ConnectorScene& scene, std::mt19937_64& random) {
+  scene.start_connector();
+  scene.connector().wait_for_log("stream started");
+  std::this_thread::sleep_for(std::chrono::milliseconds(std::uniform_int_distribution<int>(100, 2'500)(random)));
+  scene.connector().process.kill();
+}
+
 // Kills, then a life in peace until everything that began before it has been settled for good; in the end every conversation is
 // published as the service holds it.
 void kill_again_and_again(ConnectorScene& scene, const std::set<std::string>& allowed) {
@@ -129,7 +137,7 @@ TEST(Crash, WhatChangesAfterTheLastPassIsSeenToDiffer) {
 
   const auto differences = scene.differences(until);
   const auto stale = std::ranges::count(differences, "stale", &Violation::kind);
-  EXPECT_GT(stale, 10) << "the checker takes what is stale for the truth";
+  EXPECT_GT(stale, 0) << "the checker takes what is stale for the truth";
   EXPECT_EQ(static_cast<std::size_t>(stale), differences.size());
 }
 
@@ -145,7 +153,7 @@ TEST(Crash, ABrokenPublisherIsCaught) {
   std::size_t caught = 0;
   int tries = 0;
   for (; caught == 0 && tries < kMostTries; ++tries) {
-    for (int kill = 0; kill < kKillsATry; ++kill) live_and_die(scene, random);
+    for (int kill = 0; kill < kKillsATry; ++kill) work_and_die(scene, random);
     // The next life ends what the dead one left open, which would hide the records of the living.
     scene.start_connector();
     scene.wait_until_committed(60s);
