@@ -177,7 +177,11 @@ void read_topics(Section topics, const connector::core::ConnectorName& name, con
   progress.boolean("enabled", options.progress.enabled);
   progress.duration("every", options.progress.every, {.min = 10ms, .max = 1h});
   read_topic_settings(progress, "<name>-progress", options.progress.topic);
-  topics.finish({{.key = "control"}});
+  Section control = topics.section("control");
+  control.boolean("enabled", options.control.enabled);
+  read_topic_settings(control, "<name>-control", options.control.topic);
+  check_state_topic(control, options.control.topic);
+  topics.finish();
 }
 
 }  // namespace

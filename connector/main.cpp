@@ -78,6 +78,9 @@ int dispatch(const cli::Command& command, const cli::Surroundings& surroundings)
           return cli::offsets_accept_lost_digests(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::PlanCommand>) return cli::plan(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::VerifyCommand>) return cli::verify(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::BackfillCommand>) return cli::backfill(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::BackfillCancelCommand>) return cli::backfill_cancel(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::BackfillListCommand>) return cli::backfill_list(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::DeadLettersListCommand>) return cli::dead_letters_list(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::DeadLettersRetryCommand>) return cli::dead_letters_retry(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::ConfigShowCommand>) return cli::config_show(verb, surroundings);
@@ -97,9 +100,12 @@ int main(int argc, char** argv) {
       (answered->exit_code == cli::kDone ? std::cout : std::cerr) << answered->text;
       return answered->exit_code;
     }
-    return dispatch(
-        std::get<cli::Command>(parsed),
-        {.environment = read_environment(), .read_file = read_file, .confirm = confirm, .out = std::cout, .err = std::cerr});
+    return dispatch(std::get<cli::Command>(parsed), {.environment = read_environment(),
+                                                     .read_file = read_file,
+                                                     .confirm = confirm,
+                                                     .out = std::cout,
+                                                     .err = std::cerr,
+                                                     .terminal = isatty(STDERR_FILENO) != 0});
   } catch (const std::exception& exception) {
     std::cerr << "internal error: " << exception.what() << "\n";
     return cli::kInternalError;

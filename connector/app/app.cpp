@@ -4,9 +4,14 @@
 #include "common/http/client.h"
 #include "common/http/server.h"
 #include "connector/app/admission.h"
+#include "connector/app/backfills.h"
 #include "connector/app/lanes.h"
 #include "connector/app/stream_topics.h"
+#include "connector/core/planning/clocks.h"
 #include "connector/genesys/genesys_api.h"
+#include "connector/kafka/control_store.h"
+#include "connector/kafka/partition_follower.h"
+#include "connector/kafka/state_topics.h"
 #include "connector/observability/build_info.h"
 #include "connector/observability/health.h"
 #include "connector/observability/metrics.h"
@@ -50,6 +55,8 @@ constexpr common::Duration kServiceAway = 5s;
 constexpr common::Duration kLookForNewSecret = 2s;
 constexpr common::Duration kLookAtStoppedStreams = 30s;
 constexpr common::Duration kSummaryEvery = 60s;
+constexpr common::Duration kLookForCompletion = 250ms;
+constexpr common::Duration kTellBackfill = 1s;
 constexpr common::Duration kFarewell = 2s;  // for the producer of a task that ended by itself
 constexpr common::Duration kBeyondGrace = 3s;
 constexpr int kInterruptedExitCode = 7;  // cli/exit_code.h, kInterrupted
@@ -67,8 +74,9 @@ asio::awaitable<bool> cancelled() {
 
 class App::Impl final {
  public:
-  Impl(AppOptions options, Definitions definitions, common::Logger logger, kafka::ProducerFactory factory)
+  Impl(AppOptions options, Definitions definitions, common::Logger logger, kafka::ProducerFactory factory, RunMode mode)
       : options_(std::move(options)),
+        mode_(std::move(mode)),
         definitions_(std::move(definitions)),
         logger_(logger.named("app")),
         root_logger_(std::move(logger)),
@@ -82,7 +90,14 @@ class App::Impl final {
   asio::awaitable<Result<genesys::Organization>> learn_organization();
   Result<void> start_streams();
   Result<void> start_stream(const source::StreamOptions& stream);
+  void start_lanes(source::StreamReader& reader, const core::StreamName& stream);
+  Result<core::Ledger> backfill_ledger(const core::StreamName& stream, const core::LedgerIdentity& identity,
+                                       common::Instant start);
   void stays_stopped(const core::StreamName& stream, const common::Error& error);
+  void follow_requests();
+  asio::awaitable<void> watch_completion(common::Instant due);
+  asio::awaitable<bool> is_complete(common::Instant due);
+  asio::awaitable<void> watch_backfill();
   asio::awaitable<void> shut_down();
   asio::awaitable<void> end_without_patience();
   asio::awaitable<void> tear_down();
@@ -93,6 +108,7 @@ class App::Impl final {
   void ended(Result<void> result);
 
   AppOptions options_;
+  RunMode mode_;
   Definitions definitions_;
   common::Logger logger_;
   common::Logger root_logger_;
@@ -110,6 +126,8 @@ class App::Impl final {
   std::optional<genesys::Organization> organization_;
   std::optional<kafka::RestoredState> restored_;
   std::optional<Lanes> lanes_;
+  std::optional<Backfills> backfills_;
+  std::optional<kafka::PartitionFollower> requests_;
 
   asio::signal_set signals_{io_};
   asio::cancellation_signal cancel_life_;
@@ -119,6 +137,7 @@ class App::Impl final {
   bool shutting_down_ = false;                    // … and has not ended
   std::map<core::StreamName, std::string> told_;  // why a stream has not been started
   std::optional<common::Error> lane_failure_;
+  std::optional<Result<void>> completion_;  // what was to be done has come to an end
   std::optional<Result<void>> outcome_;
 };
 
@@ -155,10 +174,14 @@ Result<void> App::Impl::run() {
 }
 
 Result<void> App::Impl::wire() {
+  if (std::holds_alternative<RunUntilComplete>(mode_)) {
+    for (auto& stream : options_.streams) stream.follow.spread_at_start = false;
+  }
   auto& executor = io_;
   metrics_.emplace(configured_sources(options_, definitions_));
 
-  if (!options_.metrics.listen.empty()) {
+  // A backfill alone may run where a connector's port is taken.
+  if (!options_.metrics.listen.empty() && !std::holds_alternative<RunBackfill>(mode_)) {
     auto server = common::http::make_server(executor.get_executor(), {.listen = options_.metrics.listen},
                                             observability::make_handler(*metrics_, health_, clock_), root_logger_.named("http"));
     if (!server) return common::fail(common::with_context(server.error(), "metrics.listen"));
@@ -174,14 +197,29 @@ Result<void> App::Impl::wire() {
   api_.emplace(options_.genesys, *http_, clock_, *metrics_, root_logger_, seed());
   publisher_.emplace(executor.get_executor(), options_.name, options_.kafka, stream_topics(options_, definitions_), clock_,
                      *metrics_, root_logger_.named("kafka"), seed(), factory_);
-  lanes_.emplace(executor.get_executor(), [this](const core::SourcePartition& source, const common::Error& error) {
+  const auto unexpected_end = [this](const core::SourcePartition& source, const common::Error& error) {
     logger_.error("a lane ended by itself; this is a bug: please report it", {{"stream", source.stream.str()},
                                                                               {"lane", core::to_string(source.lane)},
                                                                               {"error_code", common::to_string(error.code)},
                                                                               {"error", error.message}});
     if (!lane_failure_) lane_failure_ = error;
     if (!stopping_) spawn(shut_down());
-  });
+  };
+  lanes_.emplace(executor.get_executor(), unexpected_end);
+  const double usual_weight = options_.genesys.budget.weights.at(static_cast<std::size_t>(core::Lane::kBackfill));
+  backfills_.emplace(Backfills::Surroundings{
+      .name = options_.name,
+      .lanes = *lanes_,
+      .publisher = *publisher_,
+      .clock = clock_,
+      .logger = root_logger_.named("backfill"),
+      .reader = [this](const core::StreamName& stream) -> source::StreamReader* {
+        const auto found = readers_.find(stream);
+        return found == readers_.end() ? nullptr : found->second.get();
+      },
+      .set_weight = [this, usual_weight](
+                        std::optional<double> weight) { api_->set_weight(core::Lane::kBackfill, weight.value_or(usual_weight)); },
+      .on_unexpected_end = unexpected_end});
   return {};
 }
 
@@ -196,7 +234,11 @@ asio::awaitable<Result<void>> App::Impl::life() {
   if (!restored) co_return common::fail(restored.error());
   organization_ = std::move(*organization);
   restored_ = std::move(*restored);
+  const common::Instant due = core::earlier_clock(clock_.utc_now(), api_->clock_skew());
   if (auto started = start_streams(); !started) co_return common::fail(started.error());
+  follow_requests();
+  if (std::holds_alternative<RunUntilComplete>(mode_)) spawn(watch_completion(due));
+  if (std::holds_alternative<RunBackfill>(mode_)) spawn(watch_backfill());
 
   health_.set_ready(true, "running");
   co_return co_await publisher_->run();
@@ -233,8 +275,11 @@ asio::awaitable<Result<genesys::Organization>> App::Impl::learn_organization() {
 }
 
 Result<void> App::Impl::start_streams() {
+  const auto* alone = std::get_if<RunBackfill>(&mode_);
   for (const auto& stream : options_.streams) {
+    if (alone != nullptr && stream.name != alone->stream) continue;
     if (auto started = start_stream(stream); !started) {
+      if (alone != nullptr) return started;
       if (started.error().code != ErrorCode::kTopicUnusable) return started;
       stays_stopped(stream.name, started.error());
     }
@@ -271,7 +316,8 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
   }
   findings.lanes = lanes_of(stream, definition);
   for (const auto& [source, ledger] : restored_->ledgers) {
-    if (source.stream == stream.name) findings.ledgers.emplace(source.lane, ledger);
+    // A backfill's is no evidence of where the stream began.
+    if (source.stream == stream.name && source.lane != core::Lane::kBackfill) findings.ledgers.emplace(source.lane, ledger);
   }
 
   auto admitted = admit(stream, findings);
@@ -290,6 +336,9 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
       return adopted;
     }
   }
+  auto backfill = backfill_ledger(stream.name, findings.identity, start);
+  if (!backfill) return common::fail(backfill.error());
+  publisher_->replace({stream.name, core::Lane::kBackfill}, std::move(*backfill));
   if (const auto* configured = std::get_if<common::Instant>(&stream.start); configured != nullptr && *configured != start) {
     logger_.warn("the stream keeps the start it first ran with; a changed `start` has no effect on an existing ledger",
                  {{"stream", stream.name.str()},
@@ -304,14 +353,141 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
   auto& reader = readers_[stream.name];
   reader = std::make_unique<source::StreamReader>(definition, stream, source::ResolvedStart{start}, *api_, *publisher_, clock_,
                                                   *metrics_, root_logger_.named("source"), lane_memory, entropy());
-  if (reader->has_live()) lanes_->start({stream.name, core::Lane::kLive}, reader->run_live());
-  if (reader->has_follow()) lanes_->start({stream.name, core::Lane::kFollow}, reader->run_follow());
-  if (reader->has_settle()) lanes_->start({stream.name, core::Lane::kSettle}, reader->run_settle());
+  start_lanes(*reader, stream.name);
   logger_.info("stream started", {{"stream", stream.name.str()},
                                   {"topic", findings.topic},
                                   {"start", common::format_instant(start)},
                                   {"new_ledgers", admitted->begun.size()}});
   return {};
+}
+
+void App::Impl::start_lanes(source::StreamReader& reader, const core::StreamName& stream) {
+  if (!std::holds_alternative<RunBackfill>(mode_)) {
+    if (reader.has_live()) lanes_->start({stream, core::Lane::kLive}, reader.run_live());
+    if (reader.has_follow()) lanes_->start({stream, core::Lane::kFollow}, reader.run_follow());
+    if (reader.has_settle()) lanes_->start({stream, core::Lane::kSettle}, reader.run_settle());
+  }
+  backfills_->look_at(stream);
+}
+
+// As it is stored, if it is of here; else one that has never been asked for anything. Of a stream whose filters have changed it
+// belongs to the former ones: what it read stays read, or it is asked for anew, as the operator likes.
+Result<core::Ledger> App::Impl::backfill_ledger(const core::StreamName& stream, const core::LedgerIdentity& identity,
+                                                common::Instant start) {
+  const auto found = restored_->ledgers.find({stream, core::Lane::kBackfill});
+  if (found == restored_->ledgers.end()) return core::Ledger(identity, start);
+  const core::LedgerIdentity& stored = found->second.identity();
+  if (stored.organization_id != identity.organization_id || stored.cluster_id != identity.cluster_id ||
+      (!identity.topic_id.empty() && stored.topic_id != identity.topic_id)) {
+    return common::fail(ErrorCode::kStateRefused,
+                        "stream " + stream.str() +
+                            ": the ledger of its backfill belongs to another organisation, cluster or topic; remove it: "
+                            "genesys-kafka offsets reset " +
+                            stream.str() + " --lane backfill");
+  }
+  core::Ledger ledger = found->second;
+  core::LedgerIdentity now = identity;
+  if (now.topic_id.empty()) now.topic_id = stored.topic_id;
+  ledger.set_identity(std::move(now));
+  return ledger;
+}
+
+// What is asked of the task's owner from outside, once all is there that was asked while nobody was.
+void App::Impl::follow_requests() {
+  if (const auto* alone = std::get_if<RunBackfill>(&mode_)) {
+    const core::BackfillRequest request{
+        .wanted = core::BackfillRequest::Wanted::kRun, .order = alone->order, .asked_at = clock_.utc_now(), .asked_by = {}};
+    backfills_->take({{kafka::backfill_key(options_.name, alone->stream), request.serialize()}});
+    backfills_->look_at(alone->stream);
+    return;
+  }
+  const auto look_at_all = [this] {
+    for (const auto& stream : options_.streams) backfills_->look_at(stream.name);
+  };
+  const std::string topic = kafka::state_topics(options_.name, options_.kafka.topics).control;
+  if (topic.empty()) {
+    backfills_->take(std::map<std::string, std::string>{});
+    return look_at_all();
+  }
+  requests_.emplace(io_.get_executor(), options_.kafka,
+                    kafka::StateLocation{.name = options_.name, .topic = topic, .partition = kafka::kControlPartition},
+                    root_logger_.named("kafka"),
+                    kafka::PartitionFollower::Handlers{
+                        .caught_up =
+                            [this, look_at_all](const std::map<std::string, std::string>& values) {
+                              if (stopping_) return;
+                              backfills_->take(values);
+                              look_at_all();
+                            },
+                        .changed =
+                            [this](const std::string& key, const std::optional<std::string>& value) {
+                              if (!stopping_) backfills_->take(key, value);
+                            },
+                        .failed =
+                            [this, topic](const common::Error& error) {
+                              logger_.error(
+                                  "the control topic cannot be read; nobody's requests are seen until it can",
+                                  {{"topic", topic}, {"error_code", common::to_string(error.code)}, {"error", error.message}});
+                            }});
+}
+
+// Ends the run when what was due at its start is done by every stream that runs.
+asio::awaitable<void> App::Impl::watch_completion(common::Instant due) {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (co_await clock_.sleep_for(kLookForCompletion)) {
+    if (stopping_) co_return;
+    const bool complete = co_await is_complete(due);
+    if (!complete || stopping_) continue;
+    std::string stopped;
+    for (const auto& stream : options_.streams) {
+      if (readers_.contains(stream.name) && !publisher_->stream_trouble(stream.name)) continue;
+      stopped += (stopped.empty() ? "" : ", ") + stream.name.str();
+    }
+    completion_ = stopped.empty() ? Result<void>{}
+                                  : common::fail(ErrorCode::kTopicUnusable,
+                                                 "everything else is complete, but these streams are stopped: " + stopped);
+    logger_.info("what was due at the start is done", {{"due", common::format_instant(due)}, {"streams_stopped", stopped}});
+    asio::co_spawn(io_, shut_down(), asio::detached);  // detached: ends with tear_down, which io_.run() waits for
+    co_return;
+  }
+}
+
+asio::awaitable<bool> App::Impl::is_complete(common::Instant due) {
+  if (!backfills_->knows_requests()) co_return false;
+  for (const auto& [stream, reader] : readers_) {
+    if (publisher_->stream_trouble(stream)) continue;
+    if (!reader->is_caught_up(due)) co_return false;
+    // One that was asked for is not in its ledger at once.
+    const auto& mark = publisher_->committed({stream, core::Lane::kBackfill}).backfill();
+    if (backfills_->is_running(stream) && !(mark && mark->is_running())) co_return false;
+  }
+  // What follow has read is in no ledger.
+  for (const auto& [stream, reader] : readers_) {
+    if (!reader->has_follow() || publisher_->stream_trouble(stream)) continue;
+    const auto flushed = co_await publisher_->flush({stream, core::Lane::kFollow});
+    if (!flushed) co_return false;
+  }
+  co_return true;
+}
+
+// Tells how far the one backfill has come, and ends the run with it.
+asio::awaitable<void> App::Impl::watch_backfill() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  const auto& alone = std::get<RunBackfill>(mode_);
+  const core::SourcePartition source{.stream = alone.stream, .lane = core::Lane::kBackfill};
+  while (co_await clock_.sleep_for(kTellBackfill)) {
+    if (stopping_) co_return;
+    const core::Ledger& ledger = publisher_->committed(source);
+    if (ledger.backfill()) alone.tell(ledger);
+    if (backfills_->is_running(alone.stream)) continue;
+    if (const auto trouble = publisher_->stream_trouble(alone.stream)) {
+      completion_ = common::fail(*trouble);
+    } else {
+      completion_ = Result<void>{};
+    }
+    asio::co_spawn(io_, shut_down(), asio::detached);  // detached: ends with tear_down, which io_.run() waits for
+    co_return;
+  }
 }
 
 void App::Impl::spawn(asio::awaitable<void> background) {
@@ -324,6 +500,10 @@ void App::Impl::ended(Result<void> result) {
   if (lane_failure_) result = common::fail(*lane_failure_);
   const bool asked_to_stop = stopping_ && !result && result.error().code == ErrorCode::kCancelled;
   outcome_ = asked_to_stop ? Result<void>{} : std::move(result);
+  if (*outcome_ && completion_) outcome_ = *completion_;
+  if (*outcome_ && !completion_ && !std::holds_alternative<RunForGood>(mode_)) {
+    outcome_ = common::fail(ErrorCode::kCancelled, "stopped before it was complete; the next run goes on from there");
+  }
   if (!*outcome_) {
     logger_.error("connector cannot go on",
                   {{"error_code", common::to_string(outcome_->error().code)}, {"error", outcome_->error().message}});
@@ -340,6 +520,7 @@ asio::awaitable<void> App::Impl::shut_down() {
   health_.set_ready(false, "stopping");
   const auto deadline = clock_.steady_now() + options_.shutdown_grace;
   spawn(end_without_patience());
+  requests_.reset();
   if (publisher_begun_) {
     co_await lanes_->stop();
     // A second is left for the farewell: the grace period of whoever stops us counts to the process's end.
@@ -369,6 +550,7 @@ asio::awaitable<void> App::Impl::tear_down() {
   if (!stopping_) {  // the task ended by itself: fenced, refused
     stopping_ = true;
     spawn(end_without_patience());
+    requests_.reset();
     co_await lanes_->stop();
     if (publisher_begun_) co_await publisher_->stop(kFarewell);
   }
@@ -408,6 +590,7 @@ asio::awaitable<void> App::Impl::look_at_stopped_streams() {
         }
       }
       metrics_->stream_stopped(stream.name, false);
+      backfills_->look_at(stream.name);
       logger_.info("stream taken up again", {{"stream", stream.name.str()}});
     }
   }
@@ -432,8 +615,10 @@ asio::awaitable<void> App::Impl::summarise() {
   }
 }
 
-App::App(AppOptions options, Definitions definitions, common::Logger logger, kafka::ProducerFactory producer_factory)
-    : impl_(std::make_unique<Impl>(std::move(options), std::move(definitions), std::move(logger), std::move(producer_factory))) {}
+App::App(AppOptions options, Definitions definitions, common::Logger logger, kafka::ProducerFactory producer_factory,
+         RunMode mode)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(definitions), std::move(logger), std::move(producer_factory),
+                                   std::move(mode))) {}
 App::~App() = default;
 Result<void> App::run() {
   return impl_->run();

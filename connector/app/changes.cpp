@@ -55,6 +55,8 @@ constexpr Rule kRules[] = {
     {"kafka.topics.progress.name", Effect::kFromNow, "later progress is told there; the former topic stays as it is"},
     {"kafka.topics.progress.enabled", Effect::kFromNow, "from the next start"},
     {"kafka.topics.progress.every", Effect::kFromNow, "from the next start"},
+    {"kafka.topics.control.name", Effect::kFromNow, "what was asked for in the former topic is not seen any more: ask again"},
+    {"kafka.topics.control.enabled", Effect::kFromNow, "from the next start"},
     {"kafka.topics.create", Effect::kFromNow, "from the next start"},
     {"kafka.topics.stream_pattern", Effect::kFromNow,
      "names the topics of streams that have none of their own: see those streams"},

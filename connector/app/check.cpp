@@ -11,6 +11,7 @@
 #include "connector/source/pagination.h"
 #include "connector/source/request_template.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -96,8 +97,14 @@ void check_kafka(const AppOptions& options, const Definitions& definitions, cons
     findings.push_back(failed("topics", described.error(), "grant Describe on the topics"));
     return;
   }
-  // Only written, as the streams': the progress topic, too.
-  const std::vector<kafka::TopicDescription> data(described->begin() + 3, described->end());
+  // Only written, as the streams': the progress topic, too. The control topic stands behind it and is read as well.
+  std::vector<kafka::TopicDescription> data(described->begin() + 3, described->end());
+  std::optional<kafka::TopicDescription> control;
+  if (!names.control.empty()) {
+    const auto place = std::ranges::find(data, names.control, &kafka::TopicDescription::name);
+    control = std::move(*place);
+    data.erase(place);
+  }
   const std::vector<kafka::TopicDescription> state(described->begin(), described->begin() + 2);
   for (const auto& topic : state) {
     if (!topic.exists) continue;
@@ -113,7 +120,7 @@ void check_kafka(const AppOptions& options, const Definitions& definitions, cons
     }
   }
   const auto id = kafka::transactional_id(options.kafka, options.name, 0);
-  for (const auto& finding : kafka::assess_access(state, (*described)[2], data, options.kafka.topics.create, id)) {
+  for (const auto& finding : kafka::assess_access(state, (*described)[2], data, options.kafka.topics.create, id, control)) {
     using From = kafka::AccessFinding::Verdict;
     const auto verdict = finding.verdict == From::kFine    ? Verdict::kOk
                          : finding.verdict == From::kWrong ? Verdict::kFailed

@@ -23,18 +23,26 @@ class Lanes final {
 
   Lanes(boost::asio::any_io_executor executor, OnUnexpectedEnd on_unexpected_end);
   void start(core::SourcePartition source, boost::asio::awaitable<common::Result<void>> lane);
+  // A lane that may end: `on_end` is told how, unless all are being stopped.
+  using OnEnd = std::function<void(const common::Result<void>&)>;
+  void start(core::SourcePartition source, boost::asio::awaitable<common::Result<void>> lane, OnEnd on_end);
+  // Cancels this one, whose end is told as any other.
+  void cancel(const core::SourcePartition& source);
   // Cancels every lane and returns when the last has ended.
   boost::asio::awaitable<void> stop();
-  [[nodiscard]] std::size_t running() const { return running_; }
+  [[nodiscard]] std::size_t running() const { return lanes_.size(); }
 
  private:
-  void ended(const core::SourcePartition& source, const common::Result<void>& result);
+  struct Running {
+    core::SourcePartition source;
+    boost::asio::cancellation_signal cancel;
+  };
+  void ended(const common::Result<void>& result, const OnEnd& on_end);
 
   boost::asio::any_io_executor executor_;
   OnUnexpectedEnd on_unexpected_end_;
-  std::list<boost::asio::cancellation_signal> signals_;  // a list: a signal must not move while its slot is in use
-  boost::asio::steady_timer all_ended_;                  // never expires by itself; cancelled when the last lane ends
-  std::size_t running_ = 0;
+  std::list<Running> lanes_;             // a list: a signal must not move while its slot is in use
+  boost::asio::steady_timer all_ended_;  // never expires by itself; cancelled when the last lane ends
   bool stopping_ = false;
 };
 

@@ -172,6 +172,9 @@ Result<std::vector<OffsetChange>> plan_set(const SourceOffsets& stored, const So
   if (source.lane == core::Lane::kFollow) {
     return fail(ErrorCode::kConfigInvalid, "lane follow has no position: it reads what the digests say is open");
   }
+  if (source.lane == core::Lane::kBackfill) {
+    return fail(ErrorCode::kConfigInvalid, "lane backfill is not moved: ask for another range with `genesys-kafka backfill`");
+  }
   const auto before = find_stored(stored, source);
   if (!before) {
     return fail(ErrorCode::kConfigInvalid,

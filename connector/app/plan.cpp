@@ -74,6 +74,7 @@ std::vector<PlannedTopic> planned_topics(const AppOptions& options, const Defini
     const core::TopicSettings& progress = topics.progress.topic;
     add(state.progress, "progress", progress, std::max(progress.partitions, 1));
   }
+  if (!state.control.empty()) add(state.control, "requests", topics.control.topic, 1);
   for (const kafka::StreamTopic& topic : stream_topics(options, definitions)) {
     add(topic.topic, "stream " + topic.stream.str(), topic.settings, topic.settings.partitions);
   }

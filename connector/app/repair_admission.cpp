@@ -29,7 +29,8 @@ common::Result<void> admit_repair(const RepairedStream& stream, const kafka::Kaf
     findings.topic_created = facts->created;
   }
   for (const auto& [source, ledger] : restored.ledgers) {
-    if (source.stream == name) findings.ledgers.emplace(source.lane, ledger);
+    // A backfill's is no evidence of where the stream began, nor has a repair to do with it.
+    if (source.stream == name && source.lane != core::Lane::kBackfill) findings.ledgers.emplace(source.lane, ledger);
   }
   const auto admitted = admit(stream.options, findings);
   if (!admitted) return fail(admitted.error());

@@ -1,6 +1,7 @@
 #include "connector/cli/command.h"
 
 #include "connector/core/dead_letters/letter.h"
+#include "connector/core/ledger/backfill_mark.h"
 #include "connector/core/names.h"
 #include "connector/observability/build_info.h"
 
@@ -114,6 +115,61 @@ struct OffsetsVerbs {
   }
 };
 
+struct BackfillVerbs {
+  BackfillCommand ask;
+  BackfillCancelCommand cancel;
+  BackfillListCommand list;
+  CLI::App* ask_verb = nullptr;
+  CLI::App* cancel_verb = nullptr;
+  CLI::App* list_verb = nullptr;
+
+  explicit BackfillVerbs(CLI::App& app) {
+    ask_verb =
+        app.add_subcommand("backfill", "Read a range of the past beside everything else; `list` and `cancel` those there are");
+    ask_verb->require_subcommand(0, 1);
+    // What is needed of these is checked afterwards: beside `list` and `cancel` it is not.
+    ask_verb->add_option("-c,--config", ask.config, "Configuration file (YAML)")->type_name("FILE");
+    ask_verb->add_option("stream", ask.stream, "Name of a stream of the configuration")->type_name("STREAM");
+    ask_verb->add_option("--from", ask.from, "Records that began at or after this, RFC 3339")->type_name("INSTANT");
+    ask_verb->add_option("--to", ask.to, "… and before this, RFC 3339")->type_name("INSTANT");
+    ask_verb->add_option("--parallel", ask.parallel, "Jobs at the same time")
+        ->check(CLI::Range(1U, core::BackfillOrder::kMaxParallel))
+        ->capture_default_str()
+        ->type_name("N");
+    ask_verb->add_option("--weight", ask.weight, "Of the quota while it runs (default: genesys.budget.weights.backfill)")
+        ->type_name("W");
+    ask_verb->add_option("--wait", ask.wait, "How long until a running connector must have taken it")
+        ->capture_default_str()
+        ->type_name("DURATION");
+    ask_verb->add_flag("--detach", ask.detach, "Return when the running connector has taken it");
+    ask_verb->add_flag("--here", ask.here, "Do it in this process, as the owner of the task: stop the connector first");
+    ask_verb->add_flag("-y,--yes", ask.yes, "With --here: do not ask; needed where there is no terminal");
+    add_output_option(*ask_verb, ask.output);
+
+    cancel_verb = ask_verb->add_subcommand("cancel", "End the backfill of a stream; its jobs are deleted");
+    add_config_option(*cancel_verb, cancel.config);
+    cancel_verb->add_option("stream", cancel.stream, "Name of a stream")->required()->type_name("STREAM");
+    cancel_verb->add_option("--wait", cancel.wait, "How long for its end")->capture_default_str()->type_name("DURATION");
+    list_verb = ask_verb->add_subcommand("list", "The backfill of each stream: under way, or the last one");
+    add_config_option(*list_verb, list.config);
+    add_output_option(*list_verb, list.output);
+  }
+
+  [[nodiscard]] std::optional<std::variant<Command, Answered>> chosen() const {
+    if (*cancel_verb) return Command{cancel};
+    if (*list_verb) return Command{list};
+    if (!*ask_verb) return std::nullopt;
+    for (const auto& [given, name] : {std::pair{!ask.stream.empty(), "STREAM"}, std::pair{!ask.from.empty(), "--from"},
+                                      std::pair{!ask.to.empty(), "--to"}, std::pair{!ask.config.empty(), "--config"}}) {
+      if (!given) {
+        return Answered{.exit_code = 2, .text = std::string(name) + " is required\nRun with --help for more information.\n"};
+      }
+    }
+    if (ask.here && ask.detach) return Answered{.exit_code = 2, .text = "--detach excludes --here\n"};
+    return Command{ask};
+  }
+};
+
 struct DeadLettersVerbs {
   DeadLettersListCommand list;
   DeadLettersRetryCommand retry;
@@ -173,6 +229,8 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
   RunCommand run;
   CLI::App* run_verb = app.add_subcommand("run", "Run the connector until SIGTERM or SIGINT");
   add_config_option(*run_verb, run.config);
+  run_verb->add_flag("--until-complete", run.until_complete,
+                     "End by itself (exit 0) when what is due at the start is done: for cron");
 
   CheckCommand check;
   CLI::App* check_verb =
@@ -192,6 +250,7 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
       ->capture_default_str();
 
   const OffsetsVerbs offsets(app);
+  const BackfillVerbs backfills(app);
   PlanCommand plan;
   CLI::App* plan_verb = app.add_subcommand("plan", "What the configuration will cost and make, estimated; nothing is asked");
   add_config_option(*plan_verb, plan.config);
@@ -252,6 +311,7 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
   if (*show_verb) return Command{show};
   if (*schema_verb) return Command{ConfigSchemaCommand{}};
   if (auto chosen = offsets.chosen()) return std::move(*chosen);
+  if (auto chosen = backfills.chosen()) return std::move(*chosen);
   if (auto chosen = dead_letters.chosen()) return std::move(*chosen);
   return Answered{.exit_code = 2, .text = app.help()};
 }

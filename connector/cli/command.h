@@ -15,6 +15,7 @@ enum class Output : std::uint8_t { kText, kJson };
 
 struct RunCommand {
   std::filesystem::path config;
+  bool until_complete = false;
 };
 struct CheckCommand {
   std::filesystem::path config;
@@ -45,6 +46,28 @@ struct VerifyCommand {
   VerifyForm form = VerifyForm::kBest;  // kBest: by the job where the stream has one
   bool repair = false;
   bool yes = false;  // do not ask before the repair
+  Output output = Output::kText;
+};
+struct BackfillCommand {
+  std::filesystem::path config;
+  std::string stream;
+  std::string from;  // RFC 3339
+  std::string to;
+  std::uint32_t parallel = 2;
+  std::optional<double> weight;
+  std::string wait = "30s";  // for somebody to take it
+  bool detach = false;       // do not wait for its end
+  bool here = false;         // as the owner of the task
+  bool yes = false;          // do not ask before
+  Output output = Output::kText;
+};
+struct BackfillCancelCommand {
+  std::filesystem::path config;
+  std::string stream;
+  std::string wait = "30s";  // for it to end
+};
+struct BackfillListCommand {
+  std::filesystem::path config;
   Output output = Output::kText;
 };
 struct ConfigShowCommand {
@@ -113,9 +136,10 @@ struct DeadLettersRetryCommand {
   bool yes = false;  // do not ask
   Output output = Output::kText;
 };
-using Command = std::variant<RunCommand, CheckCommand, SampleCommand, PlanCommand, VerifyCommand, ConfigShowCommand,
-                             ConfigSchemaCommand, OffsetsGetCommand, OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand,
-                             OffsetsAcceptLostDigestsCommand, DeadLettersListCommand, DeadLettersRetryCommand>;
+using Command =
+    std::variant<RunCommand, CheckCommand, SampleCommand, PlanCommand, VerifyCommand, ConfigShowCommand, ConfigSchemaCommand,
+                 OffsetsGetCommand, OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand, OffsetsAcceptLostDigestsCommand,
+                 BackfillCommand, BackfillCancelCommand, BackfillListCommand, DeadLettersListCommand, DeadLettersRetryCommand>;
 
 // The command line is answered already: --help and --version (exit 0, text for stdout), or a mistake (exit 2, text for stderr).
 struct Answered {

@@ -13,7 +13,8 @@ int run(const RunCommand& command, const Surroundings& surroundings) {
   auto& options = configuration->loaded.config;
 
   const auto logger = common::Logger::to_stderr(options.log);
-  app::App app(std::move(options), std::move(configuration->definitions), logger);
+  const auto mode = command.until_complete ? app::RunMode{app::RunUntilComplete{}} : app::RunMode{app::RunForGood{}};
+  app::App app(std::move(options), std::move(configuration->definitions), logger, {}, mode);
   const auto ended = app.run();
   if (ended) return kDone;
   surroundings.err << ended.error().message << "\n";

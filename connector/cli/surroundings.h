@@ -17,8 +17,9 @@ struct Surroundings {
   std::function<common::Result<std::string>(const std::string& path)> read_file;
   // Asks the person at the terminal; nothing if there is none.
   std::function<std::optional<bool>(const std::string& question)> confirm;
-  std::ostream& out;  // results
-  std::ostream& err;  // problems
+  std::ostream& out;      // results
+  std::ostream& err;      // problems
+  bool terminal = false;  // `err` is one
 };
 
 }  // namespace connector::cli

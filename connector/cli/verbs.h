@@ -18,6 +18,9 @@ int offsets_accept_lost_digests(const OffsetsAcceptLostDigestsCommand& command, 
 int plan(const PlanCommand& command, const Surroundings& surroundings);
 int plan_diff(const PlanCommand& command, const Surroundings& surroundings);  // `diff` is given
 int verify(const VerifyCommand& command, const Surroundings& surroundings);
+int backfill(const BackfillCommand& command, const Surroundings& surroundings);
+int backfill_cancel(const BackfillCancelCommand& command, const Surroundings& surroundings);
+int backfill_list(const BackfillListCommand& command, const Surroundings& surroundings);
 int dead_letters_list(const DeadLettersListCommand& command, const Surroundings& surroundings);
 int dead_letters_retry(const DeadLettersRetryCommand& command, const Surroundings& surroundings);
 int config_show(const ConfigShowCommand& command, const Surroundings& surroundings);

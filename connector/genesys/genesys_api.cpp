@@ -241,6 +241,7 @@ boost::asio::awaitable<GenesysApi::Attempt> GenesysApi::attempt(const ApiRequest
   http.response_storage = std::move(storage);
 
   const common::SteadyTime sent = clock_.steady_now();
+  ++sent_[request.source];
   auto response = co_await client_.send(std::move(http));
   const common::SteadyTime now = clock_.steady_now();
 
@@ -370,6 +371,11 @@ void GenesysApi::note_date(const common::http::Headers& headers, std::optional<c
     skew_ = *parsed - clock_.utc_now();
     metrics_.clock_skew(skew_);
   }
+}
+
+core::ApiUsage GenesysApi::usage(const core::SourcePartition& source) const {
+  const auto found = sent_.find(source);
+  return {.requests = found == sent_.end() ? 0 : found->second, .permitted = budget_.permitted_per_minute()};
 }
 
 void GenesysApi::report(core::SourcePartition source, const Result<ApiResponse>& result, int status,

@@ -19,6 +19,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -42,6 +43,9 @@ class GenesysApi final : public core::Api {
   // retry_after says when the credentials are tried again.
   boost::asio::awaitable<common::Result<core::ApiResponse>> send(core::ApiRequest request) override;
   [[nodiscard]] common::Duration clock_skew() const override { return skew_; }
+  [[nodiscard]] core::ApiUsage usage(const core::SourcePartition& source) const override;
+  // The lane's part of the quota from now on.
+  void set_weight(core::Lane lane, double weight) { budget_.set_weight(lane, weight); }
 
   boost::asio::awaitable<common::Result<Organization>> organization();
   boost::asio::awaitable<common::Result<TokenInfo>> token_info();
@@ -88,6 +92,7 @@ class GenesysApi final : public core::Api {
   core::Breaker breaker_;
   core::RetrySettings retry_;
   TokenProvider tokens_;
+  std::map<core::SourcePartition, std::uint64_t> sent_;
   std::optional<common::Instant> newest_date_;
   common::Duration skew_{0};
 };

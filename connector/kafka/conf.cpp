@@ -76,9 +76,11 @@ Result<void> set_requirements(rd_kafka_conf_t& conf, const KafkaOptions& options
                             {"partitioner", "murmur2_random"},
                             {"message.max.bytes", std::to_string(kMaxRecordBytes)}});
     case ClientRole::kReader:
+    case ClientRole::kFollower:
+      // Who reads to the end and is done must not wait there; who stays asks the broker no more often than it must.
       return set_all(conf, {{"isolation.level", "read_committed"},
                             {"enable.partition.eof", "true"},
-                            {"fetch.wait.max.ms", "10"},
+                            {"fetch.wait.max.ms", request.role == ClientRole::kReader ? "10" : "500"},
                             {"auto.offset.reset", "error"},
                             {"allow.auto.create.topics", "false"},
                             {"enable.auto.commit", "false"}});

@@ -14,7 +14,7 @@
 
 namespace connector::kafka {
 
-enum class ClientRole : std::uint8_t { kTransactionalProducer, kIdempotentProducer, kAdmin, kReader };
+enum class ClientRole : std::uint8_t { kTransactionalProducer, kIdempotentProducer, kAdmin, kReader, kFollower };
 
 // A record larger than this is never sent, whatever a topic allows.
 inline constexpr std::size_t kMaxRecordBytes = 64UL << 20U;

@@ -38,11 +38,13 @@ Error failure_of(RecordKind kind, rd_kafka_resp_err_t code) {
                                : kind == RecordKind::kDeadLetter ? "writing a dead letter"
                                : kind == RecordKind::kDigest     ? "writing a digest"
                                : kind == RecordKind::kProgress   ? "writing the progress"
+                               : kind == RecordKind::kControl    ? "writing to the control topic"
                                                                  : "writing the ledger");
   // The message was lost with the attempt, nothing more is known of it: the attempt is void, the producer is not.
   if (error.code == ErrorCode::kRetryable || error.code == ErrorCode::kOutcomeUnknown) error.code = ErrorCode::kAbortTransaction;
   const bool refused = error.code == ErrorCode::kOversize || error.code == ErrorCode::kRequestRejected;
-  if ((kind == RecordKind::kDeadLetter || kind == RecordKind::kProgress) && refused) error.code = ErrorCode::kTopicUnusable;
+  const bool beside = kind == RecordKind::kDeadLetter || kind == RecordKind::kProgress || kind == RecordKind::kControl;
+  if (beside && refused) error.code = ErrorCode::kTopicUnusable;
   const bool state = kind == RecordKind::kState || kind == RecordKind::kDigest;
   if (state && (refused || error.code == ErrorCode::kTopicUnusable)) {
     error.code = code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ? ErrorCode::kPermissionDenied : ErrorCode::kStateRefused;

@@ -17,7 +17,7 @@
 
 namespace connector::kafka {
 
-enum class RecordKind : std::uint8_t { kRecord, kDeadLetter, kDigest, kState, kProgress };
+enum class RecordKind : std::uint8_t { kRecord, kDeadLetter, kDigest, kState, kProgress, kControl };
 
 class Deliveries final : public DeliverySink {
  public:

@@ -26,6 +26,12 @@ struct ProgressOptions {
   core::TopicSettings topic;       // "<name>-progress"; compacted unless its configuration says otherwise
 };
 
+// Requests to the task's owner from outside (`backfill`).
+struct ControlOptions {
+  bool enabled = true;
+  core::TopicSettings topic;  // "<name>-control"; one partition, compacted
+};
+
 struct TopicsOptions {
   bool create = true;                // false: never create, only check
   int replication_factor = -1;       // for every topic that does not say its own
@@ -33,6 +39,7 @@ struct TopicsOptions {
   core::TopicSettings digests;       // "<name>-digests", compacted
   core::TopicSettings dead_letters;  // "<name>-dead-letters"
   ProgressOptions progress;
+  ControlOptions control;
   std::string stream_pattern = "{name}.{stream}";
 };
 

@@ -3,6 +3,7 @@
 #include "connector/kafka/blocking.h"
 #include "connector/kafka/client.h"
 #include "connector/kafka/conf.h"
+#include "connector/kafka/control_store.h"
 #include "connector/kafka/deliveries.h"
 #include "connector/kafka/error.h"
 #include "connector/kafka/list_offsets.h"
@@ -49,6 +50,7 @@ class KafkaProducer final : public core::TransactionalProducer {
     digests_ = open(setup.digests_topic);
     dead_letters_ = open(setup.dead_letter_topic);
     if (!setup.progress_topic.empty()) progress_ = open(setup.progress_topic);
+    if (!setup.control_topic.empty()) control_ = open(setup.control_topic);
   }
   ~KafkaProducer() override {
     pool_.join();
@@ -112,6 +114,7 @@ class KafkaProducer final : public core::TransactionalProducer {
     digests_.reset();
     dead_letters_.reset();
     progress_.reset();
+    control_.reset();
     client_->close();
   }
 
@@ -130,7 +133,7 @@ class KafkaProducer final : public core::TransactionalProducer {
       if (!partitions) return common::fail(partitions.error());
       topic.partitions = *partitions;
     }
-    for (rd_kafka_topic_t* topic : {offsets_.get(), digests_.get(), dead_letters_.get(), progress_.get()}) {
+    for (rd_kafka_topic_t* topic : {offsets_.get(), digests_.get(), dead_letters_.get(), progress_.get(), control_.get()}) {
       if (topic == nullptr) continue;
       if (auto known = load_metadata(topic); !known) return common::fail(known.error());
     }
@@ -168,6 +171,7 @@ class KafkaProducer final : public core::TransactionalProducer {
     std::size_t in_chunk = 0;  // suspects sent since the last pause
     for (const core::Page& page : batch.pages) {
       const HeadersHandle headers = page_headers(page);
+      HeadersHandle headers_beyond;  // made for the first record that needs them
       const std::int64_t timestamp = page.read_at.time_since_epoch().count();
       for (std::size_t index = 0; index < page.records.size(); ++index, ++place) {
         const RecordFate fate = batch.fates[place];
@@ -180,8 +184,10 @@ class KafkaProducer final : public core::TransactionalProducer {
         }
         if (suspect) ++in_chunk;
         const core::RecordSlice& record = page.records[index];
+        const bool beyond = !batch.beyond_horizon.empty() && batch.beyond_horizon[place];
+        if (beyond && !headers_beyond) headers_beyond = page_headers(page, Horizon::kBeyond);
         if (auto sent = send(topic->second.handle.get(), RD_KAFKA_PARTITION_UA, record.key, record.value, timestamp,
-                             headers.get(), RecordKind::kRecord, place);
+                             beyond ? headers_beyond.get() : headers.get(), RecordKind::kRecord, place);
             !sent) {
           return sent;
         }
@@ -251,6 +257,13 @@ class KafkaProducer final : public core::TransactionalProducer {
     const std::vector<core::StateRecord>& state = batch.state;
     for (std::size_t i = 0; i < state.size(); ++i) {
       if (auto sent = send(offsets_.get(), partition_, state[i].key, view_of(state[i].value), 0, nullptr, RecordKind::kState, i);
+          !sent) {
+        return sent;
+      }
+    }
+    for (std::size_t i = 0; control_ && i < batch.control.size(); ++i) {
+      if (auto sent = send(control_.get(), kControlPartition, batch.control[i].key, view_of(batch.control[i].value), 0, nullptr,
+                           RecordKind::kControl, i);
           !sent) {
         return sent;
       }
@@ -426,6 +439,7 @@ class KafkaProducer final : public core::TransactionalProducer {
   TopicHandle digests_;
   TopicHandle dead_letters_;
   TopicHandle progress_;
+  TopicHandle control_;
   boost::asio::thread_pool pool_{1};
 };
 

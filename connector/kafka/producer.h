@@ -30,6 +30,7 @@ struct ProducerSetup {
   std::string digests_topic;
   std::string dead_letter_topic;
   std::string progress_topic;  // empty: none
+  std::string control_topic;   // empty: none
   std::size_t smallest_max_message_bytes = 0;
   common::Logger logger;
 };

@@ -626,6 +626,7 @@ class KafkaPublisher::Impl {
                         .digests_topic = topics_.state().digests,
                         .dead_letter_topic = topics_.state().dead_letters,
                         .progress_topic = topics_.state().progress,
+                        .control_topic = topics_.state().control,
                         .smallest_max_message_bytes = topics_.smallest_max_message(),
                         .logger = logger_.named("kafka")};
     for (const StreamTopic& stream : topics_.streams()) {

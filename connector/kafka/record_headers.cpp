@@ -16,8 +16,8 @@ void add(const HeadersHandle& headers, std::string_view name, std::string_view v
 
 }  // namespace
 
-HeadersHandle page_headers(const core::Page& page) {
-  HeadersHandle headers{rd_kafka_headers_new(8)};
+HeadersHandle page_headers(const core::Page& page, Horizon horizon) {
+  HeadersHandle headers{rd_kafka_headers_new(9)};
   add(headers, "gk.stream", page.source.stream.str());
   add(headers, "gk.lane", core::to_string(page.source.lane));
   add(headers, "gk.form", core::to_string(page.form));
@@ -26,6 +26,7 @@ HeadersHandle page_headers(const core::Page& page) {
   add(headers, "gk.correlation-id", page.correlation_id);
   add(headers, "gk.version", kHeaderVersion);
   if (page.gone) add(headers, "gk.deleted", "true");
+  if (horizon == Horizon::kBeyond) add(headers, "gk.beyond-horizon", "true");
   return headers;
 }
 

@@ -12,8 +12,12 @@ namespace connector::kafka {
 
 inline constexpr std::string_view kHeaderVersion = "1";
 
-// gk.stream gk.lane gk.form gk.window gk.read-at gk.correlation-id gk.version, and gk.deleted of tombstones
-HeadersHandle page_headers(const core::Page& page);
+// Whether it may be known what was published of the record before: beyond, the memory of its key would be gone.
+enum class Horizon : std::uint8_t { kWithin, kBeyond };
+
+// gk.stream gk.lane gk.form gk.window gk.read-at gk.correlation-id gk.version; of tombstones gk.deleted, and beyond the horizon
+// gk.beyond-horizon, too
+HeadersHandle page_headers(const core::Page& page, Horizon horizon = Horizon::kWithin);
 
 // gk.reason gk.detail gk.stream gk.lane gk.window gk.position gk.index gk.size gk.read-at gk.correlation-id gk.version. `size` is
 // that of the whole record; the value may be a prefix.

@@ -79,12 +79,15 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
   if (found == streams_.end() || batch.pages.empty()) return;
   discard(transaction);
   const core::Ledger* settle = ledger_of(ledgers, batch.stream, core::Lane::kSettle, found->second.rules.has_job);
+  const core::Ledger* live = ledger_of(ledgers, batch.stream, core::Lane::kLive, found->second.rules.has_query);
   std::map<core::HomeDay, bool> settled;
   std::set<std::size_t> refused_by_broker;
 
   rows_.clear();
   places_.clear();
   keeps_.clear();
+  backfilled_.clear();
+  batch.beyond_horizon.clear();
   std::size_t place = 0;
   for (const core::Page& page : batch.pages) {
     const bool decided = page.contents.size() == page.records.size();
@@ -113,18 +116,25 @@ void TaskDigests::decide(Transaction& transaction, const core::Ledgers& ledgers)
                                     .requested = page.repair ? core::Requested::kRepair : core::Requested::kNo}});
       places_.push_back(place);
       keeps_.push_back(page.gone == core::OnDelete::kKeep);
+      backfilled_.push_back(page.source.lane == core::Lane::kBackfill);
     }
   }
   if (rows_.empty()) return;
   core::DigestBatch decisions = found->second.digests.decide(rows_);
   for (std::size_t row = 0; row < places_.size(); ++row) {
-    const DigestOutcome outcome = decisions.decisions[row].outcome;
+    const core::RowDecision& decision = decisions.decisions[row];
     RecordFate& fate = batch.fates[places_[row]];
-    if (outcome == DigestOutcome::kNothing) {
+    if (decision.outcome == DigestOutcome::kNothing) {
       // What the broker has refused is not tried again when others turn out to be refused, too.
       fate = refused_by_broker.contains(places_[row]) ? RecordFate::kDead : RecordFate::kWithheld;
-    } else if (outcome == DigestOutcome::kDelete && keeps_[row]) {
+    } else if (decision.outcome == DigestOutcome::kDelete && keeps_[row]) {
       fate = RecordFate::kKept;
+    }
+    // Of such a day entries are forgotten: nobody knows whether this was published before.
+    if (backfilled_[row] && decision.reason == core::DigestReason::kNew &&
+        core::is_done_with(rows_[row].sighting.home_day, live, settle)) {
+      batch.beyond_horizon.resize(batch.fates.size());
+      batch.beyond_horizon[places_[row]] = true;
     }
   }
   batch.digests = std::move(decisions.records);
@@ -158,10 +168,12 @@ std::optional<Transaction> TaskDigests::expire_next(const core::Ledgers& ledgers
   if (stream.swept.at_end()) stream.swept = {};
   const core::Ledger* live = ledger_of(ledgers, name, core::Lane::kLive, stream.rules.has_query);
   const core::Ledger* settle = ledger_of(ledgers, name, core::Lane::kSettle, stream.rules.has_job);
+  const core::Ledger* backfill = ledger_of(ledgers, name, core::Lane::kBackfill, true);
   // A lane that has not begun will read every day.
   if ((stream.rules.has_query && live == nullptr) || (stream.rules.has_job && settle == nullptr)) return std::nullopt;
-  auto batch = stream.digests.expire(stream.swept, kSweepStep, stream.expiry, now,
-                                     [&](core::HomeDay day) { return core::is_done_with(day, live, settle); });
+  auto batch = stream.digests.expire(stream.swept, kSweepStep, stream.expiry, now, [&](core::HomeDay day) {
+    return core::is_done_with(day, live, settle) && !core::awaits(backfill, day);
+  });
   if (!batch) return std::nullopt;
   Transaction transaction;
   transaction.batch.stream = name;

@@ -63,7 +63,8 @@ class TaskDigests {
   std::optional<core::StreamName> last_swept_;
   std::vector<core::KeyedSighting> rows_;
   std::vector<std::size_t> places_;
-  std::vector<bool> keeps_;  // of each row: what is gone stays in the topic
+  std::vector<bool> keeps_;       // of each row: what is gone stays in the topic
+  std::vector<bool> backfilled_;  // of each row
 };
 
 }  // namespace connector::kafka

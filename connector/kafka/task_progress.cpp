@@ -37,6 +37,7 @@ void TaskProgress::committed(const core::Ledgers& ledgers) {
 }
 
 void TaskProgress::replaced(const core::SourcePartition& source, const core::Ledger& ledger) {
+  if (source.lane == Lane::kBackfill) return;  // no watermark speaks of it
   const auto known = std::ranges::find(streams_, source.stream, &StreamTopic::stream);
   if (!ledger.is_untouched() || known == streams_.end()) return;
   schedule_.begin_anew(source.stream);

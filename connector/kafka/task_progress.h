@@ -26,7 +26,8 @@ class TaskProgress {
   // The stream's ledgers are committed as they stand in `ledgers`; those adopted and not written yet do not count.
   void committed(const core::StreamName& stream, const core::Ledgers& ledgers);
   void committed(const core::Ledgers& ledgers);
-  // `ledger` takes the place of what is committed. One that has read nothing takes the stream's watermarks back.
+  // `ledger` takes the place of what is committed. One that has read nothing takes the stream's watermarks back,
+  // unless it is a backfill's.
   void replaced(const core::SourcePartition& source, const core::Ledger& ledger);
 
   // The stream whose progress is to be written, and when one is; never if it is switched off.

@@ -22,7 +22,7 @@ constexpr int kStatePartitions = 1;
 constexpr std::size_t kOffsets = 0;
 constexpr std::size_t kDigests = 1;
 constexpr std::size_t kDeadLetters = 2;
-constexpr std::size_t kProgress = 3;  // if it is written
+constexpr std::size_t kProgress = 3;  // if it is written; the control topic, if there is one, is the last before the streams'
 
 }  // namespace
 
@@ -154,9 +154,14 @@ awaitable<Result<std::vector<bool>>> TaskTopics::make_missing(const Descriptions
   co_return made;
 }
 
+bool TaskTopics::is_control(std::size_t index) const {
+  return !state_.control.empty() && index + 1 == first_stream_;
+}
+
 core::TopicSettings TaskTopics::settings_of(std::size_t index) const {
   if (index == kOffsets) return state_topic_settings(options_.topics, options_.topics.offsets);
   if (index == kDigests) return state_topic_settings(options_.topics, options_.topics.digests);
+  if (is_control(index)) return state_topic_settings(options_.topics, options_.topics.control.topic);
   core::TopicSettings settings = index >= first_stream_  ? streams_[index - first_stream_].settings
                                  : index == kDeadLetters ? options_.topics.dead_letters
                                                          : options_.topics.progress.topic;
@@ -216,7 +221,8 @@ std::vector<UnusableTopic> TaskTopics::made_again(const core::Ledgers& ledgers) 
 Result<void> TaskTopics::check_state(const Descriptions& described, std::size_t count) const {
   for (std::size_t i = 0; i < count; ++i) {
     const TopicDescription& topic = described[i];
-    const bool is_read = i == kOffsets || i == kDigests;
+    const bool is_state = i == kOffsets || i == kDigests;
+    const bool is_read = is_state || is_control(i);
     if (!topic.describable) {
       return common::fail(ErrorCode::kPermissionDenied, "topic " + topic.name + " may not be seen: allow Write" +
                                                             (is_read ? " and Read" : "") + " on it to the connector's principal");
@@ -234,6 +240,7 @@ Result<void> TaskTopics::check_state(const Descriptions& described, std::size_t 
       return common::fail(ErrorCode::kPermissionDenied,
                           "topic " + topic.name + " may not be read: allow Read on it to the connector's principal");
     }
+    if (!is_state) continue;
     if (auto sound = check_state_topic(topic, kStatePartitions); !sound) return sound;
     if (topic.config.empty()) {
       logger_.warn("Settings of a state topic may not be read; compaction is not proven", {{"topic", topic.name}});

@@ -88,6 +88,7 @@ class TaskTopics {
   boost::asio::awaitable<common::Result<Descriptions>> describe_afresh(std::vector<std::string> topics);
   // Which of `described` were made; a stream's topic that cannot be made is logged and left.
   boost::asio::awaitable<common::Result<std::vector<bool>>> make_missing(const Descriptions& described);
+  [[nodiscard]] bool is_control(std::size_t index) const;
   [[nodiscard]] core::TopicSettings settings_of(std::size_t index) const;
   common::Result<void> check_state(const Descriptions& described, std::size_t count) const;
   [[nodiscard]] common::Result<void> judge(const core::StreamName& stream, const TopicDescription& topic,

@@ -233,12 +233,17 @@ std::vector<std::string> differences(const TopicDescription& topic, const std::m
 }
 
 std::vector<AccessFinding> assess_access(const std::vector<TopicDescription>& state, const TopicDescription& dead_letters,
-                                         const std::vector<TopicDescription>& data, bool may_create, const std::string& id) {
+                                         const std::vector<TopicDescription>& data, bool may_create, const std::string& id,
+                                         const std::optional<TopicDescription>& control) {
   using Verdict = AccessFinding::Verdict;
   std::vector<AccessFinding> findings;
-  const auto topic_finding = [&](const TopicDescription& topic, bool read_too) {
+  enum class Needs : std::uint8_t { kWrite, kWriteAndRead, kStateTopic };
+  const auto topic_finding = [&](const TopicDescription& topic, Needs needs) {
+    const bool read_too = needs != Needs::kWrite;
     AccessFinding finding{.subject = "topic " + topic.name, .verdict = Verdict::kFine, .detail = {}, .remedy = {}};
-    const std::string needed = read_too ? "Write, Read and DescribeConfigs" : "Write";
+    const std::string needed = needs == Needs::kStateTopic ? "Write, Read and DescribeConfigs"
+                               : read_too                  ? "Write and Read"
+                                                           : "Write";
     if (!topic.describable) {
       finding.verdict = Verdict::kWrong;
       finding.detail = "may not be seen";
@@ -251,16 +256,17 @@ std::vector<AccessFinding> assess_access(const std::vector<TopicDescription>& st
       finding.verdict = Verdict::kWrong;
       finding.detail = !topic.writable ? "may not be written" : "may not be read";
       finding.remedy = "allow " + needed + " on it to the connector's principal";
-    } else if (read_too && topic.config.empty()) {
+    } else if (needs == Needs::kStateTopic && topic.config.empty()) {
       finding.verdict = Verdict::kUnproven;
       finding.detail = "its settings may not be read, so compaction cannot be proven";
       finding.remedy = "allow DescribeConfigs on it";
     }
     findings.push_back(std::move(finding));
   };
-  for (const auto& topic : state) topic_finding(topic, true);
-  topic_finding(dead_letters, false);
-  for (const auto& topic : data) topic_finding(topic, false);
+  for (const auto& topic : state) topic_finding(topic, Needs::kStateTopic);
+  topic_finding(dead_letters, Needs::kWrite);
+  for (const auto& topic : data) topic_finding(topic, Needs::kWrite);
+  if (control) topic_finding(*control, Needs::kWriteAndRead);
   if (!id.empty()) {
     findings.push_back({.subject = "transactional id " + id,
                         .verdict = Verdict::kUnproven,

@@ -88,6 +88,7 @@ std::vector<std::string> differences(const TopicDescription& topic, const std::m
 // For `check`: whether the permissions suffice, each with its remedy. `id`: the transactional id, which cannot be tried without
 // fencing a running connector.
 std::vector<AccessFinding> assess_access(const std::vector<TopicDescription>& state, const TopicDescription& dead_letters,
-                                         const std::vector<TopicDescription>& data, bool may_create, const std::string& id);
+                                         const std::vector<TopicDescription>& data, bool may_create, const std::string& id,
+                                         const std::optional<TopicDescription>& control = std::nullopt);
 
 }  // namespace connector::kafka

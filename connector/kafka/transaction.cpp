@@ -1,9 +1,11 @@
 #include "connector/kafka/transaction.h"
 
+#include "connector/kafka/control_store.h"
 #include "connector/kafka/record_headers.h"
 #include "connector/kafka/state_store.h"
 
 #include <cassert>
+#include <variant>
 
 namespace connector::kafka {
 
@@ -42,6 +44,10 @@ Result<void> move_ledgers(Transaction& transaction, const core::ConnectorName& n
     for (const core::LedgerChange& change : page.changes) {
       if (auto applied = ledger->second.apply(change); !applied) {
         return common::fail(common::with_context(applied.error(), "ledger of stream " + transaction.batch.stream.str()));
+      }
+      // Its request goes with it: visible together, or not at all.
+      if (std::holds_alternative<core::BackfillEnded>(change)) {
+        transaction.batch.control.push_back({.key = backfill_key(name, page.source.stream), .value = std::nullopt});
       }
     }
   }

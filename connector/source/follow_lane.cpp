@@ -107,7 +107,8 @@ void FollowLane::look_at_digests(common::Instant now) {
       const core::RecordKey key{std::string{text}};
       if (planner_.is_followed(key) || now - entry.changed_at >= stream_.options.follow.give_up) return;
       // What an earlier life followed is not read all at once.
-      const auto read_at = first ? std::nullopt : std::optional<common::Instant>(entry.read_at);
+      const auto read_at =
+          first && stream_.options.follow.spread_at_start ? std::nullopt : std::optional<common::Instant>(entry.read_at);
       planner_.follow(key,
                       {.state = state_of(entry), .start = entry.home_day, .changed_at = entry.changed_at, .read_at = read_at},
                       now, chance());
@@ -144,9 +145,9 @@ Lane::Awaited FollowLane::ask(const core::AskIds& asked) {
 }
 
 // (Of ids that were read meanwhile the planner knows better.)
-void FollowLane::put_back(std::span<const core::RecordKey> ids, common::Duration wait) {
+void FollowLane::put_back(std::span<const core::RecordKey> ids, common::Duration wait, core::FollowPlanner::AtFault at_fault) {
   const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
-  for (const core::RecordKey& id : ids) planner_.put_back(id, now + wait);
+  for (const core::RecordKey& id : ids) planner_.put_back(id, now + wait, at_fault);
 }
 
 Lane::Awaited FollowLane::read_all(const core::AskIds& asked) {
@@ -171,7 +172,7 @@ Lane::Awaited FollowLane::read_all(const core::AskIds& asked) {
     report_failure(done.error(), {}, core::AtStart{}, stream_.options.follow.max);
     stream_.logger.warn("a record cannot be read by its id; it is tried again much later",
                         {{"stream", source_.stream.str()}, {"id", ids.front().str()}, {"error", done.error().message}});
-    put_back(ids, stream_.options.follow.max);
+    put_back(ids, stream_.options.follow.max, core::FollowPlanner::AtFault::kThis);
     if (++refused == kRefusedInARow) co_return done;
   }
   co_return Result<void>{};

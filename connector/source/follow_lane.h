@@ -15,6 +15,8 @@ class FollowLane final : public Lane {
  public:
   explicit FollowLane(StreamContext& stream);
   Awaited run();
+  // It has looked at what was published by then, and every id that was due has been answered.
+  [[nodiscard]] bool is_caught_up(common::Instant by) const { return looked_at_ >= by && !planner_.has_due(by); }
 
  private:
   Awaited advance();
@@ -26,7 +28,8 @@ class FollowLane final : public Lane {
   void look_at_digests(common::Instant now);
   // What an earlier life followed that is closed and not quiet yet: nothing else tells of it.
   Awaited take_up_closed();
-  void put_back(std::span<const core::RecordKey> ids, common::Duration wait);
+  void put_back(std::span<const core::RecordKey> ids, common::Duration wait,
+                core::FollowPlanner::AtFault at_fault = core::FollowPlanner::AtFault::kOther);
 
   const ByIdSource& by_id_;
   SliceSpec spec_;

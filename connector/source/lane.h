@@ -12,6 +12,7 @@
 #include "connector/core/ports/publisher.h"
 #include "connector/source/content_digest.h"
 #include "connector/source/definition.h"
+#include "connector/source/job_days.h"
 #include "connector/source/options.h"
 #include "connector/source/page_slicer.h"
 #include "connector/source/pagination.h"
@@ -45,6 +46,7 @@ struct StreamContext {
   std::mt19937_64 random;
   PageSlicer slicer;  // slicing never suspends, so the lanes share its memory
   ContentDigester digester;
+  JobDays job_days;
   Turns reads;  // of whoever reads the query form: two reads that can return the same key never overlap
 };
 

@@ -1,6 +1,7 @@
 #include "connector/source/live_lane.h"
 
 #include "connector/core/planning/ages.h"
+#include "connector/core/planning/caught_up.h"
 #include "connector/core/planning/clocks.h"
 
 #include <algorithm>
@@ -82,6 +83,11 @@ LiveLane::LiveLane(StreamContext& stream)
   spec_.end = stream.definition.end_pointer.value_or("");
   spec_.open_while_absent = stream.definition.open_while_absent.value_or("");
   scalars_.emplace(query_.pages, query_.total, std::string(), spec_);
+}
+
+bool LiveLane::is_caught_up(common::Instant due) const {
+  return core::live_is_caught_up(plan_options(stream_.definition, stream_.options.live), stream_.publisher.committed(source_),
+                                 due);
 }
 
 core::QueryPagingOptions LiveLane::paging_options() const {

@@ -14,6 +14,8 @@ class LiveLane final : public Lane {
  public:
   explicit LiveLane(StreamContext& stream);
   Awaited run();
+  // What was due by then is committed.
+  [[nodiscard]] bool is_caught_up(common::Instant due) const;
 
  private:
   struct Reading;

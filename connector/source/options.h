@@ -37,6 +37,9 @@ struct FollowOptions {
   common::Duration max{86'400'000};         // at least this often
   common::Duration quiet{3'600'000};        // a closed record is done when it has not changed for this long
   common::Duration give_up{7'776'000'000};  // one that has not changed for this long is left alone
+  // No setting: what an earlier life followed is spread over its waits. False for a run that is to end soon: it is due as if it
+  // had been read last when it changed.
+  bool spread_at_start = true;
 };
 
 struct SettleOptions {

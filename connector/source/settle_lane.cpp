@@ -1,6 +1,7 @@
 #include "connector/source/settle_lane.h"
 
 #include "connector/core/planning/ages.h"
+#include "connector/core/planning/caught_up.h"
 #include "connector/core/planning/clocks.h"
 #include "connector/core/planning/unjudged_days.h"
 #include "connector/source/json_pointer.h"
@@ -9,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -87,13 +89,15 @@ struct SettleLane::Crew {
   std::uint32_t ready = 0;
   std::set<core::HomeDay> judging;  // days that have their coroutine
   std::optional<Error> trouble;
+  bool is_done = false;  // a backfill: nothing is left
 };
 
-SettleLane::SettleLane(StreamContext& stream)
-    : Lane(stream, core::Lane::kSettle),
+SettleLane::SettleLane(StreamContext& stream, std::optional<core::BackfillOrder> order)
+    : Lane(stream, order ? core::Lane::kBackfill : core::Lane::kSettle),
       job_(*stream.definition.job),
+      order_(std::move(order)),
       page_size_(page_size_of(job_.pages, stream.options.job_page_size)),
-      judges_(can_tell_what_is_gone(stream.definition) && stream.options.settle.window == std::chrono::days{1}) {
+      judges_(!order_ && can_tell_what_is_gone(stream.definition) && stream.options.settle.window == std::chrono::days{1}) {
   spec_.records = job_.records;
   spec_.key = stream.definition.key;
   spec_.start = stream.definition.start_pointer.value_or("");
@@ -101,6 +105,10 @@ SettleLane::SettleLane(StreamContext& stream)
   scalars_.emplace(job_.pages, std::nullopt, job_.availability_date, spec_);
   by_id_spec_ = spec_;
   if (stream.definition.by_id) by_id_spec_.records = stream.definition.by_id->records;
+  if (!order_) return;
+  requests_before_ = stream_.api.usage(source_).requests;
+  const auto& mark = stream_.publisher.committed(source_).backfill();
+  if (mark && mark->order.id == order_->id) carried_requests_ = mark->requests;
 }
 
 Lane::Awaited SettleLane::run() {
@@ -108,6 +116,7 @@ Lane::Awaited SettleLane::run() {
   resynchronise();
   for (;;) {
     Result<void> done = co_await run_crew();
+    if (done) co_return done;
     if (done.error().code == ErrorCode::kCancelled || done.error().code == ErrorCode::kInternal) co_return done;
     judged_.clear();  // what was handed over may be dropped
     common::Duration wait = needs_operator(done.error().code) ? backoff_.slow() : backoff_.next(chance());
@@ -117,14 +126,21 @@ Lane::Awaited SettleLane::run() {
   }
 }
 
-// Ends only with an error: cancellation, or trouble that concerns every window of the lane.
+// Ends with an error: cancellation, or trouble that concerns every window of the lane; a backfill without one when it is done.
 Lane::Awaited SettleLane::run_crew() {
-  if (auto started = co_await start_ledger(stream_.start.instant); !started) co_return started;
-  if (auto started = co_await start_ages(stream_.options.settle.ages); !started) co_return started;
+  if (order_) {
+    if (auto begun = co_await begin_backfill(); !begun) co_return begun;
+    if (!working_.backfill()->is_running()) co_return Result<void>{};  // what told so came after the last failure
+  } else {
+    if (auto started = co_await start_ledger(stream_.start.instant); !started) co_return started;
+    if (auto started = co_await start_ages(stream_.options.settle.ages); !started) co_return started;
+  }
   Crew crew(co_await asio::this_coro::executor);
+  hold_days(crew);
+  const JobDays::Waker waker(stream_.job_days, source_.lane, [&crew] { crew.group.wake(); });
   crew.group.spawn(watch_availability(crew));
   Result<void> done;
-  while (done && !crew.trouble && !crew.group.has_thrown()) {
+  while (done && !crew.is_done && !crew.trouble && !crew.group.has_thrown()) {
     if (co_await is_cancelled()) {
       done = fail(ErrorCode::kCancelled, "the lane was cancelled");
     } else {
@@ -132,17 +148,12 @@ Lane::Awaited SettleLane::run_crew() {
     }
   }
   co_await crew.group.cancel_and_join();
+  if (crew.is_done) co_return Result<void>{};
   co_return fail(done ? *crew.trouble : done.error());  // what a child threw has been thrown again by now
 }
 
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
-  const SettleOptions& settle = stream_.options.settle;
-  const core::SettlePlanOptions options{.window = settle.window,
-                                        .max_jobs = settle.max_jobs,
-                                        .waiting = crew.waiting,
-                                        .newest_first = settle.newest_first,
-                                        .owed_gather = owed_gather()};
   if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(forgotten)); !submitted) co_return submitted;
   }
@@ -152,15 +163,19 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
   }
   const core::SettleTime time{.availability = availability_,
                               .now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew())};
-  core::SettlePlan plan = core::plan_settle(options, working_, time, crew.running);
+  core::SettlePlanOptions options = plan_options();
+  options.waiting = crew.waiting;
+  core::SettlePlan plan = core::plan_settle(options, working_, time, crew.running, stream_.job_days.of_others(source_.lane));
   stream_.metrics.windows_open(source_, std::max(working_.open().size(), crew.running.size()));
   if (auto* resume = std::get_if<core::ResumeWindow>(&plan)) {
     crew.running.push_back(resume->open.window);
+    hold_days(crew);
     crew.group.spawn(run_job(crew, resume->open.window, std::move(resume->open.position), resume->open.pass));
     co_return Result<void>{};
   }
   if (const auto* begin = std::get_if<core::SubmitWindow>(&plan)) {
     crew.running.push_back(begin->window);
+    hold_days(crew);
     crew.group.spawn(run_job(crew, begin->window, core::AtStart{}, begin->pass));
     co_return Result<void>{};
   }
@@ -176,6 +191,11 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
       co_return Result<void>{};
     }
   }
+  if (std::holds_alternative<core::NothingLeft>(plan)) {
+    auto ended = co_await end_backfill(core::BackfillState::kDone);
+    crew.is_done = ended.has_value();
+    co_return ended;
+  }
   // A cancellation that came while something else ended would not end this wait.
   if (!co_await is_cancelled()) co_await crew.group.changed();
   co_return Result<void>{};
@@ -188,7 +208,111 @@ common::Duration SettleLane::owed_gather() const {
   return ages.size() > 1 ? std::min(kUnasked, ages[1] / 12) : kUnasked;
 }
 
+std::uint32_t SettleLane::max_jobs() const {
+  return order_ ? order_->parallel : stream_.options.settle.max_jobs;
+}
+
+core::SettlePlanOptions SettleLane::plan_options() const {
+  const SettleOptions& settle = stream_.options.settle;
+  core::SettlePlanOptions options{
+      .window = settle.window, .max_jobs = max_jobs(), .newest_first = settle.newest_first, .owed_gather = owed_gather()};
+  if (order_) {
+    options.newest_first = false;
+    options.until = order_->range.end;
+  }
+  return options;
+}
+
+bool SettleLane::is_caught_up(common::Instant due) const {
+  const core::Publisher& publisher = stream_.publisher;
+  const core::Ledger& backfill = publisher.committed({.stream = source_.stream, .lane = core::Lane::kBackfill});
+  return core::settle_is_caught_up(plan_options(), publisher.committed(source_), due, first_availability_) &&
+         core::backfill_is_caught_up(plan_options(), backfill, first_availability_);
+}
+
+// Whoever else reads this stream by jobs leaves these days alone.
+void SettleLane::hold_days(const Crew& crew) {
+  core::JobsElsewhere jobs{.running = crew.running, .open = {}};
+  for (const core::OpenWindow& open : working_.open()) {
+    if (job_of(open.position) != nullptr) jobs.open.push_back(open.window);
+  }
+  stream_.job_days.hold(source_.lane, std::move(jobs));
+}
+
+// --- a backfill's own beginning and end
+
+Lane::Awaited SettleLane::begin_backfill() {
+  const auto& mark = working_.backfill();
+  if (mark && mark->order.id == order_->id) co_return Result<void>{};
+  co_return co_await submit_changes(order_->range, {core::BackfillBegan{.order = *order_, .at = stream_.clock.utc_now()}});
+}
+
+Lane::Awaited SettleLane::end_backfill(core::BackfillState state) {
+  std::vector<core::LedgerChange> changes;
+  add_usage(changes);
+  changes.emplace_back(
+      core::BackfillEnded{.state = state, .detail = {}, .set_aside = set_aside(), .at = stream_.clock.utc_now()});
+  if (auto submitted = co_await submit_changes(order_->range, std::move(changes)); !submitted) co_return submitted;
+  if (auto flushed = co_await flush(); !flushed) co_return flushed;
+  stream_.job_days.hold(source_.lane, {});
+  stream_.metrics.windows_open(source_, 0);
+  stream_.metrics.lane_failing(source_, false);
+  const core::BackfillMark& mark = *working_.backfill();
+  stream_.logger.info("a backfill has ended", {{"stream", source_.stream.str()},
+                                               {"state", core::to_string(mark.state)},
+                                               {"range", common::format_interval(mark.order.range)},
+                                               {"records", mark.records},
+                                               {"windows", mark.windows},
+                                               {"requests", mark.requests},
+                                               {"set_aside", mark.set_aside}});
+  co_return Result<void>{};
+}
+
+Lane::Awaited SettleLane::cancel() {
+  co_await asio::this_coro::throw_if_cancelled(false);
+  for (;;) {
+    if (auto decided = co_await await_decision(); !decided) co_return decided;
+    if (!working_.backfill() || !working_.backfill()->is_running()) co_return Result<void>{};
+    const std::vector<core::OpenWindow> open = working_.open();
+    for (const core::OpenWindow& window : open) {
+      const core::JobId* id = job_of(window.position);
+      if (id == nullptr) continue;
+      if (auto cancelled = co_await cancel_job(*id); !cancelled) co_return cancelled;
+    }
+    Result<void> ended = co_await end_backfill(core::BackfillState::kCancelled);
+    if (ended || ended.error().code == ErrorCode::kCancelled || ended.error().code == ErrorCode::kInternal) co_return ended;
+    const common::Duration wait = backoff_.next(chance());
+    report_failure(ended.error(), order_->range, core::AtStart{}, wait);
+    if (auto slept = co_await sleep(wait); !slept) co_return slept;
+  }
+}
+
+void SettleLane::add_usage(std::vector<core::LedgerChange>& changes) const {
+  if (!order_) return;
+  const core::ApiUsage usage = stream_.api.usage(source_);
+  changes.emplace_back(core::BackfillUsed{.requests = usage.requests + carried_requests_ - requests_before_,
+                                          .permitted = usage.permitted,
+                                          .at = stream_.clock.utc_now()});
+}
+
+// Days behind the settle lane's start are nobody's once the backfill has ended.
+std::uint64_t SettleLane::set_aside() const {
+  const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
+  if (digests == nullptr) return 0;
+  const common::Instant settled_from =
+      stream_.publisher.committed({.stream = source_.stream, .lane = core::Lane::kSettle}).start();
+  std::uint64_t records = 0;
+  for (const auto& [day, owed] : digests->committed().owed()) {
+    const common::Interval whole{.start = day, .end = day + std::chrono::days{1}};
+    if (!whole.overlaps(order_->range) || whole.end > settled_from) continue;
+    records += owed.waiting;
+    for (const auto& [due, count] : owed.due) records += count;
+  }
+  return records;
+}
+
 std::vector<core::LedgerChange> SettleLane::newly_owed() const {
+  if (order_) return {};  // a pass for what its rows leave owed is the settle lane's
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
   if (digests == nullptr || !availability_) return {};
   return core::newly_owed({.gather = owed_gather(), .max_gather = stream_.options.follow.max}, working_, *digests, *availability_,
@@ -211,8 +335,8 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
         stream_.logger.warn(
             "the service's availability date went back; nothing beyond it is submitted",
             {{"stream", source_.stream.str()}, {"from", common::format_instant(*before)}, {"to", common::format_instant(*date)}});
-        const core::SettlePlanOptions options{.window = stream_.options.settle.window};
-        std::vector<core::LedgerChange> lost = core::availability_lost(options, working_, *date);
+        std::vector<core::LedgerChange> lost =
+            core::availability_lost({.window = stream_.options.settle.window}, working_, *date);
         if (!lost.empty()) {
           if (auto submitted = co_await submit_changes({}, std::move(lost)); !submitted) {
             // Without its watch the crew would wait for ever.
@@ -222,6 +346,7 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
         }
       }
       availability_ = *date;
+      if (!first_availability_) first_availability_ = *date;
       backoff.reset();
       report_recovery({});
       crew.group.wake();
@@ -237,10 +362,12 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
 
 asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Position position, core::Pass pass) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  const std::size_t memory = order_ ? stream_.memory_bytes / order_->parallel : stream_.memory_bytes;
   Job job(policy_options(stream_.options.settle), window, std::move(position), pass, core::needed_for(window, pass, working_),
-          stream_.memory_bytes);
+          memory);
   Result<void> done = co_await read_window(crew, job);
   std::erase(crew.running, window);
+  hold_days(crew);
   if (done) {
     report_recovery(window);
     backoff_.reset();
@@ -316,6 +443,7 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   std::vector<core::LedgerChange> changes;
   if (availability_) changes.emplace_back(core::AvailabilitySeen{*availability_});
   changes.emplace_back(core::WindowOpened{job.window(), job.policy.position(), job.pass});
+  add_usage(changes);
   co_return co_await submit_changes(job.window(), std::move(changes));
 }
 
@@ -415,6 +543,7 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
     page.changes.emplace_back(
         core::PageRead{.window = job.window(), .next = job.policy.position(), .records = records, .page = open->pages + 1});
   }
+  add_usage(page.changes);
   if (is_last) passes_.note(job.window(), *job.availability);  // the planner looks while this is handed over
   if (auto submitted = co_await submit(std::move(group)); !submitted) co_return submitted;
   report_recovery(job.window());
@@ -517,7 +646,7 @@ Lane::Awaited SettleLane::await_room(Crew& crew, core::Pass pass) {
   if (pass.is_first()) co_return Result<void>{};
   ++crew.ready;
   Result<void> done;
-  while (done && crew.running.size() - crew.waiting - crew.ready >= stream_.options.settle.max_jobs) {
+  while (done && crew.running.size() - crew.waiting - crew.ready >= max_jobs()) {
     done = co_await sleep(stream_.options.settle.poll_initial);
   }
   --crew.ready;

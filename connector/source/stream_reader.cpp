@@ -14,6 +14,7 @@ struct StreamReader::Shared {
   std::unique_ptr<LiveLane> live;
   std::unique_ptr<FollowLane> follow;
   std::unique_ptr<SettleLane> settle;
+  std::unique_ptr<SettleLane> backfill;  // the last one
 };
 
 StreamReader::StreamReader(Definition definition, StreamOptions options, ResolvedStart start, core::Api& api,
@@ -32,13 +33,26 @@ StreamReader::StreamReader(Definition definition, StreamOptions options, Resolve
                       .random = std::mt19937_64(seed),
                       .slicer = {},
                       .digester = ContentDigester({.ignore = definition.digest_ignore, .job_only = definition.job_only}),
+                      .job_days = {},
                       .reads = {}}}) {
   if (has_follow()) shared_->follow = std::make_unique<FollowLane>(shared_->context);
   if (has_live()) shared_->live = std::make_unique<LiveLane>(shared_->context);
   if (has_settle()) shared_->settle = std::make_unique<SettleLane>(shared_->context);
+  if (has_settle()) hold_jobs(core::Lane::kBackfill);
 }
 
 StreamReader::~StreamReader() = default;
+
+// Jobs that a former life's lane left at the service are taken up before others of their days are begun, whichever lane is there
+// first.
+void StreamReader::hold_jobs(core::Lane lane) {
+  StreamContext& context = shared_->context;
+  core::JobsElsewhere jobs;
+  for (const auto& open : context.publisher.committed({context.options.name, lane}).open()) {
+    if (std::holds_alternative<core::AtJob>(open.position)) jobs.open.push_back(open.window);
+  }
+  context.job_days.hold(lane, std::move(jobs));
+}
 
 bool StreamReader::has_live() const {
   return shared_->context.definition.query.has_value() && shared_->context.options.live.enabled;
@@ -64,7 +78,25 @@ boost::asio::awaitable<common::Result<void>> StreamReader::run_follow() {
 
 boost::asio::awaitable<common::Result<void>> StreamReader::run_settle() {
   assert(shared_->settle != nullptr);
+  hold_jobs(core::Lane::kSettle);
   return shared_->settle->run();
+}
+
+boost::asio::awaitable<common::Result<void>> StreamReader::run_backfill(core::BackfillOrder order) {
+  assert(has_settle());
+  shared_->backfill = std::make_unique<SettleLane>(shared_->context, std::move(order));
+  return shared_->backfill->run();
+}
+
+boost::asio::awaitable<common::Result<void>> StreamReader::cancel_backfill(core::BackfillOrder order) {
+  assert(has_settle());
+  shared_->backfill = std::make_unique<SettleLane>(shared_->context, std::move(order));
+  return shared_->backfill->cancel();
+}
+
+bool StreamReader::is_caught_up(common::Instant due) const {
+  return (!shared_->live || shared_->live->is_caught_up(due)) && (!shared_->settle || shared_->settle->is_caught_up(due)) &&
+         (!shared_->follow || shared_->follow->is_caught_up(due));
 }
 
 }  // namespace connector::source

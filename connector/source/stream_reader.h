@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/result.h"
+#include "connector/core/ledger/backfill_mark.h"
 #include "connector/core/ports/api.h"
 #include "connector/core/ports/metrics.h"
 #include "connector/core/ports/publisher.h"
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace connector::source {
@@ -42,8 +44,19 @@ class StreamReader {
   boost::asio::awaitable<common::Result<void>> run_follow();
   boost::asio::awaitable<common::Result<void>> run_settle();
 
+  // Beside the others, if has_settle(). Ends without an error when the range is read and the ledger says so; cancelled, it can be
+  // run again with the same order and goes on. One at a time.
+  boost::asio::awaitable<common::Result<void>> run_backfill(core::BackfillOrder order);
+  // When run_backfill() of this order has ended, or was never called in this life: deletes its jobs at the service, gives it up.
+  boost::asio::awaitable<common::Result<void>> cancel_backfill(core::BackfillOrder order);
+
+  // What was due when the lanes began to run has been done: by live and settle, and by a backfill, it is committed; follow has an
+  // answer for every id, which flush() makes sure of (docs/operations.md, "From cron").
+  [[nodiscard]] bool is_caught_up(common::Instant due) const;
+
  private:
   struct Shared;
+  void hold_jobs(core::Lane lane);
   std::unique_ptr<Shared> shared_;
 };
 

@@ -67,7 +67,8 @@ std::vector<Violation> find_violations(const std::vector<Truth>& truth, const st
   for (const auto& ledger : ledgers) {
     for (const auto& conversation : truth) {
       const common::Interval instant{conversation.start, conversation.start + common::Duration(1)};
-      const bool is_awaited = ledger.lane == connector::core::Lane::kSettle && wanted.contains(conversation.key);
+      const bool reads_jobs = ledger.lane == connector::core::Lane::kSettle || ledger.lane == connector::core::Lane::kBackfill;
+      const bool is_awaited = reads_jobs && wanted.contains(conversation.key);
       if (ledger.complete.covers(instant) && !published.contains(conversation.key) && !is_awaited) {
         violations.push_back({"lost", std::string(to_string(ledger.lane)) + " says it is done with " +
                                           common::format_instant(conversation.start) + ", but " + conversation.key +

@@ -262,7 +262,8 @@ log: {{level: {log_level}}}
                     fmt::arg("budget", configuration.budget), fmt::arg("retry", configuration.retry),
                     fmt::arg("breaker", configuration.breaker), fmt::arg("genesys", lines(configuration.genesys, "  ")),
                     fmt::arg("bootstrap", configuration.bootstrap.empty() ? broker().bootstrap() : configuration.bootstrap),
-                    fmt::arg("kafka", lines(configuration.kafka, "  ")), fmt::arg("start", instant(simulator_.begin())),
+                    fmt::arg("kafka", lines(configuration.kafka, "  ")),
+                    fmt::arg("start", configuration.start.empty() ? instant(simulator_.begin()) : configuration.start),
                     fmt::arg("job_page_size", configuration.job_page_size), fmt::arg("live", configuration.live),
                     fmt::arg("follow", configuration.follow), fmt::arg("settle", configuration.settle),
                     fmt::arg("stream", lines(configuration.stream, "    ")),
@@ -310,7 +311,7 @@ std::vector<TopicRecord> ConnectorScene::records(const std::string& topic) const
 std::map<Lane, Ledger> ConnectorScene::ledgers() const {
   std::map<Lane, Ledger> found;
   for (const auto& [key, value] : read_compacted(reader(), offsets_topic())) {
-    for (const Lane lane : {Lane::kLive, Lane::kFollow, Lane::kSettle}) {
+    for (const Lane lane : connector::core::kAllLanes) {
       if (key.find(fmt::format(R"("lane":"{}")", to_string(lane))) == std::string::npos) continue;
       auto ledger = Ledger::parse(value);
       if (!ledger) throw std::runtime_error(ledger.error().message);

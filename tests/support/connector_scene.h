@@ -99,6 +99,7 @@ struct VerbResult {
 // What a configuration is made of; changes take effect at the next start.
 struct SceneConfiguration {
   std::string client_id = "simulator-client";
+  std::string start;  // of the stream; the begin of the history if empty
   std::string retry = "{initial: 20ms, max: 500ms, deadline: 10s}";
   std::string breaker = "{failures: 20, open: 200ms, max_open: 1s}";
   std::string budget = "{share: 1.0, assumed_requests_per_minute: 60000}";
@@ -135,6 +136,7 @@ class ConnectorScene final {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::string topic() const { return name_ + ".conversations"; }
   [[nodiscard]] std::string offsets_topic() const { return name_ + "-offsets"; }
+  [[nodiscard]] std::string control_topic() const { return name_ + "-control"; }
   [[nodiscard]] std::string dead_letter_topic() const { return name_ + "-dead-letters"; }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_.path(); }
   [[nodiscard]] std::filesystem::path configuration_file() const { return folder() / "connector.yaml"; }

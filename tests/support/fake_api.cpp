@@ -15,6 +15,11 @@ namespace tests::support {
 
 namespace asio = boost::asio;
 
+connector::core::ApiUsage FakeApi::usage(const connector::core::SourcePartition& source) const {
+  const auto sent = std::ranges::count(requests, source, &connector::core::ApiRequest::source);
+  return {.requests = static_cast<std::uint64_t>(sent), .permitted = 300};
+}
+
 asio::awaitable<common::Result<connector::core::ApiResponse>> FakeApi::send(connector::core::ApiRequest request) {
   requests.push_back(request);
   FakeAnswer scripted = handler_(request);

@@ -25,6 +25,8 @@ class FakeApi final : public connector::core::Api {
 
   boost::asio::awaitable<common::Result<connector::core::ApiResponse>> send(connector::core::ApiRequest request) override;
   [[nodiscard]] common::Duration clock_skew() const override { return skew; }
+  // Every call counts as one attempt.
+  [[nodiscard]] connector::core::ApiUsage usage(const connector::core::SourcePartition& source) const override;
 
   common::Duration skew{0};
   std::vector<connector::core::ApiRequest> requests;

@@ -201,6 +201,11 @@ void Budget::on_rate_limited(RateLimitScope scope, Lane lane, std::optional<mill
   theoretical_ = std::max(theoretical_, blocked_until_ + kTolerance);
 }
 
+void Budget::set_weight(Lane lane, double weight) {
+  settings_.weights[index(lane)] = weight;
+  shares_ = shares_of(settings_);  // a head that waits keeps its time: one request at the former weight
+}
+
 void Budget::on_limit(double per_minute) {
   if (per_minute > 0) {
     limit_per_minute_ = per_minute;

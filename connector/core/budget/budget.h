@@ -65,8 +65,9 @@ class Budget {
   // or for a growing while.
   void on_rate_limited(RateLimitScope scope, Lane lane, std::optional<std::chrono::milliseconds> retry_after,
                        common::SteadyTime now);
-  void on_limit(double per_minute);      // the organisation's effective limit of the token
-  void on_job_limit(double per_second);  // … of job submissions
+  void set_weight(Lane lane, double weight);  // from now on; above 0
+  void on_limit(double per_minute);           // the organisation's effective limit of the token
+  void on_job_limit(double per_second);       // … of job submissions
 
   // Requests a minute that we may send: the share, capped.
   [[nodiscard]] double permitted_per_minute() const;

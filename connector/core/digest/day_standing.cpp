@@ -1,6 +1,7 @@
 #include "connector/core/digest/day_standing.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace connector::core {
 
@@ -28,6 +29,14 @@ bool is_done_with(HomeDay day, const Ledger* live, const Ledger* settle) {
   if (live != nullptr && !has_read(*live, day)) return false;
   return settle == nullptr ||
          (has_read(*settle, day) && !is_owed(*settle, day) && !settle->unjudged().overlaps(part_of(*settle, day)));
+}
+
+bool awaits(const Ledger* backfill, HomeDay day) {
+  if (backfill == nullptr || !backfill->backfill() || !backfill->backfill()->is_running()) return false;
+  const common::Interval& range = backfill->backfill()->order.range;
+  const common::Interval part{.start = std::max<common::Instant>(day, range.start),
+                              .end = std::min<common::Instant>(day + std::chrono::days{1}, range.end)};
+  return !part.empty() && (!backfill->complete().covers(part) || is_owed(*backfill, day));
 }
 
 bool is_settled(HomeDay day, const Ledger* settle) {

@@ -42,6 +42,13 @@ std::size_t cursor_bytes(const Position& position) {
   return cursor != nullptr && cursor->has_value() ? (*cursor)->size() : 0;
 }
 
+// Never in the middle of a character: half of one could not be read again.
+std::string cut_text(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return std::string(text);
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80U) --most;
+  return std::string(text.substr(0, most));
+}
+
 Object to_json(const OpenWindow& open) {
   Object object;
   object["window"] = common::format_interval(open.window);
@@ -256,6 +263,7 @@ struct Ledger::Parser {
     if (!short_windows) return fail(short_windows.error());
     ledger.short_ = std::move(*short_windows);
     if (version < 2) return {};
+    if (auto mark = backfill(); !mark) return mark;
     if (auto passes = ages(); !passes) return passes;
     if (ledger.interval_count() > kMaxIntervals) return damaged("it has too many intervals");
     if (common::json::find(value, "settled") != nullptr) {
@@ -271,6 +279,15 @@ struct Ledger::Parser {
       ledger.unjudged_ = std::move(*set);
     }
     return owed();
+  }
+
+  Result<void> backfill() {
+    const Value* stored = common::json::find(value, "backfill");
+    if (version < 3 || stored == nullptr) return {};
+    auto mark = BackfillMark::from_json(*stored);
+    if (!mark) return damaged(mark.error().message);
+    ledger.backfill_ = std::move(*mark);
+    return {};
   }
 
   Result<void> ages() {
@@ -350,7 +367,7 @@ Result<Ledger> Ledger::parse(std::string_view stored) {
 
 std::string Ledger::serialize() const {
   Object object;
-  object["v"] = kFormatVersion;
+  object["v"] = backfill_ ? kFormatVersion : 2;
   object["organization"] = identity_.organization_id;
   object["cluster"] = identity_.cluster_id;
   object["topic"] = identity_.topic_id;
@@ -371,6 +388,7 @@ std::string Ledger::serialize() const {
   if (!unjudged_.intervals().empty()) object["unjudged"] = to_json(unjudged_.intervals());
   if (settled_) object["settled"] = common::format_instant(*settled_);
   if (availability_) object["available"] = common::format_instant(*availability_);
+  if (backfill_) object["backfill"] = backfill_->to_json();
   object["incarnation"] = stamp_.incarnation;
   object["commit"] = stamp_.number;
   return common::json::serialize(object);
@@ -455,6 +473,7 @@ struct Ledger::Applier {
     open->position = change.next;
     open->records += change.records;
     ++open->pages;
+    if (ledger.backfill_) ledger.backfill_->records += change.records;
     return {};
   }
 
@@ -474,6 +493,10 @@ struct Ledger::Applier {
     if (open != ledger.open_.end()) ledger.open_.erase(open);
     if (change.availability) ledger.owed_.pay(change.window, *change.availability);
     note_short(change);
+    if (ledger.backfill_) {
+      ledger.backfill_->records += change.records;
+      ++ledger.backfill_->windows;
+    }
     return {};
   }
 
@@ -581,6 +604,36 @@ struct Ledger::Applier {
                       .after = change.after});
     return {};
   }
+
+  Result<void> operator()(const BackfillBegan& change) {
+    if (ledger.backfill_ && ledger.backfill_->is_running()) {
+      return contradiction("a backfill is under way while another begins:", change.order.range);
+    }
+    if (change.order.range.empty()) return contradiction("a backfill of the empty range", change.order.range);
+    Ledger begun(ledger.identity_, change.order.range.start);
+    begun.stamp_ = ledger.stamp_;
+    begun.backfill_ = BackfillMark{.order = change.order, .detail = {}, .began = change.at, .updated = change.at};
+    ledger = std::move(begun);
+    return {};
+  }
+
+  Result<void> operator()(const BackfillUsed& change) {
+    if (!ledger.backfill_ || !ledger.backfill_->is_running()) return fail(ErrorCode::kInternal, "no backfill is under way");
+    ledger.backfill_->requests = std::max(ledger.backfill_->requests, change.requests);
+    ledger.backfill_->permitted = change.permitted;
+    ledger.backfill_->updated = std::max(ledger.backfill_->updated, change.at);
+    return {};
+  }
+
+  Result<void> operator()(const BackfillEnded& change) {
+    if (!ledger.backfill_ || !ledger.backfill_->is_running()) return fail(ErrorCode::kInternal, "no backfill is under way");
+    ledger.open_.clear();
+    ledger.backfill_->state = change.state;
+    ledger.backfill_->detail = cut_text(change.detail, BackfillMark::kMaxDetailBytes);
+    ledger.backfill_->set_aside = change.set_aside;
+    ledger.backfill_->updated = std::max(ledger.backfill_->updated, change.at);
+    return {};
+  }
 };
 
 const char* Ledger::contradiction_of(const Interval& window, const Pass& pass) const {
@@ -603,6 +656,7 @@ std::size_t Ledger::interval_count() const {
 std::size_t Ledger::size_estimate(std::size_t cursor_reserve) const {
   std::size_t bytes = 1024 + 53 * (interval_count() + open_.size() + short_.size() + unjudged_.intervals().size()) +
                       140 * owed_.days().size() + 32 * passes_.size();
+  if (backfill_) bytes += 700 + 2 * backfill_->detail.size();
   for (const OpenWindow& open : open_) bytes += 280 + std::max(cursor_bytes(open.position) * 2, cursor_reserve);
   return bytes;
 }
@@ -615,7 +669,7 @@ Instant Ledger::settled_until() const {
 
 bool Ledger::has_same_progress(const Ledger& other) const {
   return start_ == other.start_ && complete_ == other.complete_ && passes_ == other.passes_ && open_ == other.open_ &&
-         owed_ == other.owed_ && unjudged_ == other.unjudged_;
+         owed_ == other.owed_ && unjudged_ == other.unjudged_ && backfill_ == other.backfill_;
 }
 
 Result<void> Ledger::apply(const LedgerChange& change) {

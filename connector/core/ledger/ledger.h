@@ -6,6 +6,7 @@
 
 #include "common/instant.h"
 #include "common/result.h"
+#include "connector/core/ledger/backfill_mark.h"
 #include "connector/core/ledger/interval_set.h"
 #include "connector/core/ledger/ledger_change.h"
 #include "connector/core/ledger/owed_days.h"
@@ -48,7 +49,8 @@ struct CommitStamp {
 
 class Ledger {
  public:
-  static constexpr int kFormatVersion = 2;
+  // The newest known. Version 3 is written of a backfill only, as it alone has something that version 2 would lose.
+  static constexpr int kFormatVersion = 3;
   static constexpr std::size_t kMaxIntervals = 256;  // complete, at all ages together
   static constexpr std::size_t kMaxAges = 16;
   static constexpr std::size_t kMaxOpenWindows = 64;
@@ -98,6 +100,8 @@ class Ledger {
   // Home days of which it is not decided yet whether what their last pass did not return is gone.
   [[nodiscard]] const IntervalSet& unjudged() const { return unjudged_; }
   [[nodiscard]] std::optional<common::Instant> availability() const { return availability_; }
+  // What the lane was asked for last; none: it is no backfill, or has never been asked for one.
+  [[nodiscard]] const std::optional<BackfillMark>& backfill() const { return backfill_; }
   // End of the gap-free prefix that has been read at least once.
   [[nodiscard]] common::Instant complete_until() const { return complete_.prefix_end(start_); }
   // End of the gap-free prefix that has been read at every age. Does not go back when another age is begun.
@@ -125,6 +129,7 @@ class Ledger {
   IntervalSet unjudged_;
   std::optional<common::Instant> settled_;  // how far settled_until() had come when an age was begun
   std::optional<common::Instant> availability_;
+  std::optional<BackfillMark> backfill_;
   CommitStamp stamp_;
 };
 

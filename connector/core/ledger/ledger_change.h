@@ -3,6 +3,7 @@
 // What a page did, as a lane tells it and the publisher applies it to the ledger in the page's transaction. Plain values.
 
 #include "common/instant.h"
+#include "connector/core/ledger/backfill_mark.h"
 #include "connector/core/names.h"
 
 #include <cstdint>
@@ -112,8 +113,26 @@ struct JudgingBegun {
 struct JudgingEnded {
   common::Interval day;
 };
-using LedgerChange =
-    std::variant<LaneStarted, AgeStarted, AgeEnded, WindowOpened, PageRead, WindowCompleted, PassCompleted, WindowRestarted,
-                 WindowAbandoned, AvailabilitySeen, OwedAdded, ShortMadeGood, JudgingBegun, JudgingEnded>;
+// The lane reads this range, and nothing of what it read before counts. None is under way.
+struct BackfillBegan {
+  BackfillOrder order;
+  common::Instant at;
+};
+// What it has cost by now, and what it is paid from.
+struct BackfillUsed {
+  std::uint64_t requests = 0;
+  double permitted = 0;
+  common::Instant at;
+};
+// Done, or given up: what is open is open no longer. Its request goes with it, in the same transaction.
+struct BackfillEnded {
+  BackfillState state = BackfillState::kDone;
+  std::string detail;  // cut if it is long
+  std::uint64_t set_aside = 0;
+  common::Instant at;
+};
+using LedgerChange = std::variant<LaneStarted, AgeStarted, AgeEnded, WindowOpened, PageRead, WindowCompleted, PassCompleted,
+                                  WindowRestarted, WindowAbandoned, AvailabilitySeen, OwedAdded, ShortMadeGood, JudgingBegun,
+                                  JudgingEnded, BackfillBegan, BackfillUsed, BackfillEnded>;
 
 }  // namespace connector::core

@@ -30,6 +30,7 @@ bool FollowPlanner::is_quiet(const Entry& entry, Instant read_at) const {
 
 void FollowPlanner::enqueue(Entry& entry, Instant due) {
   entry.due = due;
+  entry.wanted = due;
   days_[entry.day].insert(&entry);
 }
 
@@ -149,11 +150,17 @@ bool FollowPlanner::read(const RecordKey& key, FollowFinding finding, bool chang
   return true;
 }
 
-void FollowPlanner::put_back(const RecordKey& key, Instant not_before) {
+void FollowPlanner::put_back(const RecordKey& key, Instant not_before, AtFault at_fault) {
   const auto found = keys_.find(key);
   if (found == keys_.end() || !found->second.in_flight) return;
   found->second.in_flight = false;
+  const Instant wanted = found->second.wanted;
   enqueue(found->second, not_before);
+  if (at_fault == AtFault::kOther) found->second.wanted = wanted;
+}
+
+bool FollowPlanner::has_due(Instant by) const {
+  return std::ranges::any_of(keys_, [&](const auto& key) { return key.second.wanted <= by; });
 }
 
 }  // namespace connector::core

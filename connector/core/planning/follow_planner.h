@@ -87,8 +87,12 @@ class FollowPlanner {
 
   // The answer for an id in flight. False: it is followed no longer, being closed and quiet, or forgotten meanwhile.
   bool read(const RecordKey& key, FollowFinding finding, bool changed, common::Instant read_at, double chance);
-  // The request failed: the id is asked for again, not before the instant.
-  void put_back(const RecordKey& key, common::Instant not_before);
+  // The request failed: the id is asked for again, not before the instant. kThis: it is the record's own fault, and nobody waits
+  // for it until then.
+  enum class AtFault : std::uint8_t { kOther, kThis };
+  void put_back(const RecordKey& key, common::Instant not_before, AtFault at_fault = AtFault::kOther);
+  // Whether an id that was due by then has not been answered yet. Looks at every key.
+  [[nodiscard]] bool has_due(common::Instant by) const;
 
   [[nodiscard]] std::size_t size() const { return keys_.size(); }
   [[nodiscard]] bool is_followed(const RecordKey& key) const { return keys_.contains(key); }
@@ -99,6 +103,7 @@ class FollowPlanner {
     common::Instant day;
     common::Instant changed_at;
     common::Instant due;
+    common::Instant wanted;  // `due`, had no request failed
     FollowState state = FollowState::kOpen;
     bool in_flight = false;
   };

@@ -36,11 +36,13 @@ bool contains(std::span<const Interval> windows, const Interval& window) {
 // One look at the ledger.
 class Planning {
  public:
-  Planning(const SettlePlanOptions& options, const Ledger& ledger, const SettleTime& time, std::span<const Interval> running)
-      : options_(options), ledger_(ledger), time_(time), running_(running) {
+  Planning(const SettlePlanOptions& options, const Ledger& ledger, const SettleTime& time, std::span<const Interval> running,
+           const JobsElsewhere& elsewhere)
+      : options_(options), ledger_(ledger), time_(time), running_(running), elsewhere_(elsewhere) {
     // Windows of a day may be beside each other only as long as each is read just once.
     whole_days_ = options.sequential_days || !ledger.passes().empty() || !ledger.owed().empty();
     for (const Interval& window : running) block(window);
+    for (const Interval& window : elsewhere.running) block_days(window);
   }
 
   SettlePlan plan() {
@@ -51,10 +53,12 @@ class Planning {
       if (!contains(running_, open.window) && !blocked_.overlaps(open.window)) return ResumeWindow{open};
     }
     for (const OpenWindow& open : ledger_.open()) block(open.window);
+    for (const Interval& window : elsewhere_.open) block_days(window);
 
     std::optional<SubmitWindow> found = first_pass();
     if (!found && !only_first) found = owed();
     if (!found && !only_first) found = older_ages();
+    if (!found && options_.until && due_ == Instant::max()) return is_finished() ? SettlePlan{NothingLeft{}} : WaitForJobs{};
     if (!found) {
       // A clock that lags behind the date must be waited for, too: the date is asked for meanwhile.
       const bool date_is_there = time_.availability && due_ <= *time_.availability;
@@ -69,9 +73,20 @@ class Planning {
 
  private:
   void block(const Interval& window) {
-    blocked_.add(whole_days_
-                     ? Interval{.start = common::start_of_day(window.start), .end = next_midnight(window.end - Duration{1})}
-                     : window);
+    if (whole_days_) {
+      block_days(window);
+    } else {
+      blocked_.add(window);
+    }
+  }
+
+  void block_days(const Interval& window) {
+    blocked_.add({.start = common::start_of_day(window.start), .end = next_midnight(window.end - Duration{1})});
+  }
+
+  [[nodiscard]] bool is_finished() const {
+    return running_.empty() && ledger_.open().empty() && ledger_.owed().empty() &&
+           ledger_.complete().covers({.start = ledger_.start(), .end = *options_.until});
   }
 
   [[nodiscard]] bool is_available(Instant until) const { return time_.availability && until <= *time_.availability; }
@@ -92,8 +107,10 @@ class Planning {
     }
     // The first part that nobody has: everything after the last one taken is free, so there always is one.
     const Instant begin = taken.prefix_end(ledger_.start());
+    if (options_.until && begin >= *options_.until) return std::nullopt;
     Interval window = settle_window_at(begin, options_.window);
     if (const auto gap = taken.first_gap(window)) window.end = gap->end;
+    if (options_.until) window.end = std::min(window.end, *options_.until);
     if (!is_available(window.end)) return not_before(window.end);
     return SubmitWindow{window};
   }
@@ -147,6 +164,7 @@ class Planning {
   const Ledger& ledger_;
   const SettleTime& time_;
   std::span<const Interval> running_;
+  const JobsElsewhere& elsewhere_;
   bool whole_days_ = true;
   IntervalSet blocked_;
   Instant due_ = Instant::max();  // the earliest at which anything is, on the service's date
@@ -159,8 +177,18 @@ Interval settle_window_at(Instant begin, Duration length) {
 }
 
 SettlePlan plan_settle(const SettlePlanOptions& options, const Ledger& ledger, const SettleTime& time,
-                       std::span<const Interval> running) {
-  return Planning(options, ledger, time, running).plan();
+                       std::span<const Interval> running, const JobsElsewhere& elsewhere) {
+  return Planning(options, ledger, time, running, elsewhere).plan();
+}
+
+bool has_settled(const SettlePlanOptions& options, const Ledger& ledger, const SettleTime& time) {
+  Ledger at_rest = ledger;
+  for (const OpenWindow& open : ledger.open()) {
+    // It is open, so this cannot be refused.
+    static_cast<void>(at_rest.apply(WindowAbandoned{open.window}));
+  }
+  const SettlePlan plan = plan_settle(options, at_rest, time, {});
+  return std::holds_alternative<AskAvailability>(plan) || std::holds_alternative<NothingLeft>(plan);
 }
 
 std::vector<LedgerChange> availability_lost(const SettlePlanOptions& options, const Ledger& ledger, Instant availability) {

@@ -26,6 +26,15 @@ struct SettlePlanOptions {
   // Jobs of one day can return the same conversation. False: windows shorter than a day are read beside each other even so, as
   // long as none is read a second time.
   bool sequential_days = true;
+  // Nothing that lies behind it, though the lane's ledger has a place for it: of a backfill.
+  std::optional<common::Instant> until = std::nullopt;
+};
+
+// What another lane reads by jobs: jobs of one home day are never in flight together, whoever's they are.
+struct JobsElsewhere {
+  std::vector<common::Interval> running;
+  // At the service, though nobody reads them just now: first they are taken up and finished.
+  std::vector<common::Interval> open;
 };
 
 // Take up a window that is open in the ledger, at its position.
@@ -42,7 +51,9 @@ struct WaitForJobs {};
 struct AskAvailability {
   common::Instant until;
 };
-using SettlePlan = std::variant<ResumeWindow, SubmitWindow, WaitForJobs, AskAvailability>;
+// Everything before `until` is done.
+struct NothingLeft {};
+using SettlePlan = std::variant<ResumeWindow, SubmitWindow, WaitForJobs, AskAvailability, NothingLeft>;
 
 // The service's newest answer, and the earlier of host and service clock.
 struct SettleTime {
@@ -52,7 +63,11 @@ struct SettleTime {
 
 // `running`: windows being read now, in the ledger or not yet. A date that went back submits nothing beyond it.
 SettlePlan plan_settle(const SettlePlanOptions& options, const Ledger& ledger, const SettleTime& time,
-                       std::span<const common::Interval> running);
+                       std::span<const common::Interval> running, const JobsElsewhere& elsewhere = {});
+
+// Whether nothing was left to do at `time` but what other lanes stand in the way of: windows that were opened for other reasons
+// do not count.
+bool has_settled(const SettlePlanOptions& options, const Ledger& ledger, const SettleTime& time);
 
 // The service's date is `availability` and was later before: complete windows beyond it are owed.
 std::vector<LedgerChange> availability_lost(const SettlePlanOptions& options, const Ledger& ledger, common::Instant availability);

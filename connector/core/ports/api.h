@@ -9,6 +9,7 @@
 #include "connector/core/names.h"
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,6 +37,12 @@ struct ApiResponse {
   std::string correlation_id;
 };
 
+// What a source has cost, and what all are paid from.
+struct ApiUsage {
+  std::uint64_t requests = 0;  // sent since the start of the process, every attempt
+  double permitted = 0;        // requests a minute that may be sent in all
+};
+
 class Api {
  public:
   virtual ~Api() = default;
@@ -45,6 +52,7 @@ class Api {
   virtual boost::asio::awaitable<common::Result<ApiResponse>> send(ApiRequest request) = 0;
   // The newest Date seen minus our clock at that moment; zero before the first answer.
   [[nodiscard]] virtual common::Duration clock_skew() const = 0;
+  [[nodiscard]] virtual ApiUsage usage(const SourcePartition& source) const = 0;
 };
 
 }  // namespace connector::core

@@ -55,6 +55,8 @@ struct TransactionBatch {
   std::vector<StateRecord> state;
   std::vector<DigestRecord> digests;             // for the task's partition of the digests topic
   std::optional<StateRecord> progress;           // for the progress topic
+  std::vector<StateRecord> control;              // for the control topic, if there is one: requests that are done with
+  std::vector<bool> beyond_horizon;              // of each record, as `fates`: header gk.beyond-horizon; empty: of none
   std::vector<RecordFate> fates;                 // one a record, over all pages in order
   std::size_t suspect_chunk = 0;                 // how many suspects may share a produce request; 0: there is no suspect
   RecordFate too_large = RecordFate::kOversize;  // what becomes of a record that is; or kDropped

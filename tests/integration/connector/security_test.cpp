@@ -138,6 +138,20 @@ TEST_F(Secured, AWholeRunWithTheLeastRightsTellsNoSecretAnywhere) {
   EXPECT_GT(scene.delivered(), 100U);
 }
 
+TEST_F(Secured, ABackfillNeedsNoMoreThanTheLeastRights) {
+  scene.start_connector();
+  scene.wait_until_complete();
+
+  const auto begin = std::chrono::time_point_cast<common::Duration>(scene.simulator().begin());
+  const auto done = scene.run_verb(
+      {"backfill", "conversations", "--from", common::format_instant(begin), "--to", common::format_instant(begin + 4s)});
+
+  EXPECT_EQ(done.code, 0) << done.err << scene.log();
+  EXPECT_THAT(done.out, HasSubstr("is done"));
+  EXPECT_EQ(scene.stop_connector().code, 0);
+  for (const auto& violation : scene.violations()) ADD_FAILURE() << violation.kind << ": " << violation.detail;
+}
+
 TEST_F(Secured, ListingDeadLettersNeedsReadOnTheirTopicAndNothingElse) {
   support::TopicRecord letter;
   letter.key = "a";

@@ -168,19 +168,23 @@ void make_topics_and_grant_least(const std::string& bootstrap, const std::string
   const std::string digests = name + "-digests";
   const std::string dead_letters = name + "-dead-letters";
   const std::string progress = name + "-progress";
+  const std::string control = name + "-control";
   const std::string data = name + ".conversations";
   for (const auto& state : {offsets, digests}) make_topic(bootstrap, state, 1, {{"cleanup.policy", "compact"}}, admin);
   make_topic(bootstrap, dead_letters, 1, {}, admin);
   make_topic(bootstrap, progress, 1, {}, admin);
+  make_topic(bootstrap, control, 1, {{"cleanup.policy", "compact"}}, admin);
   make_topic(bootstrap, data, 3, {}, admin);
   const auto allow_topic = [&](const std::string& topic, int operation) {
     allow(bootstrap, RD_KAFKA_RESOURCE_TOPIC, topic, operation, principal, admin);
   };
-  for (const auto& topic : {offsets, digests, dead_letters, progress, data}) allow_topic(topic, RD_KAFKA_ACL_OPERATION_WRITE);
+  for (const auto& topic : {offsets, digests, dead_letters, progress, control, data})
+    allow_topic(topic, RD_KAFKA_ACL_OPERATION_WRITE);
   for (const auto& state : {offsets, digests}) {
     allow_topic(state, RD_KAFKA_ACL_OPERATION_READ);
     allow_topic(state, RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS);
   }
+  allow_topic(control, RD_KAFKA_ACL_OPERATION_READ);
   for (const int operation : {RD_KAFKA_ACL_OPERATION_WRITE, RD_KAFKA_ACL_OPERATION_DESCRIBE})
     allow(bootstrap, RD_KAFKA_RESOURCE_TRANSACTIONAL_ID, name + "-task-0", operation, principal, admin);
 }
@@ -330,6 +334,7 @@ InstanceOptions plain_options(const tests::support::KafkaBroker& broker) {
   options.kafka.bootstrap_servers = broker.bootstrap();
   options.kafka.commit_interval = common::Duration{20};
   options.kafka.topics.progress.enabled = false;
+  options.kafka.topics.control.enabled = false;
   return options;
 }
 

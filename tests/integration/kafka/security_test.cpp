@@ -62,6 +62,7 @@ TEST_F(SaslSsl, ScramWithTheLeastAclsSuffices) {
   grant_least();
   options.kafka.topics.create = false;
   options.kafka.topics.progress.enabled = true;
+  options.kafka.topics.control.enabled = true;
   Instance instance{loop, options};
   instance.start_and_run();
 
@@ -72,6 +73,22 @@ TEST_F(SaslSsl, ScramWithTheLeastAclsSuffices) {
   EXPECT_TRUE(loop.until([&] { return !read_committed(broker->bootstrap(), instance.progress_topic(), admin()).empty(); }));
   EXPECT_EQ(instance.log().find("connector-secret"), std::string::npos);
   EXPECT_EQ(instance.log().find("GROUP_AUTHORIZATION"), std::string::npos);
+}
+
+TEST_F(SaslSsl, AControlTopicThatMayNotBeReadIsAPermissionErrorWithItsRemedy) {
+  grant_least();
+  options.kafka.topics.create = false;
+  options.kafka.topics.control.enabled = true;
+  options.kafka.topics.control.topic.name = options.name + "-requests";
+  make_topic(broker->bootstrap(), options.kafka.topics.control.topic.name, 1, {}, admin());
+  allow_topic(options.kafka.topics.control.topic.name, RD_KAFKA_ACL_OPERATION_WRITE);
+  Instance instance{loop, options};
+
+  const auto started = instance.start();
+
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code, ErrorCode::kPermissionDenied);
+  EXPECT_NE(started.error().message.find("allow Read on it"), std::string::npos) << started.error().message;
 }
 
 TEST_F(SaslSsl, AWrongPasswordEndsTheStartWithItsReasonAfterTheGrace) {

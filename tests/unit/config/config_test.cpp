@@ -154,6 +154,9 @@ TEST(Config, ReadsEveryKeyOfKafka) {
   EXPECT_EQ(kafka.topics.progress.every, 5s);
   EXPECT_EQ(kafka.topics.progress.topic.name, "acme-watermarks");
   EXPECT_EQ(kafka.topics.progress.topic.config.at("cleanup.policy"), "delete");
+  EXPECT_TRUE(kafka.topics.control.enabled);
+  EXPECT_EQ(kafka.topics.control.topic.name, "acme-requests");
+  EXPECT_EQ(kafka.topics.control.topic.config.at("segment.bytes"), "1048576");
 }
 
 TEST(Config, ReadsEveryKeyOfAStream) {

@@ -66,6 +66,34 @@ TEST_F(LanesTest, StopEndsEveryLaneAndReturnsWhenTheLastHasEnded) {
   EXPECT_FALSE(unexpected.has_value());
 }
 
+TEST_F(LanesTest, OneIsCancelledAloneAndItsEndIsTold) {
+  int ended = 0;
+  int others = 0;
+  std::optional<Result<void>> told;
+  lanes.start(kSettle, until_cancelled(ended), [&](const Result<void>& result) { told = result; });
+  lanes.start(kLive, until_cancelled(others));
+  io.poll();
+  lanes.cancel(kSettle);
+  io.poll();
+
+  EXPECT_EQ(ended, 1);
+  EXPECT_EQ(others, 0);
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->error().code, ErrorCode::kCancelled);
+  EXPECT_EQ(lanes.running(), 1U);
+  EXPECT_FALSE(unexpected.has_value());
+  stop();
+}
+
+TEST_F(LanesTest, ALaneThatMayEndIsNotTakenForABug) {
+  bool told = false;
+  lanes.start(kSettle, fails(), [&](const Result<void>& result) { told = !result; });
+  io.poll();
+
+  EXPECT_TRUE(told);
+  EXPECT_FALSE(unexpected.has_value());
+}
+
 TEST_F(LanesTest, StoppingNothingReturnsAtOnce) {
   stop();
 }

@@ -54,6 +54,13 @@ std::string document(const SourceOffsets& offsets) {
   return common::json::serialize(to_connect_form(offsets));
 }
 
+TEST(OffsetsSet, ABackfillIsAskedForNotMoved) {
+  const auto changes = plan_set(stored(), {.stream = kConversations, .lane = Lane::kBackfill}, StartAt{kStart}, kNow);
+
+  ASSERT_FALSE(changes);
+  EXPECT_THAT(changes.error().message, HasSubstr("genesys-kafka backfill"));
+}
+
 TEST(OffsetsDocument, IsKafkaConnectsRestForm) {
   const std::string text = document({{kSettle, Ledger(kHere, kStart).serialize()}});
 

@@ -44,6 +44,37 @@ TEST(Parse, ReadsEveryVerbWithItsOptions) {
   EXPECT_NO_THROW(parsed<ConfigSchemaCommand>({"config", "schema"}));
 }
 
+TEST(Parse, ReadsTheBackfillVerbs) {
+  const auto ask = parsed<BackfillCommand>({"backfill", "calls", "-c", "a.yaml", "--from", "2026-01-01T00:00:00Z", "--to",
+                                            "2026-02-01T00:00:00Z", "--parallel", "4", "--weight", "0.5", "--detach"});
+  EXPECT_EQ(ask.stream, "calls");
+  EXPECT_EQ(ask.parallel, 4U);
+  EXPECT_EQ(ask.weight, 0.5);
+  EXPECT_TRUE(ask.detach);
+  EXPECT_FALSE(ask.here);
+  EXPECT_EQ(parsed<BackfillCancelCommand>({"backfill", "cancel", "calls", "-c", "a.yaml"}).stream, "calls");
+  EXPECT_EQ(parsed<BackfillListCommand>({"backfill", "list", "-c", "a.yaml", "-o", "json"}).output, Output::kJson);
+  EXPECT_TRUE(parsed<RunCommand>({"run", "-c", "a.yaml", "--until-complete"}).until_complete);
+}
+
+TEST(Parse, ABackfillNeedsItsRangeAndItsStream) {
+  const std::vector<std::string> whole{
+      "backfill", "calls", "-c", "a.yaml", "--from", "2026-01-01T00:00:00Z", "--to", "2026-02-01T00:00:00Z"};
+  for (const std::vector<std::string>& less :
+       {std::vector<std::string>(whole.begin(), whole.end() - 2), std::vector<std::string>{"backfill", "calls", "-c", "a.yaml"},
+        std::vector<std::string>{"backfill", "-c", "a.yaml"}, std::vector<std::string>{"backfill", "cancel", "-c", "a.yaml"}}) {
+    const auto answered = std::get<Answered>(parse(less));
+    EXPECT_EQ(answered.exit_code, 2);
+    EXPECT_THAT(answered.text, HasSubstr("required"));
+  }
+  auto both = whole;
+  both.insert(both.end(), {"--detach", "--here"});
+  EXPECT_EQ(std::get<Answered>(parse(both)).exit_code, 2);
+  auto many = whole;
+  many.insert(many.end(), {"--parallel", "17"});
+  EXPECT_EQ(std::get<Answered>(parse(many)).exit_code, 2);
+}
+
 TEST(Parse, ReadsTheOffsetsVerbs) {
   const auto get = parsed<OffsetsGetCommand>({"offsets", "get", "-c", "a.yaml", "--stream", "calls", "--lane", "live"});
   EXPECT_EQ(get.stream, "calls");

@@ -67,6 +67,7 @@ TEST_F(Plan, SaysWhatIsAssumedWhatItCostsAndWhichTopicsAreMade) {
   EXPECT_THAT(out.str(), HasSubstr("acme.conversations"));
   EXPECT_THAT(out.str(), HasSubstr("acme-dead-letters"));
   EXPECT_THAT(out.str(), HasSubstr("acme-progress"));
+  EXPECT_THAT(out.str(), HasSubstr("acme-control"));
   EXPECT_THAT(out.str(), HasSubstr("beside what comes every day")) << "calls has history";
 }
 
@@ -100,10 +101,10 @@ TEST_F(Plan, IsAvailableToPrograms) {
   EXPECT_GT(lanes[3].at("catch_up").at("jobs").to_number<double>(), 300);
   EXPECT_EQ(lanes[0].at("catch_up").at("requests").to_number<double>(), 0);
   const auto& topics = report.at("topics").as_array();
-  ASSERT_EQ(topics.size(), 6U);
-  EXPECT_EQ(topics[4].at("partitions"), 12);
-  EXPECT_EQ(topics[4].at("replication_factor"), 3);
-  EXPECT_EQ(topics[4].at("created_if_missing"), true);
+  ASSERT_EQ(topics.size(), 7U);
+  EXPECT_EQ(topics[5].at("partitions"), 12);
+  EXPECT_EQ(topics[5].at("replication_factor"), 3);
+  EXPECT_EQ(topics[5].at("created_if_missing"), true);
 }
 
 // As the lane does: it waits for other ids half of `every` at most.

@@ -43,6 +43,14 @@ TEST(RecordHeaders, OfARecord) {
   EXPECT_EQ(headers, expected);
 }
 
+TEST(RecordHeaders, BeyondTheHorizonSaySo) {
+  auto beyond = contents(page_headers(example(), Horizon::kBeyond));
+
+  EXPECT_EQ(beyond.at("gk.beyond-horizon"), "true");
+  beyond.erase("gk.beyond-horizon");
+  EXPECT_EQ(beyond, contents(page_headers(example())));
+}
+
 TEST(RecordHeaders, OfATombstoneSayThatTheKeyIsDeleted) {
   core::Page page = example();
   page.gone = core::OnDelete::kTombstone;

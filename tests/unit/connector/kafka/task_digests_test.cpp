@@ -254,6 +254,65 @@ TEST_F(TaskDigestsTest, AnEntryExpiresWhenEveryPassOverItsDayIsDoneAndItIsQuiet)
   EXPECT_THAT(committed({{"a", 1}}), ElementsAre(RecordFate::kPublish)) << "beyond the horizon it is new";
 }
 
+// Older than the stream's start nobody remembers what was published, so that a record says it may be a repeat.
+TEST_F(TaskDigestsTest, WhatABackfillPublishesBeyondTheHorizonIsMarked) {
+  core::Ledger later({}, kDay + std::chrono::days{2});
+  const core::SourcePartition backfill{.stream = kCalls, .lane = core::Lane::kBackfill};
+  ledgers[kLive] = later;
+  Transaction transaction = transaction_of({{"a", 1}, {"b", 1}, {"a", 1}, {"b", 2}});
+  transaction.batch.pages.front().source = backfill;
+  digests.decide(transaction, ledgers);
+  digests.decide(transaction, ledgers);
+
+  EXPECT_EQ(transaction.batch.beyond_horizon, (std::vector<bool>{true, true, false, false})) << "the others are known by now";
+  digests.apply(transaction);
+
+  Transaction of_live = transaction_of({{"c", 1}});
+  digests.decide(of_live, ledgers);
+  EXPECT_THAT(of_live.batch.beyond_horizon, IsEmpty());
+  digests.apply(of_live);
+
+  ledgers[kLive] = core::Ledger({}, kDay);
+  Transaction within = transaction_of({{"d", 1}});
+  within.batch.pages.front().source = backfill;
+  digests.decide(within, ledgers);
+  EXPECT_THAT(within.batch.beyond_horizon, IsEmpty()) << "its entries live until the lanes are done with the day";
+}
+
+TEST_F(TaskDigestsTest, WhatABackfillPublishesOfADayThatIsStillJudgedIsNotBeyondTheHorizon) {
+  digests = TaskDigests({topic({.has_query = true, .has_job = true, .has_by_id = true})});
+  const core::SourcePartition settle{.stream = kCalls, .lane = core::Lane::kSettle};
+  const common::Interval day{.start = kDay, .end = kDay + std::chrono::days{1}};
+  ledgers[kLive] = ledger_of_the_day();
+  ledgers[settle] = ledger_of_the_day();
+  ASSERT_TRUE(ledgers[settle].apply(core::JudgingBegun{day}));
+  const auto is_beyond = [&](const std::string& key) {
+    Transaction transaction = transaction_of({{key, 1}});
+    transaction.batch.pages.front().source = {.stream = kCalls, .lane = core::Lane::kBackfill};
+    digests.decide(transaction, ledgers);
+    digests.apply(transaction);
+    return !transaction.batch.beyond_horizon.empty();
+  };
+
+  EXPECT_FALSE(is_beyond("a")) << "its entries live until that is decided";
+  ASSERT_TRUE(ledgers[settle].apply(core::JudgingEnded{day}));
+  EXPECT_TRUE(is_beyond("b"));
+}
+
+TEST_F(TaskDigestsTest, WhatABackfillPublishesExpiresByTheSameRuleAndNotWhileItIsUnderWay) {
+  ledgers[kLive] = core::Ledger({}, kDay + std::chrono::days{2});
+  committed({{"a", 1}});
+  core::Ledger backfill;
+  const common::Interval range{.start = kDay, .end = kDay + std::chrono::days{1}};
+  ASSERT_TRUE(backfill.apply(core::BackfillBegan{.order = {.id = "a", .range = range}, .at = kNoon}));
+  ledgers[{.stream = kCalls, .lane = core::Lane::kBackfill}] = backfill;
+  EXPECT_FALSE(digests.expire(ledgers, kNoon + std::chrono::days{3})) << "a window of it may begin again";
+
+  ASSERT_TRUE(backfill.apply(core::WindowCompleted{.window = range}));
+  ledgers[{.stream = kCalls, .lane = core::Lane::kBackfill}] = backfill;
+  EXPECT_TRUE(digests.expire(ledgers, kNoon + std::chrono::days{3}));
+}
+
 TEST_F(TaskDigestsTest, NothingExpiresBeforeEveryLaneHasBegun) {
   digests = TaskDigests({topic({.has_query = true, .has_job = true, .has_by_id = true})});
   committed({{"a", 1}});

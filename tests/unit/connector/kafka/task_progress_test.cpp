@@ -65,6 +65,17 @@ TEST_F(TaskProgressTest, ALedgerThatWasOnlyGivenAnotherIdentityTakesNothingBack)
   EXPECT_EQ(progress.due(kNow), kCalls);
 }
 
+// Every start gives a stream the ledger of a backfill, which mostly was never asked for anything.
+TEST_F(TaskProgressTest, ALedgerOfABackfillTakesNothingBack) {
+  progress.committed(core::Ledgers{{kSettle, read_until(kStart + 48h)}});
+
+  progress.replaced({.stream = kCalls, .lane = Lane::kBackfill}, Ledger({}, kStart));
+
+  EXPECT_EQ(metric("complete_until"), number(kStart + 48h));
+  EXPECT_EQ(progress.due(kNow), kCalls);
+  EXPECT_EQ(metrics.count("complete_until"), 1U) << "its progress is told by its ledger alone";
+}
+
 TEST_F(TaskProgressTest, WhileHeldNothingIsDueAndOnlyTheFirstTroubleIsNew) {
   progress.committed(core::Ledgers{{kSettle, read_until(kStart + 48h)}});
   ASSERT_EQ(progress.due(kNow), kCalls);

@@ -52,6 +52,18 @@ TEST(AssessAccess, IsFineWhenEverythingIsAllowed) {
   }
 }
 
+// It is read and written, and need not be proven to be compacted.
+TEST(AssessAccess, TheControlTopicNeedsReadAndWriteAlone) {
+  TopicDescription control{.name = "c", .exists = true, .id = "id", .partitions = 1};
+  const auto verdict = [&] { return assess_access({topic("o")}, topic("d"), {}, false, "", control).back(); };
+  EXPECT_EQ(verdict().verdict, Verdict::kFine);
+  EXPECT_EQ(verdict().subject, "topic c");
+
+  control.readable = false;
+  EXPECT_EQ(verdict().verdict, Verdict::kWrong);
+  EXPECT_NE(verdict().remedy.find("Write and Read"), std::string::npos) << verdict().remedy;
+}
+
 struct Lack {
   const char* name;
   TopicDescription described;

@@ -52,6 +52,27 @@ TEST(Transaction, CarriesTheLedgersThatItsPagesMoveAndNoOther) {
   EXPECT_EQ(before, committed()) << "moved only once it is committed";
 }
 
+// Else a request would be taken up again that was done, or one be lost that was not.
+TEST(Transaction, ABackfillsRequestGoesWithItsEnd) {
+  const core::SourcePartition backfill{.stream = core::StreamName{"conversations"}, .lane = core::Lane::kBackfill};
+  core::Ledgers before = committed();
+  before[backfill] = core::Ledger({}, kWindow.start);
+  Transaction begins;
+  begins.batch.pages.push_back(page(backfill, 0, 1));
+  begins.batch.pages.back().changes.emplace_back(core::BackfillBegan{.order = {.id = "a", .range = kWindow}, .at = kWindow.end});
+  ASSERT_TRUE(move_ledgers(begins, kName, before, "incarnation"));
+  EXPECT_TRUE(begins.batch.control.empty());
+
+  Transaction ends;
+  ends.batch.pages.push_back(page(backfill, 0, 1));
+  ends.batch.pages.back().changes.emplace_back(core::BackfillEnded{.detail = {}, .at = kWindow.end});
+  ASSERT_TRUE(move_ledgers(ends, kName, begins.ledgers, "incarnation"));
+
+  ASSERT_EQ(ends.batch.control.size(), 1U);
+  EXPECT_EQ(ends.batch.control.front().key, R"(["acme",{"backfill":"conversations"}])");
+  EXPECT_FALSE(ends.batch.control.front().value);
+}
+
 TEST(Transaction, TheMarkOfTheDigestsStandsInBothTopics) {
   const core::Claim claim{
       .incarnation = "mine", .host = "h", .claimed_at = {}, .digests = core::DigestsMark{.incarnation = "mine", .generation = 3}};

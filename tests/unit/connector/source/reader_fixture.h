@@ -90,6 +90,7 @@ class ReaderTest : public testing::Test {
 
   const core::SourcePartition live{.stream = core::StreamName("conversations"), .lane = core::Lane::kLive};
   const core::SourcePartition settle{.stream = core::StreamName("conversations"), .lane = core::Lane::kSettle};
+  const core::SourcePartition backfill{.stream = core::StreamName("conversations"), .lane = core::Lane::kBackfill};
 
   boost::asio::io_context io;
   tests::support::ManualClock clock{at("2026-05-04T10:00:00")};

@@ -127,6 +127,20 @@ TEST_F(Vanished, WhatTheJobDidNotReturnIsAskedForTwiceBesideWhatItDid) {
   EXPECT_EQ(api.requests.back().source.lane == core::Lane::kSettle, true) << "its budget pays";
 }
 
+TEST_F(Vanished, ARunThatEndsByItselfWaitsUntilItIsDecided) {
+  options.live.enabled = false;
+  const common::Instant due = clock.utc_now();
+  run_settle();
+  pass(1min);
+  ASSERT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_FALSE(reader->is_caught_up(due)) << "the next run would read the day again, and end as early";
+
+  pass(2h);
+
+  EXPECT_THAT(gone, ElementsAre("gone"));
+  EXPECT_TRUE(reader->is_caught_up(due));
+}
+
 TEST_F(Vanished, WhatIsThereAfterAllIsCountedAndLeftAlone) {
   in_service.insert("gone");
   run_settle();

@@ -252,6 +252,18 @@ TEST(Budget, SharesTheRateByWeightWithAFloorForEveryLane) {
   EXPECT_NEAR(part(Lane::kLive), 0.9 * 100 / 110, 0.01);
 }
 
+TEST(Budget, AWeightCanChangeWhileItRuns) {
+  Budget budget({.weights = {8, 4, 2, 1}});
+  const double before = budget.lane_share(Lane::kBackfill);
+
+  budget.set_weight(Lane::kBackfill, 15);
+
+  EXPECT_NEAR(budget.lane_share(Lane::kBackfill), 15.0 / 29, 0.03) << "half of it, but for the floors";
+  EXPECT_GE(budget.lane_share(Lane::kSettle), 0.05);
+  budget.set_weight(Lane::kBackfill, 1);
+  EXPECT_DOUBLE_EQ(budget.lane_share(Lane::kBackfill), before);
+}
+
 TEST(Budget, GivesALaneAllThereIsWhenTheOthersRest) {
   Scenario scenario{.name = "alone", .lanes = {Lane::kBackfill}};
 

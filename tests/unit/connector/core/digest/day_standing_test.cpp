@@ -36,6 +36,29 @@ TEST(DayStanding, ADayThatIsOwedIsSettledButNotDoneWith) {
   EXPECT_TRUE(is_done_with(kDay + std::chrono::days(1), nullptr, &settle));
 }
 
+// What it will read again must be known when it does; what it does not ask for is none of its.
+TEST(DayStanding, ADayIsAwaitedByABackfillUntilItHasReadItsPart) {
+  const common::Interval range{.start = kDay + 6h, .end = kDay + 24h};
+  Ledger backfill;
+  EXPECT_FALSE(awaits(&backfill, kDay)) << "it was never asked for anything";
+  ASSERT_TRUE(backfill.apply(BackfillBegan{.order = {.id = "a", .range = range}, .at = kDay + 100h}));
+
+  EXPECT_TRUE(awaits(&backfill, kDay));
+  EXPECT_FALSE(awaits(&backfill, kDay + std::chrono::days(1)));
+  EXPECT_FALSE(awaits(nullptr, kDay));
+  ASSERT_TRUE(backfill.apply(WindowCompleted{.window = range}));
+  EXPECT_FALSE(awaits(&backfill, kDay));
+}
+
+TEST(DayStanding, ABackfillThatEndedAwaitsNothing) {
+  Ledger backfill;
+  ASSERT_TRUE(
+      backfill.apply(BackfillBegan{.order = {.id = "a", .range = {.start = kDay, .end = kDay + 24h}}, .at = kDay + 100h}));
+  ASSERT_TRUE(backfill.apply(BackfillEnded{.state = BackfillState::kCancelled, .detail = {}, .at = kDay + 101h}));
+
+  EXPECT_FALSE(awaits(&backfill, kDay));
+}
+
 TEST(DayStanding, ADayIsNotDoneWithBeforeItIsDecidedWhatOfItIsGone) {
   Ledger settle = having_read(2);
   ASSERT_TRUE(settle.apply(JudgingBegun{{.start = kDay, .end = kDay + 24h}}));

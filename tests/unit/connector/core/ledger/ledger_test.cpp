@@ -165,11 +165,11 @@ TEST(Claim, ReadsAndWritesItsFixtureOfVersion2) {
 }
 
 TEST(Ledger, RefusesANewerFormatAndSaysWhatToDo) {
-  const auto ledger = Ledger::parse(R"({"v":3,"anything":true})");
+  const auto ledger = Ledger::parse(R"({"v":4,"anything":true})");
 
   ASSERT_FALSE(ledger);
   EXPECT_EQ(ledger.error().code, ErrorCode::kStateRefused);
-  EXPECT_THAT(ledger.error().message, HasSubstr("format version 3"));
+  EXPECT_THAT(ledger.error().message, HasSubstr("format version 4"));
   EXPECT_THAT(ledger.error().message, HasSubstr("start the release that wrote it"));
 }
 

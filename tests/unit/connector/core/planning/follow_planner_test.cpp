@@ -40,6 +40,27 @@ std::vector<RecordKey> asked(const FollowPlan& plan) {
   return ask == nullptr ? std::vector<RecordKey>{} : ask->ids;
 }
 
+// For a run that ends when it has nothing to wait for.
+TEST(FollowPlanner, TellsWhetherAnybodyStillWaitsForAnAnswer) {
+  FollowOptions options;
+  options.gather = 0s;
+  FollowPlanner planner(options);
+  EXPECT_FALSE(planner.has_due(kNow));
+  planner.follow(key(1), {.state = FollowState::kWanted, .start = kNow, .changed_at = kNow}, kNow, 0);
+  planner.follow(key(2), {.start = kNow, .changed_at = kNow, .read_at = kNow}, kNow, 0);
+  EXPECT_TRUE(planner.has_due(kNow));
+
+  ASSERT_TRUE(std::holds_alternative<AskIds>(planner.next(kNow, {})));
+  EXPECT_TRUE(planner.has_due(kNow)) << "asked is not answered";
+  planner.put_back(key(1), kNow + 1h);
+  EXPECT_TRUE(planner.has_due(kNow)) << "a request that failed is no answer";
+  ASSERT_TRUE(std::holds_alternative<AskIds>(planner.next(kNow + 1h, {})));
+  planner.put_back(key(1), kNow + 24h, FollowPlanner::AtFault::kThis);
+  planner.put_back(key(2), kNow + 24h);
+  EXPECT_FALSE(planner.has_due(kNow)) << "nobody can be told of one that cannot be read";
+  EXPECT_TRUE(planner.has_due(kNow + 1h));
+}
+
 FollowOptions at_once() {
   FollowOptions options;
   options.gather = 0s;
