@@ -102,6 +102,22 @@ std::optional<std::string> check_pointer(const std::string& pointer, Wildcards w
   return std::nullopt;
 }
 
+std::vector<std::string> pointer_tokens(std::string_view pointer) {
+  std::vector<std::string> tokens;
+  while (pointer.starts_with('/')) {
+    pointer.remove_prefix(1);
+    std::string token;
+    const std::string_view raw = pointer.substr(0, pointer.find('/'));
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      const bool escaped = raw[i] == '~' && i + 1 < raw.size();
+      token += escaped ? (raw[++i] == '1' ? '/' : '~') : raw[i];
+    }
+    tokens.push_back(std::move(token));
+    pointer.remove_prefix(raw.size());
+  }
+  return tokens;
+}
+
 std::optional<std::string> check_listen(const std::string& address) {
   const auto parts = split_address(address);
   if (!parts || !parts->has_port || !is_host(parts->host) || !is_port(parts->port, 0)) {

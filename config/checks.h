@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace config {
 
@@ -21,6 +22,8 @@ bool is_unprotected_url(const std::string& url);
 // RFC 6901, not empty: `/conversationId`. With kWildcards a token may be `*`.
 enum class Wildcards : bool { kRefused, kAllowed };
 std::optional<std::string> check_pointer(const std::string& pointer, Wildcards wildcards = Wildcards::kRefused);
+// The segments of a pointer, unescaped.
+std::vector<std::string> pointer_tokens(std::string_view pointer);
 // host:port, [v6]:port, :port.
 std::optional<std::string> check_listen(const std::string& address);
 // host[:port][,host[:port]…] as librdkafka takes it.

@@ -210,22 +210,6 @@ void read_follow(Section follow, connector::source::FollowOptions& options) {
   follow.finish();
 }
 
-std::vector<std::string> pointer_tokens(std::string_view pointer) {
-  std::vector<std::string> tokens;
-  while (pointer.starts_with('/')) {
-    pointer.remove_prefix(1);
-    std::string token;
-    const std::string_view raw = pointer.substr(0, pointer.find('/'));
-    for (std::size_t i = 0; i < raw.size(); ++i) {
-      const bool escaped = raw[i] == '~' && i + 1 < raw.size();
-      token += escaped ? (raw[++i] == '1' ? '/' : '~') : raw[i];
-    }
-    tokens.push_back(std::move(token));
-    pointer.remove_prefix(raw.size());
-  }
-  return tokens;
-}
-
 // The user's object says something at `pointer`, or puts something else where its way leads through.
 bool sets(const common::json::Object& query, std::string_view pointer) {
   const common::json::Object* at = &query;

@@ -6,6 +6,7 @@
 #include "common/http/message.h"
 #include "common/instant.h"
 #include "common/json.h"
+#include "connector/source/records_rule.h"
 
 #include <cstdint>
 #include <map>
@@ -64,7 +65,7 @@ using Pages = std::variant<NoPages, PageNumberPages, CursorPages, NextUriPages>;
 
 struct QuerySource {
   RequestTemplate request;
-  std::string records;  // pointer to the array; absent, null and [] all mean no more
+  RecordsRule records;  // absent, null and [] all mean no more
   std::optional<Total> total;
   Pages pages;
 };
@@ -79,7 +80,7 @@ struct JobSource {
   RequestTemplate cancel;        // DELETE <submit>/{job}
   RequestTemplate availability;  // GET <submit>/availability
   std::string availability_date = "/dataAvailabilityDate";
-  std::string records;
+  RecordsRule records;
   Pages pages;
 };
 
@@ -88,7 +89,7 @@ struct ByIdSource {
   RequestTemplate request;
   Place ids = InQuery{"id"};  // joined by commas
   int max_ids = 50;           // of a request
-  std::string records;
+  RecordsRule records;
 };
 
 // One interval field, or two.
@@ -105,7 +106,7 @@ struct Definition {
   int version = 1;
   std::string name;
   std::string description;
-  std::string key;                               // pointer inside a record
+  KeyRule key;                                   // inside a record
   std::optional<std::string> open_while_absent;  // pointer: the record is open while this is absent
   std::optional<std::string> start_pointer;      // pointer to the record's start time (window checks, start_day)
   std::optional<std::string> end_pointer;

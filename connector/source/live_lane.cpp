@@ -262,7 +262,7 @@ asio::awaitable<core::PagingAction> LiveLane::read_page(Reading& reading, core::
 
   Result<ReadPage> read = co_await fetch_page(std::move(request), spec_);
   if (!read) co_return reading.paging.step(read.error());
-  core::PageFacts facts{.rows = read->sliced.rows(),
+  core::PageFacts facts{.rows = read->sliced.elements,
                         .bytes = read->buffer->size(),
                         .total = scalars_->total(read->sliced),
                         .page_count = scalars_->page_count(read->sliced),

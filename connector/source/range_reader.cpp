@@ -81,7 +81,7 @@ RangeReader::Awaited RangeReader::sleep(common::Duration duration) {
   co_return co_await clock_.sleep_for(duration);
 }
 
-SliceSpec RangeReader::slice_spec(const std::string& records) const {
+SliceSpec RangeReader::slice_spec(const RecordsRule& records) const {
   return {.records = records,
           .key = definition_.key,
           .start = definition_.start_pointer.value_or(""),
@@ -228,7 +228,7 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       Result<Fetched> fetched = co_await fetch(build(std::move(builder)), spec);
       const auto availability = fetched ? scalars.availability(fetched->sliced) : std::nullopt;
       std::optional<std::string> next = fetched ? scalars.next(fetched->sliced, fetched->headers) : std::nullopt;
-      const bool says_nothing = fetched && !next && fetched->sliced.rows() == 0 && !availability;
+      const bool says_nothing = fetched && !next && fetched->sliced.elements == 0 && !availability;
       if (!fetched) {
         step = fail(fetched.error());
       } else if (says_nothing && !source.availability_date.empty()) {
@@ -340,7 +340,7 @@ asio::awaitable<Result<std::optional<common::Duration>>> RangeReader::run_query(
       action = paging.step(fetched.error());
       continue;
     }
-    core::PageFacts facts{.rows = fetched->sliced.rows(), .bytes = fetched->bytes};
+    core::PageFacts facts{.rows = fetched->sliced.elements, .bytes = fetched->bytes};
     facts.total = scalars.total(fetched->sliced);
     facts.page_count = scalars.page_count(fetched->sliced);
     facts.next = scalars.next(fetched->sliced, fetched->headers);

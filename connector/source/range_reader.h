@@ -70,7 +70,7 @@ class RangeReader final {
   boost::asio::awaitable<common::Result<Fetched>> fetch(core::ApiRequest request, const SliceSpec& spec);
   Awaited hand_over(Fetched& fetched, const common::Interval& window, const core::Position& at, const TakePage& take);
   Awaited sleep(common::Duration duration);
-  [[nodiscard]] SliceSpec slice_spec(const std::string& records) const;
+  [[nodiscard]] SliceSpec slice_spec(const RecordsRule& records) const;
   double chance();
 
   boost::asio::awaitable<common::Result<std::vector<common::Interval>>> run_job(common::Interval window, const TakePage& take);

@@ -57,7 +57,7 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
       sampled.records.push_back({.key = std::string(record.key), .value = std::string(record.value)});
     }
     // No window is bounded here, so every page counts as new: only its emptiness or its last cursor ends the sample.
-    core::PageFacts facts{.rows = page.rows(), .bytes = response->body.size()};
+    core::PageFacts facts{.rows = page.elements, .bytes = response->body.size()};
     facts.distinct = sampled.records.size() + sampled.without_key;
     facts.next = scalars.next(page, response->headers);
     action = paging.step(facts);

@@ -478,7 +478,7 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   if (next && next->size() > core::Ledger::kMaxCursorBytes) {
     read = fail(ErrorCode::kMalformedResponse, "a cursor of " + std::to_string(next->size()) + " bytes is too long to keep");
   }
-  if (read && !next && read->sliced.rows() == 0 && !job_.availability_date.empty() && !scalars_->availability(read->sliced)) {
+  if (read && !next && read->sliced.elements == 0 && !job_.availability_date.empty() && !scalars_->availability(read->sliced)) {
     // `{}` is what a gateway answers, or a job that is not ready after all. The last page, too, names its date.
     read = fail(ErrorCode::kMalformedResponse, "a results page has neither records nor a cursor nor an availability date");
   }

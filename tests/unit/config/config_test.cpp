@@ -235,8 +235,8 @@ TEST(Config, HandsTheUsersOwnDefinitionsOn) {
   const auto definitions = load_good("own-definition").definitions;
 
   EXPECT_THAT(definitions, SizeIs(2));
-  EXPECT_EQ(definitions.at("queue-observations").key, "/queueId");
-  EXPECT_EQ(definitions.at("conversation-details").key, "/conversationId");
+  EXPECT_EQ(definitions.at("queue-observations").key, connector::source::KeyRule("/queueId"));
+  EXPECT_EQ(definitions.at("conversation-details").key, connector::source::KeyRule("/conversationId"));
 }
 
 TEST(Config, DefinitionsOfOneLaneSwitchTheOtherOff) {
