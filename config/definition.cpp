@@ -1,6 +1,7 @@
 #include "config/checks.h"
 #include "config/config.h"
 #include "config/reader.h"
+#include "config/sections.h"
 
 #include <algorithm>
 #include <iterator>
@@ -399,6 +400,31 @@ source::Pages read_pages(Section pages, Method method) {
   return result;
 }
 
+void check_window(const Section& window, const Definition& definition) {
+  if (definition.bucket && (definition.job || !definition.query || !has_body(definition.query->request.method))) {
+    window.problem("bucket", "is looked for in the body of the query, and is offered without a job only (allowed: leave it out)");
+  }
+  if (definition.spans_days && definition.by_id) {
+    window.problem("spans_days", "is not offered beside by_id (allowed: leave one of them out)");
+  }
+  if (definition.spans_days && definition.bucket) {
+    window.problem("spans_days", "contradicts bucket: a bucket lies within one day (allowed: leave one of them out)");
+  }
+}
+
+// `window: none`: what the service tells is the state as it is now.
+bool read_snapshot(Section& root, Definition& definition) {
+  const Node* window = root.node("window");
+  if (window == nullptr || window->kind != Node::Kind::kScalar || window->text != "none") {
+    return false;
+  }
+  definition.window = source::Snapshot{};
+  if (!definition.query || definition.job || definition.by_id) {
+    root.problem("window", "is for what a query alone tells (allowed: with query, without job and by_id; or a map)");
+  }
+  return true;
+}
+
 void read_window(Section window, const std::optional<Method>& method, Definition& definition) {
   if (!window.given()) {
     return;  // said already
@@ -420,7 +446,32 @@ void read_window(Section window, const std::optional<Method>& method, Definition
     definition.window = source::FromToPlaces{std::move(*from), std::move(*to)};
   }
   window.duration("max", definition.max_window, {.min = 0ms, .max = std::chrono::days{366}});
+  read_pointer(window, "bucket", definition.bucket);
+  window.boolean("spans_days", definition.spans_days);
+  if (window.given("ages")) {
+    read_ages(window, definition.ages.emplace(), false);
+  }
+  window.node("ages");
+  check_window(window, definition);
   window.finish();
+}
+
+void read_list_rules(Section lists, Definition& definition) {
+  for (const auto& member : lists.members()) {
+    if (const auto wrong = check_pointer(member.key)) {
+      lists.scope().problem(member.mark, lists.path(member.key), "", "its name " + *wrong);
+      continue;
+    }
+    Section list = lists.entry(member);
+    source::ListRule rule;
+    list.integer("max", rule.max_items, {.min = 1, .max = 1'000'000, .unset = "(none known)"});
+    list.text_list("allowed", rule.allowed);
+    if (!list.given("max") && !list.given("allowed")) {
+      list.problem("max", "is missing, and so is allowed (allowed: one of them, or both)");
+    }
+    list.finish();
+    definition.list_rules[member.key] = std::move(rule);
+  }
 }
 
 void read_query(Section query, source::QuerySource& out) {
@@ -583,6 +634,17 @@ void read_definition(Section root, Definition& definition) {
     definition.refused_members[member] = reason.text;
   }
 
+  std::vector<std::pair<std::string, Scalar>> required;
+  root.node("require");
+  root.properties("require", required);
+  for (auto& [pointer, reason] : required) {
+    if (const auto wrong = check_pointer(pointer)) {
+      root.problem("require", "its name " + pointer + " " + *wrong);
+    }
+    definition.required_members[pointer] = reason.text;
+  }
+  read_list_rules(root.section("lists"), definition);
+
   if (root.given("query")) {
     read_query(root.section("query"), definition.query.emplace());
   }
@@ -613,7 +675,9 @@ void read_definition(Section root, Definition& definition) {
   if (definition.job && (!method || has_body(*method))) {
     method = definition.job->submit.method;
   }
-  read_window(root.section("window", Need::kRequired), method, definition);
+  if (!read_snapshot(root, definition)) {
+    read_window(root.section("window", Need::kRequired), method, definition);
+  }
   root.finish();
 }
 

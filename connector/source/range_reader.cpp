@@ -4,6 +4,7 @@
 #include "connector/source/json_pointer.h"
 #include "connector/source/lane.h"
 #include "connector/source/pagination.h"
+#include "connector/source/window_rows.h"
 
 #include <algorithm>
 #include <boost/asio/cancellation_type.hpp>
@@ -148,7 +149,7 @@ RangeReader::Awaited RangeReader::hand_over(Fetched& fetched, const Interval& wi
     if (facts.start && !range_.contains(*facts.start)) continue;
     page.records.push_back(fetched.sliced.records[i]);
     page.contents.push_back({.digests = fetched.sliced.digests[i],
-                             .home_day = std::chrono::floor<std::chrono::days>(facts.start.value_or(window.start)),
+                             .home_day = home_day(home_days_of(definition_), facts, window),
                              .open = facts.open});
   }
   figures_.rows += page.records.size();
