@@ -50,6 +50,7 @@ Sources corpus_sources() {
       {"/etc/ssl/client.pem", "-----BEGIN CERTIFICATE-----\n"},
       {"/etc/ssl/client.key", "-----BEGIN PRIVATE KEY-----\n"},
       {"queue-observations.yaml", read_text(source_directory() / "tests/data/config/queue-observations.yaml")},
+      {"queue-state.yaml", read_text(source_directory() / "tests/data/config/queue-state.yaml")},
       {"queue-metrics.yaml", read_text(source_directory() / "tests/data/config/queue-metrics.yaml")},
       {"wrong-records.yaml", read_text(source_directory() / "tests/data/config/wrong-records.yaml")},
       {"exports.yaml", read_text(source_directory() / "tests/data/config/exports.yaml")},
