@@ -1,5 +1,6 @@
 #include "connector/source/range_reader.h"
 
+#include "connector/core/planning/live_planner.h"
 #include "connector/core/planning/window_keys.h"
 #include "connector/source/json_pointer.h"
 #include "connector/source/lane.h"
@@ -297,6 +298,9 @@ core::QueryPagingOptions RangeReader::paging_options() const {
 
 RangeReader::Awaited RangeReader::read_by_query(Interval range, TakePage take) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  // A part of a bucket would be answered with other figures, for an interval that no lane asks for.
+  const common::Duration bucket = options_.live.bucket;
+  range = {.start = core::bucket_start(range.start, bucket), .end = core::bucket_start(range.end, bucket)};
   range_ = range;
   source_.lane = core::Lane::kLive;
   std::vector<Interval> left = days_of(range);
@@ -306,7 +310,8 @@ RangeReader::Awaited RangeReader::read_by_query(Interval range, TakePage take) {
     left.pop_back();
     auto part = co_await run_query(window, take);
     if (!part) co_return fail(common::with_context(part.error(), common::format_interval(window)));
-    if (*part) push_parts(left, window, **part);
+    if (!*part) continue;
+    push_parts(left, window, bucket > common::Duration{0} ? std::max(**part - **part % bucket, bucket) : **part);
   }
   co_return Result<void>{};
 }

@@ -173,9 +173,9 @@ TEST_F(LiveSnapshot, PublishedAlwaysNothingIsCompared) {
   run_live();
   pass(31s);
 
-  EXPECT_EQ(pages_without_contents, 2U);
+  EXPECT_EQ(pages_without_contents, 3U);
   EXPECT_THAT(contents, IsEmpty());
-  EXPECT_THAT(publisher.records, SizeIs(2));
+  EXPECT_THAT(publisher.records, SizeIs(3));
 }
 
 TEST_F(LiveSnapshot, AFailedReadingIsTriedAgainAndThenTheNextIsDueAtItsTime) {
@@ -204,11 +204,10 @@ TEST_F(LiveSnapshot, ThatDoesNotFitIntoMemoryIsCommittedPageByPage) {
                   std::string(2'000, 'x') + "\"}]}]}");
   };
   run_live();
-  pass(15s);
 
   EXPECT_THAT(publisher.keys(),
               ElementsAre(R"([{"queueId":"q1"},"m"])", R"([{"queueId":"q2"},"m"])", R"([{"queueId":"q3"},"m"])"));
-  EXPECT_EQ(ledger().complete_until(), at("2026-05-04T10:00:15"));
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-04T10:00:00"));
   EXPECT_GT(publisher.transactions, 2U);
 }
 
