@@ -466,8 +466,9 @@ void read_list_rules(Section lists, Definition& definition) {
     source::ListRule rule;
     list.integer("max", rule.max_items, {.min = 1, .max = 1'000'000, .unset = "(none known)"});
     list.text_list("allowed", rule.allowed);
-    if (!list.given("max") && !list.given("allowed")) {
-      list.problem("max", "is missing, and so is allowed (allowed: one of them, or both)");
+    list.text_list("known", rule.known);
+    if (!list.given("max") && !list.given("allowed") && !list.given("known")) {
+      list.problem("max", "is missing, and so are allowed and known (allowed: at least one of them)");
     }
     list.finish();
     definition.list_rules[member.key] = std::move(rule);

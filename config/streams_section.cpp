@@ -302,7 +302,23 @@ std::string member_name(const std::string& pointer) {
   return name;
 }
 
-void check_list(const connector::source::ListRule& rule, const common::json::Value& value, const auto& report) {
+// The first text of the list that is none of `names`, and which of them may have been meant.
+std::optional<std::string> find_stranger(const common::json::Array& list, const std::vector<std::string>& names,
+                                         const std::string& which) {
+  const std::vector<std::string_view> all(names.begin(), names.end());
+  for (const auto& item : list) {
+    const std::string text = item.is_string() ? std::string(item.get_string()) : common::json::serialize(item);
+    if (names.empty() || std::ranges::find(all, text) != all.end()) {
+      continue;
+    }
+    const auto like = closest(text, all);
+    return "holds '" + text + "', which the service " + which +
+           (like ? "; did you mean " + std::string(*like) + "?" : std::string());
+  }
+  return std::nullopt;
+}
+
+void check_list(const connector::source::ListRule& rule, const common::json::Value& value, const auto& report, const auto& warn) {
   const auto* list = value.if_array();
   if (list == nullptr) {
     report("is no list");
@@ -312,21 +328,12 @@ void check_list(const connector::source::ListRule& rule, const common::json::Val
     report("has " + std::to_string(list->size()) + " items, and the service takes " + std::to_string(rule.max_items) +
            " (allowed: fewer; a second stream may ask for the others)");
   }
-  if (rule.allowed.empty()) {
-    return;
+  if (const auto stranger = find_stranger(*list, rule.allowed, "does not know here")) {
+    const std::vector<std::string_view> allowed(rule.allowed.begin(), rule.allowed.end());
+    report(*stranger + " (allowed: " + join_names(allowed) + ")");
   }
-  const std::vector<std::string_view> allowed(rule.allowed.begin(), rule.allowed.end());
-  for (const auto& item : *list) {
-    const std::string text = item.is_string() ? std::string(item.get_string()) : common::json::serialize(item);
-    if (std::ranges::find(allowed, text) != allowed.end()) {
-      continue;
-    }
-    constexpr std::size_t kMostNamed = 12;
-    const auto like = closest(text, allowed);
-    report("holds '" + text + "', which the service does not know here" +
-           (like ? "; did you mean " + std::string(*like) + "?" : std::string()) +
-           (allowed.size() <= kMostNamed ? " (allowed: " + join_names(allowed) + ")" : " (allowed: see the definition)"));
-    return;
+  if (const auto stranger = find_stranger(*list, rule.known, "did not know here when the definition was written")) {
+    warn(*stranger);
   }
 }
 
@@ -344,7 +351,12 @@ void check_body(const Section& stream, const Definition& definition, StreamOptio
   }
   for (const auto& [pointer, rule] : definition.list_rules) {
     if (const auto* value = find_in_body(definition, options.query, pointer); value != nullptr && !value->is_null()) {
-      check_list(rule, *value, [&](const std::string& message) { report(pointer, message); });
+      check_list(
+          rule, *value, [&](const std::string& message) { report(pointer, message); },
+          [&](const std::string& message) {
+            stream.scope().warnings.push_back(stream.scope().origin(stream.mark("query")) + ": " + stream.path("query") +
+                                              member_name(pointer) + ": " + message);
+          });
     }
   }
   if (!definition.bucket) {

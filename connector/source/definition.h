@@ -109,6 +109,7 @@ using WindowPlaces = std::variant<IntervalPlace, FromToPlaces, Snapshot>;
 struct ListRule {
   std::size_t max_items = 0;         // 0: none known
   std::vector<std::string> allowed;  // texts; empty: any
+  std::vector<std::string> known;    // texts that the service knew when the definition was written; empty: nothing is known
 };
 
 struct Definition {

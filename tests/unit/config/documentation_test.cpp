@@ -85,5 +85,12 @@ TEST(ConfigurationReference, NamesTheDefaultsOfTheLoader) {
   EXPECT_GT(compared, 40);
 }
 
+TEST(StreamDefinitionsReference, NamesEveryBuiltInDefinition) {
+  const std::string text = read_text(source_directory() / "docs/stream-definitions.md");
+  for (const auto& [name, definition] : built_in_definition_texts()) {
+    EXPECT_NE(text.find("`" + name + "`"), std::string::npos) << name;
+  }
+}
+
 }  // namespace
 }  // namespace config::test

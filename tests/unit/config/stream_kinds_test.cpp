@@ -28,6 +28,7 @@ require: {/metrics: names what is counted}
 lists:
   /metrics: {allowed: [nOffered, tHandle]}
   /filter/predicates: {max: 2}
+  /groupBy: {known: [queueId, mediaType]}
 query:
   request: {path: /aggregates, body: {granularity: PT30M}}
   records: {each: /results/*/data/*, with: [/results/*/group]}
@@ -135,6 +136,18 @@ TEST(Snapshots, HaveACadenceInsteadOfWindows) {
   EXPECT_EQ(own.snapshot.publish, source::PublishSnapshot::kAlways);
 }
 
+// What the vendor has added since must not keep anybody from starting.
+TEST(KnownItems, OthersAreAWarning) {
+  const Loaded loaded =
+      load_stream("definition: aggregates, start: now, query: {metrics: [nOffered], groupBy: [queueId, mediatype]}");
+
+  EXPECT_EQ(problems_text(loaded.problems), "");
+  ASSERT_THAT(loaded.warnings, SizeIs(1));
+  EXPECT_THAT(loaded.warnings[0],
+              HasSubstr("streams.s.query.groupBy: holds 'mediatype', which the service did not know here when "
+                        "the definition was written; did you mean mediaType?"));
+}
+
 struct Wrong {
   std::string name;
   std::string text;
@@ -233,7 +246,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ListPointer", with_window("{interval: {body: /i}}", "lists: {views: {max: 1}}\n"),
               "lists.views: its name is not a JSON pointer"},
         Wrong{"ListOfNothing", with_window("{interval: {body: /i}}", "lists: {/views: {}}\n"),
-              "lists./views.max: is missing, and so is allowed"},
+              "lists./views.max: is missing, and so are allowed and known"},
         Wrong{"ListUnknownKey", with_window("{interval: {body: /i}}", "lists: {/views: {most: 1}}\n"),
               "lists./views.most: unknown key"}),
     [](const auto& info) { return info.param.name; });
