@@ -147,7 +147,8 @@ RangeReader::Awaited RangeReader::hand_over(Fetched& fetched, const Interval& wi
   figures_.without_key += fetched.sliced.dead_letters.size();
   for (std::size_t i = 0; i < fetched.sliced.records.size(); ++i) {
     const RecordFacts facts = fetched.sliced.facts.empty() ? RecordFacts{} : fetched.sliced.facts[i];
-    if (facts.start && !range_.contains(*facts.start)) continue;
+    const bool began_before = facts.start && *facts.start < range_.start;
+    if (facts.start && !range_.contains(*facts.start) && !(keeps_earlier_ && began_before)) continue;
     page.records.push_back(fetched.sliced.records[i]);
     page.contents.push_back({.digests = fetched.sliced.digests[i],
                              .home_day = home_day(home_days_of(definition_), facts, window),

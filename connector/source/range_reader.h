@@ -58,6 +58,8 @@ class RangeReader final {
   // itself is passed over. The definition has `by_id`.
   boost::asio::awaitable<common::Result<void>> read_by_id(std::vector<core::RecordKey> keys, TakePage take);
 
+  // Rows that began before the range, too, where the service returns them (records that last for days).
+  void keep_what_began_before() { keeps_earlier_ = true; }
   void on_progress(Progress progress) { progress_ = std::move(progress); }  // after every page
   [[nodiscard]] const RangeFigures& figures() const { return figures_; }
 
@@ -89,6 +91,7 @@ class RangeReader final {
   ContentDigester digester_;
   Progress progress_;
   common::Interval range_;
+  bool keeps_earlier_ = false;
   RangeFigures figures_;
   core::SourcePartition source_;
 };

@@ -30,6 +30,7 @@ class RangeReaderTest : public testing::Test {
   Read read(core::RecordForm form, const std::string& from, const std::string& to) {
     const common::Logger logger({.level = common::LogLevel::kError}, [](common::LogLevel, std::string_view) {});
     RangeReader reader(definition, options, api, clock, logger, 1);
+    if (keeps_earlier) reader.keep_what_began_before();
     const auto take = [this](core::Page page) { return keep(std::move(page)); };
     const common::Interval range{.start = at(from), .end = at(to)};
     std::optional<Read> done;
@@ -64,6 +65,7 @@ class RangeReaderTest : public testing::Test {
   Definition definition = conversation_details();
   StreamOptions options = conversations(true);
   bool refuses_pages = false;
+  bool keeps_earlier = false;
   std::vector<std::string> keys;
   std::vector<core::Page> pages;
   RangeFigures figures;
@@ -216,6 +218,23 @@ TEST_F(RangeReaderTest, WhatLastsBelongsToTheDayOfItsReading) {
   ASSERT_THAT(pages, SizeIs(2));
   EXPECT_EQ(pages[0].contents[0].home_day, std::chrono::sys_days(std::chrono::May / 4 / 2026));
   EXPECT_EQ(pages[1].contents[0].home_day, std::chrono::sys_days(std::chrono::May / 5 / 2026));
+}
+
+TEST_F(RangeReaderTest, WhatBeganBeforeTheRangeIsKeptIfTold) {
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.position != "page 1") return answer("{}");
+    return answer(query_page({conversation("before", "2026-05-01T23:30:00", ""), conversation("in", "2026-05-04T23:30:00"),
+                              conversation("after", "2026-05-06T00:00:00")},
+                             3));
+  };
+  ASSERT_TRUE(read(core::RecordForm::kQuery, "2026-05-04T22:00:00", "2026-05-05T00:00:00"));
+  EXPECT_THAT(keys, ElementsAre("in"));
+  keys.clear();
+  keeps_earlier = true;
+
+  ASSERT_TRUE(read(core::RecordForm::kQuery, "2026-05-04T22:00:00", "2026-05-05T00:00:00"));
+
+  EXPECT_THAT(keys, ElementsAre("before", "in"));
 }
 
 TEST_F(RangeReaderTest, AnAnswerShorterThanItsTotalIsSaid) {
