@@ -94,6 +94,7 @@ void read_each(Section& records, std::vector<std::string>& each) {
   }
 }
 
+// Without elements if something is wrong with it: then nothing else is judged by it.
 source::CompositeRecords read_composite(Section records) {
   source::CompositeRecords composite;
   read_each(records, composite.each);
@@ -113,7 +114,7 @@ source::CompositeRecords read_composite(Section records) {
       records.problem("with", pointer + " does not name one value beside the records of " + *apart +
                                   ": up to its last * it must be spelled alike (allowed: such as /results/*/group beside "
                                   "/results/*/data/*)");
-      return composite;
+      return {};
     }
   }
   MemberNames lists;
@@ -121,21 +122,21 @@ source::CompositeRecords read_composite(Section records) {
     if (composite.each.size() > 1 && !lists.take(last_name(pointer))) {
       records.problem("each", "has two pointers with the last name '" + last_name(pointer) +
                                   "', so that records do not tell their lists apart (allowed: different last names)");
-      return composite;
+      return {};
     }
   }
   if (composite.each.size() > 1 && (composite.as.empty() || composite.list.empty())) {
     records.problem(composite.as.empty() ? "as" : "list",
                     "is missing: records of several lists have one member for the element and one that names its list (allowed: "
                     "the name of a member)");
-    return composite;
+    return {};
   }
   const std::string element = composite.as.empty() ? last_name(composite.each.front()) : composite.as;
   MemberNames members;
   if (!members.take(element)) {
     records.problem(
         "as", "is missing: " + composite.each.front() + " has no name to call the element by (allowed: the name of a member)");
-    return composite;
+    return {};
   }
   if (!composite.list.empty() && !members.take(composite.list)) {
     records.problem("list", "is the name of the element too (allowed: another name)");
