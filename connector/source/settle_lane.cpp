@@ -272,7 +272,11 @@ Lane::Awaited SettleLane::cancel() {
   co_await asio::this_coro::throw_if_cancelled(false);
   for (;;) {
     if (auto decided = co_await await_decision(); !decided) co_return decided;
-    if (!working_.backfill() || !working_.backfill()->is_running()) co_return Result<void>{};
+    const auto& mark = working_.backfill();
+    if (!mark || !mark->is_running() || mark->order.id != order_->id) {
+      stream_.job_days.hold(source_.lane, {});
+      co_return Result<void>{};
+    }
     const std::vector<core::OpenWindow> open = working_.open();
     for (const core::OpenWindow& window : open) {
       const core::JobId* id = job_of(window.position);
@@ -303,8 +307,9 @@ std::uint64_t SettleLane::set_aside() const {
       stream_.publisher.committed({.stream = source_.stream, .lane = core::Lane::kSettle}).start();
   std::uint64_t records = 0;
   for (const auto& [day, owed] : digests->committed().owed()) {
-    const common::Interval whole{.start = day, .end = day + std::chrono::days{1}};
-    if (!whole.overlaps(order_->range) || whole.end > settled_from) continue;
+    const common::Interval part{.start = std::max<common::Instant>(day, order_->range.start),
+                                .end = std::min<common::Instant>(day + std::chrono::days{1}, order_->range.end)};
+    if (part.empty() || part.end > settled_from) continue;
     records += owed.waiting;
     for (const auto& [due, count] : owed.due) records += count;
   }
