@@ -26,6 +26,7 @@ constexpr int kSliceMs = 200;  // a stop is seen within this
 constexpr common::Duration kAskTimeout{2'000};
 constexpr int kLookAtPasswordEvery = 150;  // slices without a record: half a minute
 constexpr std::chrono::milliseconds kAgain{1'000};
+constexpr std::chrono::seconds kBlindAfter{30};
 
 }  // namespace
 
@@ -61,6 +62,7 @@ class PartitionFollower::Impl {
       const Result<void> read = read_on(stop);
       if (stop.stop_requested()) return;
       if (!read) tell(read.error());
+      if (!read) tell_if_blind(read.error().message);
       std::unique_lock lock{mutex_};
       std::condition_variable_any().wait_for(lock, stop, kAgain, [] { return false; });
     }
@@ -98,11 +100,13 @@ class PartitionFollower::Impl {
     const auto note_position = [&](std::int64_t position) {
       if (caught_up || position < end) return;
       caught_up = true;
+      blind_since_.reset();
       take_whole(std::exchange(values, {}));
     };
     while (!stop.stop_requested()) {
       const MessageHandle message{rd_kafka_consume(topic, location_.partition, kSliceMs)};
       if (!message) {
+        if (!caught_up) tell_if_blind(doing + ": no answer, or a transaction on it is still open");
         if (++idle % kLookAtPasswordEvery != 0) continue;
         if (const common::Secret* changed = changed_password(options_, logger_)) {
           if (auto set = client.set_password(*changed); !set) return set;
@@ -169,6 +173,17 @@ class PartitionFollower::Impl {
     post([error](const Handlers& to) { to.failed(error); });
   }
 
+  // What mends itself is worth a word only when it has not for a while.
+  void tell_if_blind(const std::string& why) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!blind_since_) blind_since_ = now;
+    if (now - *blind_since_ < kBlindAfter || told_) return;
+    told_ = ErrorCode::kRetryable;
+    post([error = common::Error{.code = ErrorCode::kRetryable, .message = why, .retry_after = std::nullopt}](const Handlers& to) {
+      to.failed(error);
+    });
+  }
+
   template <class Call>
   void post(Call call) {
     boost::asio::post(executor_, [shared = handlers_, call = std::move(call)] {
@@ -185,6 +200,7 @@ class PartitionFollower::Impl {
   std::mutex mutex_;  // of the pause between two attempts
   std::optional<std::map<std::string, std::string>> known_;
   std::optional<ErrorCode> told_;
+  std::optional<std::chrono::steady_clock::time_point> blind_since_;  // that what is committed cannot be read whole
   std::jthread thread_;
 };
 

@@ -26,7 +26,8 @@ class PartitionFollower {
     std::function<void(std::map<std::string, std::string> values)> caught_up;
     // Afterwards; no value: it was removed.
     std::function<void(std::string key, std::optional<std::string> value)> changed;
-    // Something an operator must mend (the topic is not there, a permission); once for each trouble. It is tried again.
+    // Something an operator must mend (the topic is not there, a permission), or kRetryable after half a minute in which the
+    // partition could not be read to its end; once for each trouble. It is tried again.
     std::function<void(common::Error error)> failed;
   };
 

@@ -357,7 +357,10 @@ class KafkaPublisher::Impl {
           if (auto taken = take(next->stream); !taken) co_return taken;
         }
       }
-      const Decision decision = co_await drive(machine_.offer());
+      Decision decision = co_await drive(machine_.offer());
+      if (decision.action == Action::kRejected && leave_requests(*decision.error)) {
+        decision = co_await drive(machine_.offer());
+      }
       if (decision.action == Action::kPublished) {
         published(decision.after_doubt);
       } else if (decision.action == Action::kRejected) {
@@ -495,6 +498,18 @@ class KafkaPublisher::Impl {
     if (stopping_) co_return Result<void>{};
     // The refusal does not name the topic. If it was the offsets topic, no stream can go on.
     co_return co_await topics_.look_again_at_state();
+  }
+
+  // The ledger says what became of a request; that it leaves the control topic is for tidiness, and no stream stops for that.
+  bool leave_requests(const Error& error) {
+    if (in_hand_.batch.control.empty()) return false;
+    logger_.warn("A request that was dealt with may not leave the control topic; it is passed over from now on",
+                 {{"topic", topics_.state().control},
+                  {"error_code", std::string{common::to_string(error.code)}},
+                  {"error", error.message}});
+    in_hand_.batch.control.clear();
+    renew_producer_ = true;  // as in stop_stream
+    return true;
   }
 
   // Nobody's data waits for what only tells of it: it is dropped, and told again when its topic can be used.
