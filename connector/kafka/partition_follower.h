@@ -34,14 +34,14 @@ class PartitionFollower {
   // The handlers are called on `executor`, never after the destructor has begun.
   PartitionFollower(boost::asio::any_io_executor executor, KafkaOptions options, StateLocation location, common::Logger logger,
                     Handlers handlers);
-  // Waits for the thread, half a second at most.
+  // Waits for the thread, half a second as a rule, three at most.
   ~PartitionFollower();
   PartitionFollower(const PartitionFollower&) = delete;
   PartitionFollower& operator=(const PartitionFollower&) = delete;
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // its thread's, too
 };
 
 }  // namespace connector::kafka
