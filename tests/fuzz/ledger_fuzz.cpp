@@ -1,5 +1,5 @@
-// Arbitrary bytes as the stored value of a lane, or as a request in the control topic: refused, or understood and written back so that it reads the same.
-// Seeds: tests/data/state.
+// Arbitrary bytes as the stored value of a lane, or as a request in the control topic: refused, or understood and written back so
+// that it reads the same. Seeds: tests/data/state.
 
 #include "connector/core/backfill/backfill_request.h"
 #include "connector/core/ledger/ledger.h"
