@@ -159,6 +159,8 @@ class KafkaPublisher::Impl {
     co_return Result<void>{};
   }
 
+  void tell_time_by(std::function<common::Instant()> service_now) { service_now_ = std::move(service_now); }
+
   void replace(const SourcePartition& source, core::Ledger ledger) {
     progress_.replaced(source, ledger);
     handover_.replace(source, std::move(ledger));
@@ -403,7 +405,7 @@ class KafkaPublisher::Impl {
   }
 
   bool take_expired() {
-    auto expired = digests_->expire(handover_.ledgers(), clock_.utc_now());
+    auto expired = digests_->expire(handover_.ledgers(), service_now_ ? service_now_() : clock_.utc_now());
     if (!expired) return false;
     const StreamName& stream = expired->batch.stream;
     const auto source = std::ranges::find(handover_.ledgers(), stream, [](const auto& ledger) { return ledger.first.stream; });
@@ -784,6 +786,7 @@ class KafkaPublisher::Impl {
   TaskTopics topics_;
   core::DigestsLimit digests_limit_;
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
+  std::function<common::Instant()> service_now_;
   core::DeadLetterGuard dead_letters_;
   std::map<StreamName, SteadyTime> held_;  // streams that their dead letters stopped: until when
   std::set<std::string> repaired_;
@@ -809,6 +812,9 @@ awaitable<void> KafkaPublisher::stop(common::Duration patience) {
 }
 Result<void> KafkaPublisher::adopt(const SourcePartition& source, core::Ledger initial) {
   return impl_->handover().adopt(source, std::move(initial));
+}
+void KafkaPublisher::tell_time_by(std::function<common::Instant()> service_now) {
+  impl_->tell_time_by(std::move(service_now));
 }
 void KafkaPublisher::replace(const SourcePartition& source, core::Ledger ledger) {
   impl_->replace(source, std::move(ledger));

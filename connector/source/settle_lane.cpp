@@ -341,7 +341,7 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
             "the service's availability date went back; nothing beyond it is submitted",
             {{"stream", source_.stream.str()}, {"from", common::format_instant(*before)}, {"to", common::format_instant(*date)}});
         std::vector<core::LedgerChange> lost =
-            core::availability_lost({.window = stream_.options.settle.window}, working_, *date);
+            core::availability_lost({.window = stream_.options.settle.window}, working_, std::max(*before, newest_read_), *date);
         if (!lost.empty()) {
           if (auto submitted = co_await submit_changes({}, std::move(lost)); !submitted) {
             // Without its watch the crew would wait for ever.
@@ -549,6 +549,7 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
         core::PageRead{.window = job.window(), .next = job.policy.position(), .records = records, .page = open->pages + 1});
   }
   add_usage(page.changes);
+  if (is_last) newest_read_ = std::max(newest_read_, *job.availability);
   if (is_last) passes_.note(job.window(), *job.availability);  // the planner looks while this is handed over
   if (auto submitted = co_await submit(std::move(group)); !submitted) co_return submitted;
   report_recovery(job.window());
