@@ -247,7 +247,7 @@ INSTANTIATE_TEST_SUITE_P(
               "lists.views: its name is not a JSON pointer"},
         Wrong{"ListOfNothing", with_window("{interval: {body: /i}}", "lists: {/views: {}}\n"),
               "lists./views.max: is missing, and so are allowed and known"},
-        Wrong{"ListUnknownKey", with_window("{interval: {body: /i}}", "lists: {/views: {most: 1}}\n"),
+        Wrong{"ListUnknownKey", with_window("{interval: {body: /i}}", "lists: {/views: {max: 1, most: 1}}\n"),
               "lists./views.most: unknown key"}),
     [](const auto& info) { return info.param.name; });
 
