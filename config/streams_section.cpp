@@ -482,6 +482,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     }
     stream.node("live");
     options.live.enabled = true;  // the lane that reads it, by rules of its own
+    options.live.ages.clear();
     read_snapshot(stream.section("snapshot"), options.snapshot);
   } else {
     if (stream.given("snapshot") && definition != nullptr) {

@@ -90,7 +90,7 @@ struct StreamOptions {
   SyncMatch sync_match = SyncMatch::kOverlap;
   int page_size = 0;  // 0: the definition's maximum
   int job_page_size = 0;
-  LiveOptions live;  // of a snapshot: `enabled` alone
+  LiveOptions live;  // of a snapshot: `enabled` alone; it has no ages
   SnapshotOptions snapshot;
   FollowOptions follow;
   SettleOptions settle;

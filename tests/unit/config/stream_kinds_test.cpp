@@ -126,6 +126,7 @@ TEST(Buckets, AreThoseOfTheDefinitionUnlessTheStreamSaysOthers) {
 TEST(Snapshots, HaveACadenceInsteadOfWindows) {
   const auto usual = good("definition: observations, start: now");
   EXPECT_TRUE(usual.live.enabled);
+  EXPECT_THAT(usual.live.ages, IsEmpty());
   EXPECT_EQ(usual.snapshot.every, 60s);
   EXPECT_EQ(usual.snapshot.publish, source::PublishSnapshot::kOnChange);
   EXPECT_FALSE(usual.settle.enabled);
