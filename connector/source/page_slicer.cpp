@@ -8,6 +8,7 @@
 
 #include <simdjson.h>
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -141,6 +142,7 @@ struct PageSlicer::Impl {
     } else {
       arrays = {&std::get<std::string>(spec.records), 1};
     }
+    assert(!arrays.empty() && "config/ lets no composite records without elements pass");
     arrays_seen.assign(arrays.size(), false);
     key_tokens.clear();
     if (const auto* parts = std::get_if<std::vector<KeyPart>>(&spec.key)) {
