@@ -290,7 +290,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ListLikeTheElement", composite("{each: /results/*/data/*, list: data}"),
               "query.records.list: data: is the name of the element too"},
         Wrong{"UnknownKeyOfRecords", composite("{each: /results/*/data/*, wiht: []}"),
-              "query.records.wiht: unknown key; did you mean with?"},
+              "query.records.wiht: unknown key (allowed: as, each, list, with)"},
         Wrong{"KeyOutsideTheRecord", composite("{each: /results/*/data/*, with: [/results/*/group]}", "/id"),
               "key: /id: is in no record: its members are data, group"},
         Wrong{"KeyPartOutsideTheRecord", composite("{each: /results/*/data/*}", "[/data/id, /group]"),
