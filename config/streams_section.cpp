@@ -382,6 +382,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   if (stream.json_object("query", options.query) && definition != nullptr) {
     check_query(stream, *definition, options.query);
   }
+  read_rewriting(stream, definition, options);
   using connector::source::SyncMatch;
   stream.choice<SyncMatch>("sync_match", options.sync_match,
                            {{"overlap", SyncMatch::kOverlap}, {"start_day", SyncMatch::kStartDay}});
@@ -425,7 +426,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     stream.scope().problem(stream.mark(), stream.path(), "",
                            "reads nothing: live and settle are both off (allowed: at least one of them on)");
   }
-  stream.finish({{.key = "backfill"}, {.key = "snapshot"}, {.key = "transform"}, {.key = "projection"}, {.key = "redaction"}});
+  stream.finish({{.key = "backfill"}, {.key = "snapshot"}, {.key = "transform", .instead = "projection and redaction"}});
 }
 
 void check_topics(const Section& streams, const Config& config) {

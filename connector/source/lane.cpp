@@ -54,7 +54,8 @@ double Lane::chance() {
 
 asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, SliceSpec spec) {
   request.source = source_;
-  request.response_storage = stream_.publisher.take_spare_storage();
+  std::optional<std::string> storage = stream_.pages.take_storage();
+  request.response_storage = storage ? std::move(*storage) : stream_.publisher.take_spare_storage();
   Result<core::ApiResponse> response = co_await stream_.api.send(std::move(request));
   if (!response) co_return fail(response.error());
   ReadPage page{.buffer = std::make_unique<std::string>(std::move(response->body)),
@@ -62,19 +63,14 @@ asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, Sli
                 .read_at = stream_.clock.utc_now(),
                 .service_date = response->date.value_or(stream_.clock.utc_now() + stream_.api.clock_skew()),
                 .correlation_id = std::move(response->correlation_id)};
-  if (auto sliced = stream_.slicer.slice(spec, *page.buffer, page.sliced); !sliced) {
-    common::Error error = std::move(sliced.error());
+  const std::size_t bytes = page.buffer->size();
+  if (auto read = stream_.pages.read(spec, *page.buffer, page.sliced); !read) {
+    common::Error error = std::move(read.error());
     if (!page.correlation_id.empty()) error.message += " (correlation id " + page.correlation_id + ")";
     co_return fail(std::move(error));
   }
-  page.sliced.digests.clear();
-  page.sliced.digests.reserve(page.sliced.records.size());
-  for (const core::RecordSlice& record : page.sliced.records) {
-    auto digests = stream_.digester.digest(record.value);
-    if (!digests) co_return fail(digests.error());
-    page.sliced.digests.push_back(*digests);
-  }
-  stream_.metrics.page_read(source_, page.sliced.rows(), page.buffer->size());
+  stream_.metrics.page_read(source_, page.sliced.rows(), bytes);
+  report_unmatched();
   co_return page;
 }
 
@@ -137,6 +133,18 @@ void Lane::report_dead_letters(const core::Page& page) const {
                        {"first_index", first.index},
                        {"first_reason", first.reason},
                        {"correlation_id", page.correlation_id}});
+}
+
+// A slip in a pointer of a redaction leaves in what was to go, and nothing else would tell.
+void Lane::report_unmatched() {
+  constexpr std::uint64_t kEnoughToTell = 1'000;
+  if (stream_.told_unmatched || !rewrites_records(stream_.options) || stream_.pages.records() < kEnoughToTell) return;
+  stream_.told_unmatched = true;
+  std::string pointers;
+  for (const std::string& pointer : stream_.pages.unmatched()) pointers += (pointers.empty() ? "" : ", ") + pointer;
+  if (pointers.empty()) return;
+  stream_.logger.warn("pointers of the stream's projection or redaction have matched nothing so far; check their spelling",
+                      {{"stream", source_.stream.str()}, {"records", stream_.pages.records()}, {"pointers", pointers}});
 }
 
 Lane::Awaited Lane::submit_changes(const common::Interval& window, std::vector<core::LedgerChange> changes) {

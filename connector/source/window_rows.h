@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace connector::source {
 
@@ -26,6 +27,9 @@ enum class RowRule : std::uint8_t {
   kOverlap,   // rows that do not overlap the window are evidence, but are published
   kStartDay,  // rows that began outside the window belong to another
 };
+
+// What no record's key is spelled like, and tells a dead letter from others: it has no key, so the same bytes are the same one.
+std::string identity_of(const core::DeadLetter& letter);
 
 class WindowRows {
  public:
