@@ -29,6 +29,9 @@ class PointerAutomaton {
   // The pointers that end here, by their number, ascending.
   [[nodiscard]] std::span<const std::size_t> ends(Place place) const { return nodes_[static_cast<std::size_t>(place)].ends; }
 
+  // A `*` leads on from here.
+  [[nodiscard]] bool leads_to_all(Place place) const { return nodes_[static_cast<std::size_t>(place)].others != kNowhere; }
+
   [[nodiscard]] Place step(Place place, std::string_view name) const {
     const Node& node = nodes_[static_cast<std::size_t>(place)];
     for (const auto& [known, next] : node.named) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -26,13 +27,15 @@ namespace {
 // As one JSON string, the shortest way.
 void append_quoted(std::string_view text, std::string& out) {
   constexpr std::string_view kHex = "0123456789abcdef";
+  constexpr std::string_view kShort = "\"\\\b\f\n\r\t";
+  constexpr std::string_view kLetters = "\"\\bfnrt";
   constexpr unsigned char kFirstPrintable = 0x20;
   out += '"';
   for (const char character : text) {
     const auto byte = static_cast<unsigned char>(character);
-    if (character == '"' || character == '\\') {
+    if (const std::size_t known = kShort.find(character); known != std::string_view::npos) {
       out += '\\';
-      out += character;
+      out += kLetters[known];
     } else if (byte < kFirstPrintable) {
       out += "\\u00";
       out += kHex[byte >> 4U];
@@ -223,7 +226,17 @@ struct Projector::Impl {
     return simdjson::SUCCESS;
   }
 
+  // What fields draw from the members of one object, which they draw from all of: by name, the pieces of each field.
+  using Drawn = std::multimap<std::string, std::vector<std::vector<Piece>>>;
+
   Error write_object(ondemand::object& object, Place place, std::size_t depth, bool kept) {
+    // The order of members is no content: what is drawn from all of them comes in the order of their names.
+    const bool in_order = !fields.empty() && place != PointerAutomaton::kNowhere && pointers.leads_to_all(place);
+    Drawn members;
+    std::vector<std::size_t> before_all;
+    if (in_order) {
+      for (const Field& field : fields) before_all.push_back(field.pieces.size());
+    }
     char before = '{';
     for (auto item : object) {
       ondemand::field field;
@@ -239,13 +252,32 @@ struct Projector::Impl {
         text->append(spelling);
         *text += "\":";
       }
+      const auto member = in_order ? members.emplace(name, fields.size()) : members.end();
       if (const auto error = write_value(field.value(), inner, depth + 1, kept)) return error;
+      if (in_order) take_out(before_all, member->second);
     }
     if (kept) {
       if (before == '{') *text += '{';
       *text += '}';
     }
+    if (in_order) put_back(members);
     return simdjson::SUCCESS;
+  }
+
+  void take_out(const std::vector<std::size_t>& before_all, std::vector<std::vector<Piece>>& taken) {
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      std::vector<Piece>& pieces = fields[i].pieces;
+      const auto first = pieces.begin() + static_cast<std::ptrdiff_t>(before_all[i]);
+      taken[i].assign(first, pieces.end());
+      pieces.erase(first, pieces.end());
+    }
+  }
+  void put_back(const Drawn& members) {
+    for (const auto& [name, taken] : members) {
+      for (std::size_t i = 0; i < fields.size(); ++i) {
+        fields[i].pieces.insert(fields[i].pieces.end(), taken[i].begin(), taken[i].end());
+      }
+    }
   }
 
   Error write_array(ondemand::array& array, Place place, std::size_t depth, bool kept) {
