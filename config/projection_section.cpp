@@ -114,6 +114,29 @@ void read_redaction(Section redaction, RedactionOptions& options) {
   redaction.finish();
 }
 
+// Whether the service is known to send what the pointer leads to. Of places that the model does not list anything may be so.
+bool is_known(const connector::source::Model& model, const PointerPattern& pointer) {
+  std::string prefix;
+  for (const std::string& token : pointer.tokens()) {
+    bool listed = false;
+    bool named = token == "*";
+    for (const auto& [at, names] : model) {
+      const PointerPattern place(at);
+      const PointerPattern here(prefix);
+      if (place.tokens().size() != here.tokens().size() || !place.may_cover(here)) {
+        continue;
+      }
+      listed = true;
+      named = named || std::ranges::find(names, token) != names.end();
+    }
+    if (listed && !named) {
+      return false;
+    }
+    prefix += "/" + connector::source::escape_token(token);
+  }
+  return true;
+}
+
 // A pointer of the configuration with its place.
 struct Placed {
   PointerPattern pattern;
@@ -139,10 +162,8 @@ std::vector<Placed> placed(const Section& fields, const std::vector<ProjectedFie
   for (const ProjectedField& field : projected) {
     const Node& value = *std::ranges::find(fields.members(), field.name, &Node::Member::key)->value;  // it was read from there
     const Node& from = value.kind == Node::Kind::kScalar ? value : *value.find("from")->value;
-    found.push_back({.pattern = PointerPattern(field.from),
-                     .pointer = from.text,
-                     .path = fields.path(field.name),
-                     .mark = from.mark});
+    found.push_back(
+        {.pattern = PointerPattern(field.from), .pointer = from.text, .path = fields.path(field.name), .mark = from.mark});
   }
   return found;
 }
@@ -162,6 +183,7 @@ class Together {
     if (definition != nullptr) {
       check_key(definition->key);
       check_forms(*definition);
+      warn_of_unknown(definition->model);
     }
     for (const Placed& hash : hash_) {
       is_left(hash, "nothing is left to hash");
@@ -182,6 +204,19 @@ class Together {
   }
 
  private:
+  // No problem: the service may have learned to send it since the model was written.
+  void warn_of_unknown(const connector::source::Model& model) const {
+    for (const auto* list : {&drop_, &hash_, &fields_}) {
+      for (const Placed& pointer : *list) {
+        if (!is_known(model, pointer.pattern)) {
+          scope_.warnings.push_back(
+              scope_.origin(pointer.mark) + ": " + pointer.path + ": " + pointer.pointer +
+              ": the stream's definition knows no such place in a record; check its spelling with `sample`");
+        }
+      }
+    }
+  }
+
   void problem(const Placed& at, std::string message) const { scope_.problem(at.mark, at.path, at.pointer, std::move(message)); }
 
   // Records are found again by their key: when they are read by id, compared, or looked up by whoever consumes them.

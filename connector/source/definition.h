@@ -101,6 +101,10 @@ struct FromToPlaces {
 };
 using WindowPlaces = std::variant<IntervalPlace, FromToPlaces>;
 
+// What the service is known to send: the names of the members of objects, by pointers to these (`*` for every element and every
+// member; empty: the record). Members of objects that are not in it may be anything.
+using Model = std::map<std::string, std::vector<std::string>>;
+
 struct Definition {
   int version = 1;
   std::string name;
@@ -111,6 +115,7 @@ struct Definition {
   std::optional<std::string> end_pointer;
   std::vector<std::string> job_only;                   // pointers, `*` for every element: what only the job's form has
   std::vector<std::string> digest_ignore;              // pointers, `*` for every element: what may differ without being a change
+  Model model;                                         // empty: nothing is known, and nothing new is told
   std::vector<std::string> permissions;                // any of
   std::map<std::string, std::string> refused_members;  // top-level members a stream's `query` must not have → why
   WindowPlaces window = IntervalPlace{InBody{"/interval"}};

@@ -71,6 +71,7 @@ asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, Sli
   }
   stream_.metrics.page_read(source_, page.sliced.rows(), bytes);
   report_unmatched();
+  report_unknown_fields();
   co_return page;
 }
 
@@ -145,6 +146,16 @@ void Lane::report_unmatched() {
   if (pointers.empty()) return;
   stream_.logger.warn("pointers of the stream's projection or redaction have matched nothing so far; check their spelling",
                       {{"stream", source_.stream.str()}, {"records", stream_.pages.records()}, {"pointers", pointers}});
+}
+
+void Lane::report_unknown_fields() {
+  const std::vector<std::string> found = stream_.pages.take_unknown_fields();
+  if (found.empty()) return;
+  stream_.metrics.unknown_fields(source_.stream, found.size());
+  std::string fields;
+  for (const std::string& field : found) fields += (fields.empty() ? "" : ", ") + field;
+  stream_.logger.info("the service sends fields that the stream's definition does not know; they are published as they are",
+                      {{"stream", source_.stream.str()}, {"lane", core::to_string(source_.lane)}, {"fields", fields}});
 }
 
 Lane::Awaited Lane::submit_changes(const common::Interval& window, std::vector<core::LedgerChange> changes) {

@@ -112,6 +112,7 @@ class Lane {
  private:
   void report_well();
   void report_unmatched();
+  void report_unknown_fields();
 
   std::vector<common::Interval> failing_;  // windows; the empty one stands for what is no window's
   std::optional<common::ErrorCode> told_;  // the last failure that an operator must mend: told once

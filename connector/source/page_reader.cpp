@@ -15,11 +15,17 @@ using common::Result;
 
 PageReader::PageReader(const Definition& definition, const StreamOptions& options)
     : digester_(published_shape(definition, options).rules), job_only_(definition.job_only) {
+  if (!definition.model.empty()) unknown_fields_.emplace(definition.model);
   if (rewrites_records(options)) projector_.emplace(options.projection, options.redaction);
 }
 
 Result<void> PageReader::read(const SliceSpec& spec, std::string& body, SlicedPage& page) {
   if (auto sliced = slicer_.slice(spec, body, page); !sliced) return sliced;
+  if (unknown_fields_) {
+    for (const core::RecordSlice& record : page.records) {
+      if (unknown_fields_->is_due()) unknown_fields_->look_at(record.value);
+    }
+  }
   if (projector_) {
     if (auto rewritten = rewrite(body, page); !rewritten) {
       page.records.clear();
@@ -82,6 +88,10 @@ Result<void> PageReader::rewrite(std::string& body, SlicedPage& page) {
 
 std::optional<std::string> PageReader::take_storage() {
   return std::exchange(storage_, std::nullopt);
+}
+
+std::vector<std::string> PageReader::take_unknown_fields() {
+  return unknown_fields_ ? unknown_fields_->take_found() : std::vector<std::string>();
 }
 
 std::vector<std::string> PageReader::unmatched() const {

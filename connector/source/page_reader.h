@@ -9,6 +9,7 @@
 #include "connector/source/options.h"
 #include "connector/source/page_slicer.h"
 #include "connector/source/projector.h"
+#include "connector/source/unknown_fields.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,9 @@ class PageReader {
   // Storage of a body that was replaced, to be reused; none without projection and redaction.
   std::optional<std::string> take_storage();
 
+  // Members that records have and the definition's model does not name, found since the last call.
+  std::vector<std::string> take_unknown_fields();
+
   // The records that were read so far, and which pointers of projection and redaction have met nothing in them, as
   // `redaction.hash /a/b`; not those to what only the job's form has.
   [[nodiscard]] std::uint64_t records() const { return records_; }
@@ -39,6 +43,7 @@ class PageReader {
   common::Result<void> rewrite(std::string& body, SlicedPage& page);
 
   PageSlicer slicer_;
+  std::optional<UnknownFields> unknown_fields_;  // none: the definition has no model
   std::optional<Projector> projector_;
   ContentDigester digester_;
   std::vector<std::string> job_only_;

@@ -3,6 +3,7 @@
 // Many pointers, in which `*` stands for every element and every member, as one automaton: the place that a value has in it tells
 // at once which pointers end there and whether any leads deeper. Built once, then only read.
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstddef>
@@ -29,6 +30,11 @@ class PointerAutomaton {
   // The pointers that end here, by their number, ascending.
   [[nodiscard]] std::span<const std::size_t> ends(Place place) const { return nodes_[static_cast<std::size_t>(place)].ends; }
 
+  // A pointer leads on from here by this very name.
+  [[nodiscard]] bool leads_to(Place place, std::string_view name) const {
+    const Node& node = nodes_[static_cast<std::size_t>(place)];
+    return std::ranges::any_of(node.named, [&](const auto& known) { return known.first == name; });
+  }
   // A `*` leads on from here.
   [[nodiscard]] bool leads_to_all(Place place) const { return nodes_[static_cast<std::size_t>(place)].others != kNowhere; }
 
