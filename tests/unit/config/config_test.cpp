@@ -387,9 +387,9 @@ TEST(Config, WarnsOfPointersToWhatTheDefinitionDoesNotKnow) {
 
   EXPECT_EQ(problems_text(loaded.problems), "");
   EXPECT_THAT(loaded.warnings,
-              ElementsAre(HasSubstr("test.yaml:12: streams.conversations.redaction.drop[0]: /particpants/*/attributes"),
-                          HasSubstr("test.yaml:14: streams.conversations.projection.fields.a: /participants/*/sessions/*/Ani"),
-                          HasSubstr("test.yaml:14: streams.conversations.projection.fields.b: /surveys/0/newer")));
+              ElementsAre(HasSubstr("test.yaml:13: streams.conversations.redaction.drop[0]: /particpants/*/attributes"),
+                          HasSubstr("test.yaml:15: streams.conversations.projection.fields.a: /participants/*/sessions/*/Ani"),
+                          HasSubstr("test.yaml:15: streams.conversations.projection.fields.b: /surveys/0/newer")));
 }
 
 TEST(ConfigSettings, MaskWhatComesFromAFile) {

@@ -110,7 +110,8 @@ TEST(BuiltInDefinition, TheModelOfConversationDetailsIsTheServicesOwn) {
   collect_model(models, models.at("AnalyticsConversation").as_object(), "", expected);
 
   std::map<std::string, std::set<std::string>> model;
-  for (const auto& [place, names] : built_in_definitions().at("conversation-details").model) {
+  const auto definitions = built_in_definitions();
+  for (const auto& [place, names] : definitions.at("conversation-details").model) {
     model[place] = {names.begin(), names.end()};
   }
 
