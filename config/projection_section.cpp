@@ -181,7 +181,9 @@ class Together {
 
   void check(const Definition* definition) const {
     if (definition != nullptr) {
-      check_key(definition->key);
+      for (const std::string& key : key_pointers(*definition)) {
+        check_key(key);
+      }
       check_forms(*definition);
       warn_of_unknown(definition->model);
     }

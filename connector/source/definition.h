@@ -125,6 +125,11 @@ struct Definition {
   std::optional<ByIdSource> by_id;  // needs open_while_absent and start
 };
 
+// What a record must have to have its key.
+inline std::vector<std::string> key_pointers(const Definition& definition) {
+  return {definition.key};
+}
+
 // Whether a record that a job does not return can be asked for, beside one that is known to exist.
 inline bool can_tell_what_is_gone(const Definition& definition) {
   constexpr int kBesideEachOther = 2;

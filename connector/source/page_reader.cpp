@@ -56,6 +56,8 @@ Result<void> PageReader::rewrite(std::string& body, SlicedPage& page) {
     ends_.push_back(written_.size());
   }
   for (core::DeadLetter& letter : page.dead_letters) {
+    written_ += letter.key;
+    ends_.push_back(written_.size());
     letter.apart = XXH3_64bits(letter.bytes.data(), letter.bytes.size());
     if (letter.bytes.starts_with('{')) {
       if (auto projected = projector_->project(letter.bytes, written_); !projected) return projected;
@@ -81,7 +83,10 @@ Result<void> PageReader::rewrite(std::string& body, SlicedPage& page) {
     record.key = piece();
     record.value = piece();
   }
-  for (core::DeadLetter& letter : page.dead_letters) letter.bytes = piece();
+  for (core::DeadLetter& letter : page.dead_letters) {
+    letter.key = piece();
+    letter.bytes = piece();
+  }
   storage_ = std::exchange(body, std::move(bytes));
   return {};
 }

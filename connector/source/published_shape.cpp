@@ -73,7 +73,8 @@ std::vector<std::string> published_rules(const std::vector<std::string>& rules, 
 PublishedShape published_shape(const Definition& definition, const StreamOptions& options) {
   return {.start = published(definition.start_pointer.value_or(""), options),
           .open_while_absent = published(definition.open_while_absent.value_or(""), options),
-          .has_key = published(definition.key, options) == definition.key,
+          .has_key = std::ranges::all_of(key_pointers(definition),
+                                         [&](const std::string& key) { return published(key, options) == key; }),
           .rules = {.ignore = published_rules(definition.digest_ignore, options.projection, Overlap::kWholly),
                     .job_only = published_rules(definition.job_only, options.projection, Overlap::kInPart)}};
 }
