@@ -30,6 +30,11 @@ class PointerAutomaton {
   // The pointers that end here, by their number, ascending.
   [[nodiscard]] std::span<const std::size_t> ends(Place place) const { return nodes_[static_cast<std::size_t>(place)].ends; }
 
+  // No pointer leads deeper.
+  [[nodiscard]] bool is_last(Place place) const {
+    const Node& node = nodes_[static_cast<std::size_t>(place)];
+    return node.named.empty() && node.others == kNowhere;
+  }
   // A pointer leads on from here by this very name.
   [[nodiscard]] bool leads_to(Place place, std::string_view name) const {
     const Node& node = nodes_[static_cast<std::size_t>(place)];

@@ -201,6 +201,8 @@ struct Projector::Impl {
     if (here.hash) {
       // Nothing inside is looked at: a field that draws from there would bring it out.
       if (kept) error = write_hash(value, depth);
+    } else if (pointers.is_last(place)) {
+      if (kept) error = copy(value);
     } else {
       error = write_plain(value, place, depth, kept);
     }

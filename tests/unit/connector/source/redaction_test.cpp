@@ -113,6 +113,7 @@ TEST_F(Redacted, AMalformedPageIsReportedWithoutIt) {
 
 TEST_F(Redacted, SettleHandsOverNothingOfIt) {
   start = at("2026-05-04T00:00:00");
+  options.settle.max_jobs = 1;
   clock.set_utc(at("2026-05-06T10:00:00"));
   service = job_answer;
   run_settle();
