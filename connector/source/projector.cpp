@@ -8,7 +8,6 @@
 #include <simdjson.h>
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <utility>
