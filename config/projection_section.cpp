@@ -159,6 +159,7 @@ std::vector<Placed> placed(Section& section, std::string_view key, const std::ve
 
 std::vector<Placed> placed(const Section& fields, const std::vector<ProjectedField>& projected) {
   std::vector<Placed> found;
+  found.reserve(projected.size());
   for (const ProjectedField& field : projected) {
     const Node& value = *std::ranges::find(fields.members(), field.name, &Node::Member::key)->value;  // it was read from there
     const Node& from = value.kind == Node::Kind::kScalar ? value : *value.find("from")->value;
