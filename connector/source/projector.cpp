@@ -307,9 +307,9 @@ struct Projector::Impl {
     if (type == ondemand::json_type::object || type == ondemand::json_type::array) {
       if (const auto error = simdjson::to_json_string(value).get(raw)) return error;
     } else {
-      raw = trimmed(value.raw_json_token());
+      raw = value.raw_json_token();
     }
-    text->append(raw);
+    text->append(trimmed(raw));  // both end where the next token begins
     return simdjson::SUCCESS;
   }
 
