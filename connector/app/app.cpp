@@ -197,6 +197,7 @@ Result<void> App::Impl::wire() {
   api_.emplace(options_.genesys, *http_, clock_, *metrics_, root_logger_, seed());
   publisher_.emplace(executor.get_executor(), options_.name, options_.kafka, stream_topics(options_, definitions_), clock_,
                      *metrics_, root_logger_.named("kafka"), seed(), factory_);
+  publisher_->tell_time_by([this] { return core::earlier_clock(clock_.utc_now(), api_->clock_skew()); });
   const auto unexpected_end = [this](const core::SourcePartition& source, const common::Error& error) {
     logger_.error("a lane ended by itself; this is a bug: please report it", {{"stream", source.stream.str()},
                                                                               {"lane", core::to_string(source.lane)},

@@ -102,13 +102,32 @@ Result<BackfillOrder> order_backfill(const AppOptions& options, const Definition
                     "`start`",
                     stream.str()));
   }
-  if (const auto found = now.ledgers.find(stream); found != now.ledgers.end() && found->second.backfill()->is_running()) {
-    const BackfillOrder& other = found->second.backfill()->order;
+  const auto known = now.ledgers.find(stream);
+  const core::BackfillMark* last = known == now.ledgers.end() ? nullptr : &*known->second.backfill();
+  const auto asked = now.asked.find(stream);
+  const bool is_cancelled = asked != now.asked.end() && asked->second.wanted == core::BackfillRequest::Wanted::kCancel;
+  if (last != nullptr && last->is_running()) {
+    const BackfillOrder& other = last->order;
+    if (is_cancelled && asked->second.order.id == other.id) {
+      return wrong(
+          fmt::format("the backfill of {} of stream {} is being cancelled, which a connector has still to do: start it and ask "
+                      "again then",
+                      common::format_interval(other.range), stream.str()));
+    }
     if (other.range == wanted.range) return other;
     return wrong(
         fmt::format("a backfill of {} is under way for stream {}, and there is one at a time: wait for it, or cancel it "
                     "(genesys-kafka backfill cancel {})",
                     common::format_interval(other.range), stream.str(), stream.str()));
+  }
+  // A second request would take its place in the topic, without a word to whoever waits for it.
+  const bool is_taken = asked != now.asked.end() && last != nullptr && last->order.id == asked->second.order.id;
+  if (asked != now.asked.end() && !is_cancelled && !is_taken) {
+    return wrong(
+        fmt::format("{} asked at {} for a backfill of {} of stream {}, and nobody has taken that request yet: wait, or withdraw "
+                    "it (genesys-kafka backfill cancel {})",
+                    asked->second.asked_by, common::format_instant(asked->second.asked_at),
+                    common::format_interval(asked->second.order.range), stream.str(), stream.str()));
   }
   std::random_device entropy;
   std::mt19937_64 random((std::uint64_t{entropy()} << 32U) | entropy());
@@ -164,7 +183,12 @@ class Following final {
                        [this](const std::string& key, const std::optional<std::string>& value) {
                          if (key == key_ && value) look_at(*value);
                        },
-                   .failed = [this](const common::Error& error) { end(fail(error)); }}) {}
+                   .failed =
+                       [this](const common::Error& error) {
+                         // The connector goes on meanwhile, and so does the watch.
+                         if (error.code == ErrorCode::kRetryable || error.code == ErrorCode::kOutcomeUnknown) return;
+                         end(fail(error));
+                       }}) {}
 
   Result<BackfillFollowed> run() {
     signals_.async_wait([this](const boost::system::error_code& ended, int) {

@@ -58,7 +58,7 @@ void Backfills::look_at(const StreamName& stream) {
   if (const auto running = running_.find(stream); running != running_.end()) {
     const bool is_wanted = request == requests_.end() || request->second.wanted != core::BackfillRequest::Wanted::kCancel ||
                            request->second.order.id != running->second.order.id;
-    if (is_wanted || running->second.cancelling) return;
+    if (is_wanted || !running->second.is_read || running->second.cancelling) return;
     running->second.cancelling = true;
     surroundings_.lanes.cancel(source_of(stream));
     return;
@@ -78,7 +78,7 @@ void Backfills::look_at(const StreamName& stream) {
 }
 
 void Backfills::begin(const StreamName& stream, source::StreamReader& reader, const BackfillOrder& order) {
-  running_[stream] = {.order = order};
+  running_[stream] = {.order = order, .is_read = true};
   weigh();
   surroundings_.logger.info("a backfill runs", {{"stream", stream.str()},
                                                 {"range", common::format_interval(order.range)},
@@ -89,7 +89,12 @@ void Backfills::begin(const StreamName& stream, source::StreamReader& reader, co
 }
 
 void Backfills::cancel(const StreamName& stream, source::StreamReader& reader, const BackfillOrder& order) {
-  running_[stream] = {.order = order, .cancelling = true};
+  if (!reader.has_settle()) {
+    // What it began by nobody can go on with: its jobs expire at the service.
+    return end(stream, order,
+               {.state = core::BackfillState::kCancelled, .detail = {}, .set_aside = 0, .at = surroundings_.clock.utc_now()});
+  }
+  running_[stream] = {.order = order};
   surroundings_.logger.info("a backfill is cancelled: its jobs are deleted", {{"stream", stream.str()}, {"id", order.id}});
   surroundings_.lanes.start(source_of(stream), reader.cancel_backfill(order),
                             [this, stream](const Result<void>& result) { ended(stream, result); });
@@ -97,21 +102,36 @@ void Backfills::cancel(const StreamName& stream, source::StreamReader& reader, c
 
 void Backfills::refuse(const StreamName& stream, BackfillOrder order, const std::string& reason) {
   surroundings_.logger.warn("a backfill is refused", {{"stream", stream.str()}, {"reason", reason}, {"id", order.id}});
-  running_[stream] = {.order = order, .cancelling = true};
-  surroundings_.lanes.start(source_of(stream), tell_refused(source_of(stream), core::storable(std::move(order)), reason),
+  order = core::storable(std::move(order));
+  const common::Instant now = surroundings_.clock.utc_now();
+  running_[stream] = {.order = order};
+  const common::Interval range = order.range;
+  surroundings_.lanes.start(
+      source_of(stream),
+      tell(source_of(stream), range,
+           {core::BackfillBegan{.order = std::move(order), .at = now},
+            core::BackfillEnded{.state = core::BackfillState::kRefused, .detail = reason, .set_aside = 0, .at = now}}),
+      [this, stream](const Result<void>& result) { ended(stream, result); });
+}
+
+void Backfills::end(const StreamName& stream, const BackfillOrder& order, core::BackfillEnded how) {
+  surroundings_.logger.info("a backfill has ended", {{"stream", stream.str()},
+                                                     {"state", core::to_string(how.state)},
+                                                     {"range", common::format_interval(order.range)},
+                                                     {"id", order.id}});
+  running_[stream] = {.order = order};
+  surroundings_.lanes.start(source_of(stream), tell(source_of(stream), order.range, {std::move(how)}),
                             [this, stream](const Result<void>& result) { ended(stream, result); });
 }
 
-boost::asio::awaitable<Result<void>> Backfills::tell_refused(core::SourcePartition source, BackfillOrder order,
-                                                             std::string reason) {
+boost::asio::awaitable<Result<void>> Backfills::tell(core::SourcePartition source, common::Interval range,
+                                                     std::vector<core::LedgerChange> changes) {
   core::PageGroup group;
   core::Page& page = group.emplace_back();
   page.source = source;
-  page.window = order.range;
+  page.window = range;
   page.read_at = surroundings_.clock.utc_now();
-  page.changes.emplace_back(core::BackfillBegan{.order = std::move(order), .at = page.read_at});
-  page.changes.emplace_back(core::BackfillEnded{
-      .state = core::BackfillState::kRefused, .detail = std::move(reason), .set_aside = 0, .at = page.read_at});
+  page.changes = std::move(changes);
   // Should the stream be stopped just now, the request stays and is answered when it runs again.
   if (auto submitted = co_await surroundings_.publisher.submit(std::move(group)); !submitted) co_return submitted;
   co_return co_await surroundings_.publisher.flush(std::move(source));
@@ -121,12 +141,16 @@ void Backfills::ended(const StreamName& stream, const Result<void>& result) {
   const Running was = std::move(running_.extract(stream).mapped());
   weigh();
   const bool was_cancelled = !result && result.error().code == ErrorCode::kCancelled;
-  if ((was_cancelled && !was.cancelling) || (!result && result.error().code == ErrorCode::kInternal)) {
+  if (was_cancelled && was.cancelling) {
+    // Whether its beginning is committed is not known yet: giving up waits for that.
+    if (source::StreamReader* reader = surroundings_.reader(stream)) return cancel(stream, *reader, was.order);
+    return;
+  }
+  if (was_cancelled || (!result && result.error().code == ErrorCode::kInternal)) {
     surroundings_.on_unexpected_end(source_of(stream), result.error());
     return;
   }
-  // What was cancelled has still to be given up; and something else may have been asked for meanwhile.
-  if (result || was_cancelled) look_at(stream);
+  if (result) look_at(stream);  // something else may have been asked for meanwhile
 }
 
 // The lane's queue is one for all streams: it gets the largest weight that is asked for.

@@ -17,6 +17,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace connector::app {
 
@@ -49,15 +50,18 @@ class Backfills final {
  private:
   struct Running {
     core::BackfillOrder order;
-    bool cancelling = false;
+    bool is_read = false;     // else it is being given up, or refused
+    bool cancelling = false;  // its reading, so that it is given up then
   };
 
   void note(const std::string& key, const std::optional<std::string>& value);
   void begin(const core::StreamName& stream, source::StreamReader& reader, const core::BackfillOrder& order);
   void cancel(const core::StreamName& stream, source::StreamReader& reader, const core::BackfillOrder& order);
   void refuse(const core::StreamName& stream, core::BackfillOrder order, const std::string& reason);
-  boost::asio::awaitable<common::Result<void>> tell_refused(core::SourcePartition source, core::BackfillOrder order,
-                                                            std::string reason);
+  // Of what is in no lane's hands.
+  boost::asio::awaitable<common::Result<void>> tell(core::SourcePartition source, common::Interval range,
+                                                    std::vector<core::LedgerChange> changes);
+  void end(const core::StreamName& stream, const core::BackfillOrder& order, core::BackfillEnded how);
   void ended(const core::StreamName& stream, const common::Result<void>& result);
   void weigh();
 

@@ -144,6 +144,7 @@ Result<RetryReport> Retry::run() {
   }
   publisher_.emplace(one_shot_->executor(), options_.name, options_.kafka, stream_topics(options_, definitions_),
                      one_shot_->clock(), one_shot_->metrics(), logger_.named("kafka"), std::random_device()());
+  publisher_->tell_time_by([this] { return core::earlier_clock(one_shot_->clock().utc_now(), one_shot_->api().clock_skew()); });
   if (auto retried = one_shot_->ask(retry()); !retried) return fail(retried.error());
   return std::move(report_);
 }

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -103,6 +104,24 @@ asio::awaitable<Result<void>> write_and_close(kafka::StateWriter& writer, const 
   co_return written;
 }
 
+// Where a request stands that goes with a backfill's ledger; empty if none does.
+Result<std::string> control_topic_of(kafka::TopicAdmin& admin, const AppOptions& options,
+                                     const std::vector<OffsetChange>& changes, common::Duration patience) {
+  const bool removes = std::ranges::any_of(
+      changes, [](const OffsetChange& change) { return change.source.lane == core::Lane::kBackfill && !change.after; });
+  const std::string topic = kafka::state_topics(options.name, options.kafka.topics).control;
+  if (!removes || topic.empty()) return std::string{};
+  const auto described = admin.describe({topic}, patience);
+  if (!described) return fail(described.error());
+  const kafka::TopicDescription& found = described->front();
+  if (!found.exists) return std::string{};
+  if (!found.writable) {
+    return fail(ErrorCode::kPermissionDenied,
+                fmt::format("topic {} may not be written, where the request for the backfill stands: allow Write on it", topic));
+  }
+  return topic;
+}
+
 Result<void> become_owner_and_write(const AppOptions& options, const TaskOffsets& offsets, std::vector<OffsetChange> changes,
                                     kafka::DigestsMemory digests, const common::Logger& logger, common::Duration patience) {
   auto admin = open_admin(options, logger);
@@ -116,6 +135,9 @@ Result<void> become_owner_and_write(const AppOptions& options, const TaskOffsets
     return fail(ErrorCode::kPermissionDenied, fmt::format("topic {} may not be written: allow Write on it", offsets.topic));
   }
 
+  auto control = control_topic_of(**admin, options, changes, patience);
+  if (!control) return fail(control.error());
+
   asio::io_context io{1};
   common::SystemClock clock;
   std::random_device entropy;
@@ -123,6 +145,7 @@ Result<void> become_owner_and_write(const AppOptions& options, const TaskOffsets
                              .kafka = options.kafka,
                              .offsets_topic = offsets.topic,
                              .max_message_bytes = topic->max_message_bytes(),
+                             .control_topic = std::move(*control),
                              .patience = patience,
                              .logger = logger.named("kafka"),
                              .seed = (std::uint64_t{entropy()} << 32U) | entropy(),

@@ -182,6 +182,7 @@ Result<void> Verify::take_over() {
   verification_.emplace(topic_.rules, std::nullopt);
   publisher_.emplace(one_shot_->executor(), options_.name, options_.kafka, topics_, one_shot_->clock(), one_shot_->metrics(),
                      logger_.named("kafka"), std::random_device()());
+  publisher_->tell_time_by([this] { return core::earlier_clock(one_shot_->clock().utc_now(), one_shot_->api().clock_skew()); });
   return one_shot_->ask(repair());
 }
 

@@ -72,18 +72,9 @@ core::BackfillRequest request_of(core::BackfillRequest::Wanted wanted, core::Bac
 }
 
 // Nobody took it: it must not be begun by surprise one day. Whoever takes it just now finds it cancelled.
-int withdraw(const BackfillCommand& command, const Configuration& configuration, const core::BackfillOrder& order,
-             const Surroundings& surroundings) {
-  const auto& options = configuration.loaded.config;
-  const auto withdrawn =
-      app::send_request(options, core::StreamName(command.stream), request_of(core::BackfillRequest::Wanted::kCancel, order),
-                        logger_of(configuration), kPatience);
-  if (!withdrawn) return refused(surroundings, withdrawn.error());
-  surroundings.err << fmt::format(
-      "nobody took the request within {}, and it was withdrawn: no connector named {} runs, it is still starting, or it does not "
-      "run this stream (its log tells). Start it and ask again, or do it here: --here\n",
-      command.wait, options.name.str());
-  return kConfigurationError;
+Result<void> withdraw(const BackfillCommand& command, const Configuration& configuration, const core::BackfillOrder& order) {
+  return app::send_request(configuration.loaded.config, core::StreamName(command.stream),
+                           request_of(core::BackfillRequest::Wanted::kCancel, order), logger_of(configuration), kPatience);
 }
 
 int ask_connector(const BackfillCommand& command, const Configuration& configuration, const core::BackfillOrder& order,
@@ -92,7 +83,11 @@ int ask_connector(const BackfillCommand& command, const Configuration& configura
   const auto logger = logger_of(configuration);
   const core::StreamName stream(command.stream);
   if (is_under_way) {
-    surroundings.err << "this backfill is under way already\n";
+    surroundings.err << "this backfill is under way already";
+    if (order.parallel != command.parallel || order.weight != command.weight) {
+      surroundings.err << ", with the --parallel and --weight it was asked for with";
+    }
+    surroundings.err << "\n";
   } else {
     const auto sent =
         app::send_request(options, stream, request_of(core::BackfillRequest::Wanted::kRun, order), logger, kPatience);
@@ -119,11 +114,26 @@ int ask_connector(const BackfillCommand& command, const Configuration& configura
       surroundings.err << "the connector has taken it; to cancel it: " << cancel_hint(command) << "\n";
       return kDone;
     case app::BackfillEnd::kInterrupted:
+      if (!followed->ledger && !is_under_way) {
+        if (auto withdrawn = withdraw(command, configuration, order); !withdrawn) return refused(surroundings, withdrawn.error());
+        surroundings.err << "interrupted before anybody took the request, and it was withdrawn\n";
+        return kInterrupted;
+      }
       surroundings.err << "left alone: the connector goes on with it. To watch it again, ask for the same range; to cancel it: "
                        << cancel_hint(command) << "\n";
       return kInterrupted;
     case app::BackfillEnd::kNotTaken:
-      return withdraw(command, configuration, order, surroundings);
+      if (is_under_way) {
+        surroundings.err << fmt::format(
+            "nothing was heard of it within {}: Kafka does not answer. It goes on; to watch it, ask again\n", command.wait);
+        return kInterrupted;
+      }
+      if (auto withdrawn = withdraw(command, configuration, order); !withdrawn) return refused(surroundings, withdrawn.error());
+      surroundings.err << fmt::format(
+          "nobody took the request within {}, and it was withdrawn: no connector named {} runs, it is still starting, or it does "
+          "not run this stream (its log tells). Start it and ask again, or do it here: --here\n",
+          command.wait, options.name.str());
+      return kConfigurationError;
   }
   return kInternalError;
 }

@@ -368,9 +368,16 @@ void GenesysApi::note_date(const common::http::Headers& headers, std::optional<c
   date = *parsed;
   if (!newest_date_ || *parsed >= *newest_date_) {
     newest_date_ = *parsed;
-    skew_ = *parsed - clock_.utc_now();
-    metrics_.clock_skew(skew_);
+    newest_date_at_ = clock_.steady_now();
+    metrics_.clock_skew(clock_skew());
   }
+}
+
+// Between two answers the host's clock may be set; the steady one goes on.
+common::Duration GenesysApi::clock_skew() const {
+  if (!newest_date_) return {};
+  const auto since = std::chrono::duration_cast<common::Duration>(clock_.steady_now() - newest_date_at_);
+  return *newest_date_ + since - clock_.utc_now();
 }
 
 core::ApiUsage GenesysApi::usage(const core::SourcePartition& source) const {

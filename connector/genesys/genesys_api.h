@@ -42,7 +42,7 @@ class GenesysApi final : public core::Api {
   // that is an absolute URL must be of api_url's host: the token goes nowhere else (kRequestRejected). After kCredentialsInvalid
   // retry_after says when the credentials are tried again.
   boost::asio::awaitable<common::Result<core::ApiResponse>> send(core::ApiRequest request) override;
-  [[nodiscard]] common::Duration clock_skew() const override { return skew_; }
+  [[nodiscard]] common::Duration clock_skew() const override;
   [[nodiscard]] core::ApiUsage usage(const core::SourcePartition& source) const override;
   // The lane's part of the quota from now on.
   void set_weight(core::Lane lane, double weight) { budget_.set_weight(lane, weight); }
@@ -94,7 +94,7 @@ class GenesysApi final : public core::Api {
   TokenProvider tokens_;
   std::map<core::SourcePartition, std::uint64_t> sent_;
   std::optional<common::Instant> newest_date_;
-  common::Duration skew_{0};
+  common::SteadyTime newest_date_at_;
 };
 
 }  // namespace connector::genesys

@@ -26,10 +26,12 @@ constexpr int kSliceMs = 200;  // a stop is seen within this
 constexpr common::Duration kAskTimeout{2'000};
 constexpr int kLookAtPasswordEvery = 150;  // slices without a record: half a minute
 constexpr std::chrono::milliseconds kAgain{1'000};
+constexpr std::chrono::seconds kBlindAfter{30};
+constexpr std::chrono::seconds kLeaveWithin{3};
 
 }  // namespace
 
-class PartitionFollower::Impl {
+class PartitionFollower::Impl : public std::enable_shared_from_this<PartitionFollower::Impl> {
  public:
   Impl(boost::asio::any_io_executor executor, KafkaOptions options, StateLocation location, common::Logger logger,
        Handlers handlers)
@@ -37,16 +39,35 @@ class PartitionFollower::Impl {
         options_(std::move(options)),
         location_(std::move(location)),
         logger_(std::move(logger)),
-        handlers_(std::make_shared<Shared>(Shared{.handlers = std::move(handlers)})),
-        thread_([this](const std::stop_token& stop) { follow(stop); }) {}
-
-  ~Impl() {
-    handlers_->ended = true;  // on the executor's thread: what is posted already finds it
-    stop_.store(true);
-    thread_.request_stop();
-  }
+        handlers_(std::make_shared<Shared>(Shared{.handlers = std::move(handlers)})) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
+  ~Impl() = default;
+
+  void start() {
+    thread_ = std::thread([self = shared_from_this()] {
+      self->follow(self->stop_source_.get_token());
+      const std::scoped_lock lock{self->mutex_};
+      self->has_left_ = true;
+      self->left_.notify_all();
+    });
+  }
+
+  // On the executor's thread: what is posted already finds that it has ended. rd_kafka_destroy may never return when the topic
+  // was deleted while it was read (librdkafka #4362, seen with 2.8.0); then its thread is left to itself, with all that it
+  // touches.
+  void leave() {
+    handlers_->ended = true;
+    stop_.store(true);
+    stop_source_.request_stop();
+    std::unique_lock lock{mutex_};
+    const bool has_left = left_.wait_for(lock, kLeaveWithin, [this] { return has_left_; });
+    is_abandoned_ = !has_left;
+    lock.unlock();
+    if (has_left) return thread_.join();
+    thread_.detach();
+    logger_.debug("a reader does not end and is left behind", {{"topic", location_.topic}});
+  }
 
  private:
   // Outlives us in what was posted and has not run yet.
@@ -61,6 +82,7 @@ class PartitionFollower::Impl {
       const Result<void> read = read_on(stop);
       if (stop.stop_requested()) return;
       if (!read) tell(read.error());
+      if (!read) tell_if_blind(read.error().message);
       std::unique_lock lock{mutex_};
       std::condition_variable_any().wait_for(lock, stop, kAgain, [] { return false; });
     }
@@ -83,6 +105,7 @@ class PartitionFollower::Impl {
       return common::fail(to_error(rd_kafka_last_error(), doing));
     }
     const Result<void> done = consume(stop, **client, topic.get(), end, doing);
+    if (!done && !stop.stop_requested()) tell(done.error());  // before it is taken down, which may not end
     rd_kafka_consume_stop(topic.get(), location_.partition);
     return done;
   }
@@ -98,11 +121,13 @@ class PartitionFollower::Impl {
     const auto note_position = [&](std::int64_t position) {
       if (caught_up || position < end) return;
       caught_up = true;
+      blind_since_.reset();
       take_whole(std::exchange(values, {}));
     };
     while (!stop.stop_requested()) {
       const MessageHandle message{rd_kafka_consume(topic, location_.partition, kSliceMs)};
       if (!message) {
+        if (!caught_up) tell_if_blind(doing + ": no answer, or a transaction on it is still open");
         if (++idle % kLookAtPasswordEvery != 0) continue;
         if (const common::Secret* changed = changed_password(options_, logger_)) {
           if (auto set = client.set_password(*changed); !set) return set;
@@ -169,8 +194,21 @@ class PartitionFollower::Impl {
     post([error](const Handlers& to) { to.failed(error); });
   }
 
+  // What mends itself is worth a word only when it has not for a while.
+  void tell_if_blind(const std::string& why) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!blind_since_) blind_since_ = now;
+    if (now - *blind_since_ < kBlindAfter || told_) return;
+    told_ = ErrorCode::kRetryable;
+    post([error = common::Error{.code = ErrorCode::kRetryable, .message = why, .retry_after = std::nullopt}](const Handlers& to) {
+      to.failed(error);
+    });
+  }
+
   template <class Call>
   void post(Call call) {
+    const std::scoped_lock lock{mutex_};
+    if (is_abandoned_) return;  // the executor may be gone
     boost::asio::post(executor_, [shared = handlers_, call = std::move(call)] {
       if (!shared->ended) call(shared->handlers);
     });
@@ -182,16 +220,25 @@ class PartitionFollower::Impl {
   common::Logger logger_;
   std::shared_ptr<Shared> handlers_;  // its content belongs to the executor's thread
   std::atomic<bool> stop_ = false;
-  std::mutex mutex_;  // of the pause between two attempts
+  std::stop_source stop_source_;
+  std::mutex mutex_;  // of the pause between two attempts, and of what follows
+  std::condition_variable left_;
+  bool has_left_ = false;
+  bool is_abandoned_ = false;
   std::optional<std::map<std::string, std::string>> known_;
   std::optional<ErrorCode> told_;
-  std::jthread thread_;
+  std::optional<std::chrono::steady_clock::time_point> blind_since_;  // that what is committed cannot be read whole
+  std::thread thread_;
 };
 
 PartitionFollower::PartitionFollower(boost::asio::any_io_executor executor, KafkaOptions options, StateLocation location,
                                      common::Logger logger, Handlers handlers)
-    : impl_(std::make_unique<Impl>(std::move(executor), std::move(options), std::move(location), std::move(logger),
-                                   std::move(handlers))) {}
-PartitionFollower::~PartitionFollower() = default;
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options), std::move(location), std::move(logger),
+                                   std::move(handlers))) {
+  impl_->start();
+}
+PartitionFollower::~PartitionFollower() {
+  impl_->leave();
+}
 
 }  // namespace connector::kafka

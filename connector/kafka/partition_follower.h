@@ -26,21 +26,22 @@ class PartitionFollower {
     std::function<void(std::map<std::string, std::string> values)> caught_up;
     // Afterwards; no value: it was removed.
     std::function<void(std::string key, std::optional<std::string> value)> changed;
-    // Something an operator must mend (the topic is not there, a permission); once for each trouble. It is tried again.
+    // Something an operator must mend (the topic is not there, a permission), or kRetryable after half a minute in which the
+    // partition could not be read to its end; once for each trouble. It is tried again.
     std::function<void(common::Error error)> failed;
   };
 
   // The handlers are called on `executor`, never after the destructor has begun.
   PartitionFollower(boost::asio::any_io_executor executor, KafkaOptions options, StateLocation location, common::Logger logger,
                     Handlers handlers);
-  // Waits for the thread, half a second at most.
+  // Waits for the thread, half a second as a rule, three at most.
   ~PartitionFollower();
   PartitionFollower(const PartitionFollower&) = delete;
   PartitionFollower& operator=(const PartitionFollower&) = delete;
 
  private:
   class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;  // its thread's, too
 };
 
 }  // namespace connector::kafka

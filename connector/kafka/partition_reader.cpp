@@ -93,8 +93,11 @@ Result<void> read_partition(const KafkaOptions& options, const StateLocation& lo
     const int wait = patience.slice(common::Duration{100});
     if (patience.stopped()) return common::fail(ErrorCode::kCancelled, doing + ": stopped");
     if (wait == 0) {
-      return common::fail(ErrorCode::kRetryable, doing + ": committed up to offset " + std::to_string(position) + " of " +
-                                                     std::to_string(end) + "; somebody's transaction is still open");
+      return common::fail(
+          ErrorCode::kRetryable,
+          doing + ": committed up to offset " + std::to_string(position) + " of " + std::to_string(end) +
+              "; a transaction on it is still open. If it is so for longer than transaction.timeout.ms, look for it "
+              "with kafka-transactions.sh find-hanging");
     }
     const MessageHandle message{rd_kafka_consume(topic.get(), location.partition, wait)};
     if (!message) continue;

@@ -352,6 +352,10 @@ class KafkaProducer final : public core::TransactionalProducer {
       if (slices == full_queue_slices_) {
         return common::fail(ErrorCode::kAbortTransaction, "records were not acknowledged within the transaction timeout");
       }
+      // In a transaction that has failed librdkafka sends nothing more, and what still waits would never be reported.
+      if (transactional_ && deliveries_->failure()) {
+        rd_kafka_purge(client_->get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
+      }
       rd_kafka_flush(client_->get(), kCallMs);
     }
     if (auto failure = deliveries_->failure()) return common::fail(std::move(*failure));

@@ -159,6 +159,8 @@ class KafkaPublisher::Impl {
     co_return Result<void>{};
   }
 
+  void tell_time_by(std::function<common::Instant()> service_now) { service_now_ = std::move(service_now); }
+
   void replace(const SourcePartition& source, core::Ledger ledger) {
     progress_.replaced(source, ledger);
     handover_.replace(source, std::move(ledger));
@@ -357,7 +359,10 @@ class KafkaPublisher::Impl {
           if (auto taken = take(next->stream); !taken) co_return taken;
         }
       }
-      const Decision decision = co_await drive(machine_.offer());
+      Decision decision = co_await drive(machine_.offer());
+      if (decision.action == Action::kRejected && leave_requests(*decision.error)) {
+        decision = co_await drive(machine_.offer());
+      }
       if (decision.action == Action::kPublished) {
         published(decision.after_doubt);
       } else if (decision.action == Action::kRejected) {
@@ -400,7 +405,7 @@ class KafkaPublisher::Impl {
   }
 
   bool take_expired() {
-    auto expired = digests_->expire(handover_.ledgers(), clock_.utc_now());
+    auto expired = digests_->expire(handover_.ledgers(), service_now_ ? service_now_() : clock_.utc_now());
     if (!expired) return false;
     const StreamName& stream = expired->batch.stream;
     const auto source = std::ranges::find(handover_.ledgers(), stream, [](const auto& ledger) { return ledger.first.stream; });
@@ -495,6 +500,18 @@ class KafkaPublisher::Impl {
     if (stopping_) co_return Result<void>{};
     // The refusal does not name the topic. If it was the offsets topic, no stream can go on.
     co_return co_await topics_.look_again_at_state();
+  }
+
+  // The ledger says what became of a request; that it leaves the control topic is for tidiness, and no stream stops for that.
+  bool leave_requests(const Error& error) {
+    if (in_hand_.batch.control.empty()) return false;
+    logger_.warn("A request that was dealt with may not leave the control topic; it is passed over from now on",
+                 {{"topic", topics_.state().control},
+                  {"error_code", std::string{common::to_string(error.code)}},
+                  {"error", error.message}});
+    in_hand_.batch.control.clear();
+    renew_producer_ = true;  // as in stop_stream
+    return true;
   }
 
   // Nobody's data waits for what only tells of it: it is dropped, and told again when its topic can be used.
@@ -769,6 +786,7 @@ class KafkaPublisher::Impl {
   TaskTopics topics_;
   core::DigestsLimit digests_limit_;
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
+  std::function<common::Instant()> service_now_;
   core::DeadLetterGuard dead_letters_;
   std::map<StreamName, SteadyTime> held_;  // streams that their dead letters stopped: until when
   std::set<std::string> repaired_;
@@ -794,6 +812,9 @@ awaitable<void> KafkaPublisher::stop(common::Duration patience) {
 }
 Result<void> KafkaPublisher::adopt(const SourcePartition& source, core::Ledger initial) {
   return impl_->handover().adopt(source, std::move(initial));
+}
+void KafkaPublisher::tell_time_by(std::function<common::Instant()> service_now) {
+  impl_->tell_time_by(std::move(service_now));
 }
 void KafkaPublisher::replace(const SourcePartition& source, core::Ledger ledger) {
   impl_->replace(source, std::move(ledger));

@@ -19,6 +19,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -70,6 +71,9 @@ class KafkaPublisher final : public core::Publisher {
   // Another ledger for a source partition; before its first submit, and stored with its next transaction. One that has read
   // nothing begins the stream's watermarks anew.
   void replace(const core::SourcePartition& source, core::Ledger ledger);
+  // The service's clock, by which digests come to their end; the host's if nobody tells, and that may be wrong by months. Before
+  // run().
+  void tell_time_by(std::function<common::Instant()> service_now);
   // Why a stream is stopped alone; nothing while it runs.
   [[nodiscard]] std::optional<common::Error> stream_trouble(const core::StreamName& stream) const;
   // Looks at a stopped stream's topic again; on success submits are taken again.

@@ -4,6 +4,7 @@
 #include "connector/core/transaction/machine.h"
 #include "connector/core/transaction/read_back.h"
 #include "connector/kafka/blocking.h"
+#include "connector/kafka/control_store.h"
 #include "connector/kafka/current_producer.h"
 #include "connector/kafka/incarnation.h"
 #include "connector/kafka/transaction.h"
@@ -71,6 +72,10 @@ class StateWriter::Impl {
         in_hand_.ledgers.emplace(std::move(change.source), std::move(*change.ledger));
       } else {
         in_hand_.batch.state.push_back({.key = ledger_key(setup_.name, change.source), .value = std::nullopt});
+        // With its ledger gone nobody would know that the request has been taken, and begin it anew.
+        if (change.source.lane == core::Lane::kBackfill && !setup_.control_topic.empty()) {
+          in_hand_.batch.control.push_back({.key = backfill_key(setup_.name, change.source.stream), .value = std::nullopt});
+        }
       }
     }
     stamp_ledgers(in_hand_, setup_.name, owner_.incarnation);
@@ -143,6 +148,7 @@ class StateWriter::Impl {
                              .offsets_topic = setup_.offsets_topic,
                              .digests_topic = setup_.offsets_topic,
                              .dead_letter_topic = setup_.offsets_topic,
+                             .control_topic = setup_.control_topic,
                              .smallest_max_message_bytes = setup_.max_message_bytes,
                              .logger = setup_.logger});
   }

@@ -38,6 +38,7 @@ struct StateWriterSetup {
   KafkaOptions kafka;
   std::string offsets_topic;          // exists
   std::size_t max_message_bytes = 0;  // of that topic
+  std::string control_topic;          // empty: there is none that may be written
   common::Duration patience{60'000};  // for everything
   common::Logger logger;
   std::uint64_t seed = 0;  // for the jitter and the incarnation's id

@@ -228,8 +228,9 @@ Result<void> TaskTopics::check_state(const Descriptions& described, std::size_t 
                                                             (is_read ? " and Read" : "") + " on it to the connector's principal");
     }
     if (!topic.exists) {
-      return common::fail(ErrorCode::kConfigInvalid,
-                          "topic " + topic.name + " does not exist: make it, or set kafka.topics.create to true");
+      return common::fail(ErrorCode::kConfigInvalid, "topic " + topic.name + " does not exist: make it, " +
+                                                         (is_control(i) ? "set kafka.topics.control.enabled to false, " : "") +
+                                                         "or set kafka.topics.create to true");
     }
     if (!topic.writable) {
       return common::fail(ErrorCode::kPermissionDenied,

@@ -85,10 +85,10 @@ Lane::Awaited FollowLane::take_up_closed() {
     digests->committed().visit(cursor, kVisitStep, [&](std::string_view text, const core::DigestEntry& entry) {
       if (entry.state != core::DigestState::kProvisional || entry.is_followed()) return;
       if (now - entry.changed_at >= stream_.options.follow.quiet) return;
-      planner_.follow(
-          core::RecordKey{std::string{text}},
-          {.state = state_of(entry), .start = entry.home_day, .changed_at = entry.changed_at, .read_at = std::nullopt}, now,
-          chance());
+      const auto read_at = stream_.options.follow.spread_at_start ? std::nullopt : std::optional<common::Instant>(entry.read_at);
+      planner_.follow(core::RecordKey{std::string{text}},
+                      {.state = state_of(entry), .start = entry.home_day, .changed_at = entry.changed_at, .read_at = read_at},
+                      now, chance());
     });
     // Between two steps the others have their turn.
     if (cursor.at_end()) break;

@@ -20,6 +20,8 @@ using common::Result;
 
 namespace {
 
+constexpr common::Duration kLookAgain{60'000};
+
 core::LivePlanOptions plan_options(const Definition& definition, const LiveOptions& live) {
   return {.every = live.every,
           .delay = live.delay,
@@ -162,8 +164,9 @@ Lane::Awaited LiveLane::advance() {
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
     if (!working_.has_same_progress(planned_from)) co_return Result<void>{};  // something was dropped: plan again
     if (!planner_.has_put_off()) report_recovery();
-    // At least a moment: the clocks may disagree by less than a millisecond.
-    co_return co_await sleep(std::max(wait->instant - now, common::Duration{1}));
+    // At least a moment: the clocks may disagree by less than a millisecond. And not for long: a clock that lagged when this was
+    // planned may have been set right since.
+    co_return co_await sleep(std::clamp(wait->instant - now, common::Duration{1}, kLookAgain));
   }
   co_return fail(ErrorCode::kInternal, "the live lane waits for a read that is not there");
 }

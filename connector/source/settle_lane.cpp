@@ -272,7 +272,11 @@ Lane::Awaited SettleLane::cancel() {
   co_await asio::this_coro::throw_if_cancelled(false);
   for (;;) {
     if (auto decided = co_await await_decision(); !decided) co_return decided;
-    if (!working_.backfill() || !working_.backfill()->is_running()) co_return Result<void>{};
+    const auto& mark = working_.backfill();
+    if (!mark || !mark->is_running() || mark->order.id != order_->id) {
+      stream_.job_days.hold(source_.lane, {});
+      co_return Result<void>{};
+    }
     const std::vector<core::OpenWindow> open = working_.open();
     for (const core::OpenWindow& window : open) {
       const core::JobId* id = job_of(window.position);
@@ -303,8 +307,9 @@ std::uint64_t SettleLane::set_aside() const {
       stream_.publisher.committed({.stream = source_.stream, .lane = core::Lane::kSettle}).start();
   std::uint64_t records = 0;
   for (const auto& [day, owed] : digests->committed().owed()) {
-    const common::Interval whole{.start = day, .end = day + std::chrono::days{1}};
-    if (!whole.overlaps(order_->range) || whole.end > settled_from) continue;
+    const common::Interval part{.start = std::max<common::Instant>(day, order_->range.start),
+                                .end = std::min<common::Instant>(day + std::chrono::days{1}, order_->range.end)};
+    if (part.empty() || part.end > settled_from) continue;
     records += owed.waiting;
     for (const auto& [due, count] : owed.due) records += count;
   }
@@ -336,7 +341,7 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
             "the service's availability date went back; nothing beyond it is submitted",
             {{"stream", source_.stream.str()}, {"from", common::format_instant(*before)}, {"to", common::format_instant(*date)}});
         std::vector<core::LedgerChange> lost =
-            core::availability_lost({.window = stream_.options.settle.window}, working_, *date);
+            core::availability_lost({.window = stream_.options.settle.window}, working_, std::max(*before, newest_read_), *date);
         if (!lost.empty()) {
           if (auto submitted = co_await submit_changes({}, std::move(lost)); !submitted) {
             // Without its watch the crew would wait for ever.
@@ -544,6 +549,7 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
         core::PageRead{.window = job.window(), .next = job.policy.position(), .records = records, .page = open->pages + 1});
   }
   add_usage(page.changes);
+  if (is_last) newest_read_ = std::max(newest_read_, *job.availability);
   if (is_last) passes_.note(job.window(), *job.availability);  // the planner looks while this is handed over
   if (auto submitted = co_await submit(std::move(group)); !submitted) co_return submitted;
   report_recovery(job.window());

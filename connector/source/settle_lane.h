@@ -85,7 +85,8 @@ class SettleLane final : public Lane {
   std::optional<common::Instant> availability_;  // the newest answer
   std::optional<common::Instant> first_availability_;
   core::PassTimes passes_;
-  bool judges_;  // what a job did not return; never of a backfill
+  common::Instant newest_read_{};  // date of a job's data
+  bool judges_;                    // what a job did not return; never of a backfill
   SliceSpec by_id_spec_;
   // Shared with the coroutine that asks for its ids: it goes on as long as it finds its day here.
   std::map<core::HomeDay, std::shared_ptr<core::VanishedDay>> judged_;

@@ -220,6 +220,7 @@ class Bench:
                 "cpu_seconds_per_million": found["cpu_seconds"] / records * 1e6, "peak_mib": found["peak_kib"] / 1024, "seconds": found["seconds"]}
 
     def write_configuration(self, name, lanes):
+        # Not followed: read by its id, a record of a fixed page is another one.
         secret = self.folder / "secret"
         secret.write_text("simulator-secret")
         self.metrics_port = free_port()
@@ -242,6 +243,7 @@ kafka:
     start: {instant(self.data_start)}
     topic: {{partitions: {PARTITIONS}}}
     live: {lanes["live"]}
+    follow: off
     settle: {lanes["settle"]}
 metrics: {{listen: "127.0.0.1:{self.metrics_port}"}}
 """)

@@ -1,6 +1,7 @@
-// Arbitrary bytes as the stored value of a lane: refused, or understood and written back so that it reads the same.
-// Seeds: tests/data/state.
+// Arbitrary bytes as the stored value of a lane, or as a request in the control topic: refused, or understood and written back so
+// that it reads the same. Seeds: tests/data/state.
 
+#include "connector/core/backfill/backfill_request.h"
 #include "connector/core/ledger/ledger.h"
 
 #include <cstdint>
@@ -20,7 +21,12 @@ void require(bool holds) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using connector::core::Ledger;
-  const common::Result<Ledger> ledger = Ledger::parse(std::string_view(reinterpret_cast<const char*>(data), size));
+  const std::string_view stored(reinterpret_cast<const char*>(data), size);
+  if (const auto request = connector::core::BackfillRequest::parse(stored)) {
+    const auto again = connector::core::BackfillRequest::parse(request->serialize());
+    require(again.has_value() && *again == *request);
+  }
+  const common::Result<Ledger> ledger = Ledger::parse(stored);
   if (!ledger) {
     require(ledger.error().code == common::ErrorCode::kStateRefused && !ledger.error().message.empty());
     return 0;

@@ -18,6 +18,7 @@ class LiveShell final : public LaneShell {
   void step();
   // Something was committed or dropped.
   void look();
+  void clock_was_set();
 
  private:
   enum class Doing : std::uint8_t { kBegin, kAvailability, kPlan, kTurn, kPage, kFlush, kWait, kBackoff, kDecision };

@@ -60,7 +60,7 @@ TEST(Model, EveryWorldIsPublishedCompleteCurrentAndOncePerChange) {
       others.push_back("seed " + std::to_string(seed) + ": " + *result.broken);
     }
   }
-  for (const std::string& other : others) ADD_FAILURE() << other;
+  for (const std::string& other : others) ADD_FAILURE() << other << "\nrun it again with its number as GK_MODEL_SEED";
 
   std::cout << count << " worlds, " << steps << " steps, " << records << " records, " << sealed << " sealed, " << beyond
             << " beyond the horizon, " << tombstones << " tombstones\n";

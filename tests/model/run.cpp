@@ -92,7 +92,7 @@ class Run {
       if (++steps > kMostSteps) stage_.fail("liveness: it runs in circles");
       if (!is_set_right && stage_.is_calm()) {
         is_set_right = true;
-        stage_.host_ahead = Duration{0};
+        set_clock(Duration{0});
         stage_.note("calm");
       }
     }
@@ -127,8 +127,9 @@ class Run {
         stage_.outage_until = stage_.now + fault.duration;
         break;
       case FaultKind::kClock:
+        if (stage_.is_calm()) break;  // overdue: the host was off
         stage_.note("the host's clock is ahead" + duration);
-        stage_.host_ahead = fault.duration;
+        set_clock(fault.duration);
         break;
       case FaultKind::kStreamStops:
         stage_.note("the stream is stopped" + duration);
@@ -136,6 +137,11 @@ class Run {
         life_->look();
         break;
     }
+  }
+
+  void set_clock(Duration ahead) {
+    stage_.host_ahead = ahead;
+    if (life_->live) life_->live->clock_was_set();
   }
 
   RunResult result(std::size_t steps) {

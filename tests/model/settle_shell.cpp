@@ -212,8 +212,8 @@ void SettleShell::watch() {
     const std::optional<Instant> before = availability_ ? availability_ : working_.availability();
     if (before && date < *before) {
       stage_.note("availability goes back from " + common::format_instant(*before) + " to " + common::format_instant(date));
-      std::vector<core::LedgerChange> lost =
-          core::availability_lost({.window = stage_.scenario.stream.settle.window}, working_, date);
+      std::vector<core::LedgerChange> lost = core::availability_lost({.window = stage_.scenario.stream.settle.window}, working_,
+                                                                     std::max(*before, newest_read_), date);
       if (!lost.empty()) {
         if (auto submitted = submit_changes({}, std::move(lost)); !submitted) return trouble(submitted.error());
       }
@@ -273,10 +273,9 @@ Result<void> SettleShell::submit_job(Job& job) {
     job.action = job.policy.step(core::JobStepFailed{answer.error()}, stage_.host_now(), chance());
     return {};
   }
-  stage_.jobs.push_back(
-      {.window = job.policy.window(),
-       .ready_at = answer->at + stage_.chance.between(10s, stage_.chance.one_in(8) ? Duration{8h} : Duration{10min}),
-       .fails = stage_.happens(stage_.scenario.odds.job_fails)});
+  stage_.jobs.push_back({.window = job.policy.window(),
+                         .ready_at = answer->at + stage_.chance.between(10s, stage_.happens(8) ? Duration{8h} : Duration{10min}),
+                         .fails = stage_.happens(stage_.scenario.odds.job_fails)});
   job.action =
       job.policy.step(core::JobSubmitted{core::JobId(std::to_string(stage_.jobs.size() - 1))}, stage_.host_now(), chance());
   job.submitted_behind = availability_;
@@ -371,6 +370,7 @@ Result<void> SettleShell::read_results(Job& job) {
       if (missed.empty()) stage_.not_judged.insert(std::chrono::floor<std::chrono::days>(window.start));
       std::ranges::move(missed, std::back_inserter(page.changes));
     }
+    newest_read_ = std::max(newest_read_, *job.availability);
     passes_.note(window, *job.availability);
     stage_.note_read("settle read at " + common::format_duration(job.pass.age) + (job.pass.is_owed ? " (owed)" : "") +
                          " complete to " + common::format_instant(availability),

@@ -76,6 +76,7 @@ class SettleShell final : public LaneShell {
   Instant watch_sleeps_until_{};
   connector::core::Ledger planned_from_;
   connector::core::PassTimes passes_;
+  Instant newest_read_{};  // date of a job's data
   SimTurns& turns_;
   bool judges_;
   std::map<connector::core::HomeDay, std::unique_ptr<Judged>> judged_;

@@ -41,6 +41,7 @@ class Topics {
     bool is_forgotten = false;  // since the last record
     bool is_gone = false;       // likewise
     bool is_deleted = false;    // the last record is a tombstone
+    bool is_undecided = false;  // it was forgotten before it was decided whether it is gone
     std::size_t records = 0;
     std::size_t tombstones = 0;
   };
@@ -49,6 +50,8 @@ class Topics {
   std::vector<const Row*> published;  // while a log is kept
 
  private:
+  [[nodiscard]] bool may_be_taken_for_gone(std::size_t number) const;
+
   Stage& stage_;
   std::vector<Key> keys_;
 };

@@ -39,7 +39,6 @@ struct Stage {
   Chance chance;
   Instant now;             // of the service: the truth
   Duration host_ahead{0};  // of the host's clock
-  Duration skew{0};        // service minus host, as the last answer told
   Instant outage_until{};  // the service answers nothing
   std::vector<SimulatedJob> jobs;
   std::set<connector::core::HomeDay> not_judged;  // of which it was not decided what is gone when they were last read
@@ -48,7 +47,8 @@ struct Stage {
   std::vector<std::string> log;
 
   [[nodiscard]] Instant host_now() const { return now + host_ahead; }
-  [[nodiscard]] Instant earlier_now() const { return connector::core::earlier_clock(host_now(), skew); }
+  // (A life asks for its organisation before its lanes begin. From then on the steady clock tells what the service's says.)
+  [[nodiscard]] Instant earlier_now() const { return connector::core::earlier_clock(host_now(), -host_ahead); }
   [[nodiscard]] common::SteadyTime steady_now() const { return common::SteadyTime(now.time_since_epoch()); }
   [[nodiscard]] bool is_calm() const { return now >= scenario.calm_from; }
   bool happens(std::uint64_t one_in) { return one_in != 0 && !is_calm() && chance.one_in(one_in); }
@@ -73,7 +73,6 @@ struct Stage {
     }
     const Instant at = now - chance.between(0ms, 1s);
     const Instant date = std::chrono::floor<std::chrono::seconds>(at);
-    skew = -host_ahead;
     return Answer{.at = at, .date = date};
   }
 

@@ -182,6 +182,38 @@ TEST_F(Story, AJobThatKnowsLessThanWasPublishedTakesNothingBackAndTheDayIsSettle
   EXPECT_THAT(published(), ElementsAre("c#1 query", "c#2 query", "c#2 job"));
 }
 
+TEST_F(Story, AHostWhoseClockIsMonthsAheadForgetsNothing) {
+  scenario.stream.settle.enabled = false;
+  scenario.faults = {{.at = kMidnight + 36h, .kind = FaultKind::kClock, .duration = days{200}}};
+  scenario.calm_from = kMidnight + days{10};
+  begins("c", 1h);
+  closes(days{5});
+
+  EXPECT_THAT(published(), ElementsAre("c#0 query", "c#1 query"));
+}
+
+TEST_F(Story, AHostWhoseClockLagsAndIsSetRightIsNotWaitedFor) {
+  scenario.stream.settle.enabled = false;
+  scenario.stream.follow.enabled = false;
+  scenario.faults = {{.at = kMidnight + 36h, .kind = FaultKind::kClock, .duration = -days{30}}};
+  scenario.calm_from = kMidnight + 40h;
+  begins("c", days{3});
+  closes(days{3} + 10min);
+
+  EXPECT_THAT(published(), ElementsAre("c#1 query"));
+}
+
+TEST_F(Story, AHostWhoseClockIsAheadAndIsSetRightIsNotWaitedFor) {
+  scenario.stream.settle.enabled = false;
+  scenario.stream.follow.enabled = false;
+  scenario.faults = {{.at = kMidnight + 36h, .kind = FaultKind::kClock, .duration = days{30}}};
+  scenario.calm_from = kMidnight + 40h;
+  begins("c", days{3});
+  closes(days{3} + 10min);
+
+  EXPECT_THAT(published(), ElementsAre("c#1 query"));
+}
+
 TEST_F(Story, WithoutTransactionsWhatWasWrittenByADyingConnectorIsWrittenAgainAndNothingIsLost) {
   scenario.exactly_once = false;
   scenario.stream.settle.ages = {0h, days{3}};

@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -20,6 +22,7 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kGlance{25};
 constexpr std::size_t kLogTail = 8'000;
+constexpr std::size_t kBrokerLogTail = 30'000;
 
 void write(const std::filesystem::path& file, const std::string& text) {
   std::ofstream(file) << text;
@@ -27,6 +30,17 @@ void write(const std::filesystem::path& file, const std::string& text) {
 
 std::string instant(std::chrono::system_clock::time_point point) {
   return common::format_instant(std::chrono::time_point_cast<common::Duration>(point));
+}
+
+// The lines of a broker's log that speak of trouble or of transactions, the last of them.
+std::string troubles_in(const std::string& log) {
+  std::string found;
+  std::istringstream text(log);
+  for (std::string line; std::getline(text, line);) {
+    const auto speaks_of = [&line](std::string_view word) { return line.find(word) != std::string::npos; };
+    if (speaks_of(" WARN ") || speaks_of(" ERROR ") || speaks_of("ransaction") || speaks_of("encing")) found += line + '\n';
+  }
+  return found.size() > kBrokerLogTail ? "…" + found.substr(found.size() - kBrokerLogTail) : found;
 }
 
 std::uint64_t number(const common::json::Value& object, const std::string& member) {
@@ -224,6 +238,10 @@ ConnectorScene::ConnectorScene(SceneOptions options)
       reader_properties_(std::move(options.reader_properties)),
       simulator_(options.simulator, options.history, options.faults, std::move(options.trust)) {
   write_secret("simulator-secret");
+}
+
+ConnectorScene::~ConnectorScene() {
+  if (std::uncaught_exceptions() > 0 && connector_) std::cerr << "the broker's log:\n" << troubles_in(broker().log());
 }
 
 void ConnectorScene::write_secret(const std::string& secret) const {

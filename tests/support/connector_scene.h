@@ -131,6 +131,10 @@ struct SceneOptions {
 class ConnectorScene final {
  public:
   explicit ConnectorScene(SceneOptions options = {});
+  // Left by an exception, that is after waiting in vain, it prints what the broker says of transactions and of trouble.
+  ~ConnectorScene();
+  ConnectorScene(const ConnectorScene&) = delete;
+  ConnectorScene& operator=(const ConnectorScene&) = delete;
 
   SceneConfiguration configuration;
   [[nodiscard]] const std::string& name() const { return name_; }

@@ -31,6 +31,21 @@ asio::awaitable<common::Result<void>> FakePublisher::submit(PageGroup group) {
     --drop;
     co_return common::Result<void>{};
   }
+  if (late) {
+    waiting_.push_back(std::move(group));
+    co_return common::Result<void>{};
+  }
+  apply(group);
+  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+  co_return common::Result<void>{};
+}
+
+void FakePublisher::commit() {
+  for (const PageGroup& group : std::exchange(waiting_, {})) apply(group);
+  for (asio::steady_timer* flush : std::exchange(flushing_, {})) flush->cancel();
+}
+
+void FakePublisher::apply(const PageGroup& group) {
   ++transactions;
   for (const Page& page : group) {
     Ledger& ledger = ledgers[page.source];
@@ -46,12 +61,19 @@ asio::awaitable<common::Result<void>> FakePublisher::submit(PageGroup group) {
     }
     for (const auto& letter : page.dead_letters) dead_letters.push_back(letter.reason + "@" + std::to_string(letter.index));
   }
-  co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
-  co_return common::Result<void>{};
 }
 
 asio::awaitable<common::Result<void>> FakePublisher::flush(SourcePartition /*source*/) {
   ++flushes;
+  while (!waiting_.empty()) {
+    asio::steady_timer committed(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    flushing_.push_back(&committed);
+    co_await committed.async_wait(asio::as_tuple(asio::use_awaitable));
+    std::erase(flushing_, &committed);
+    if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+      co_return common::fail(common::ErrorCode::kCancelled, "flush cancelled");
+    }
+  }
   if (on_flush) {
     if (auto stopped = on_flush()) co_return common::fail(std::move(*stopped));
   }

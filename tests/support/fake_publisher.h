@@ -6,6 +6,7 @@
 
 #include "connector/core/ports/publisher.h"
 
+#include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -45,6 +46,8 @@ class FakePublisher final : public connector::core::Publisher {
   std::size_t drop = 0;  // as many groups are taken and never committed, as if their stream had been stopped and started again
   const connector::core::StreamDigests* known_digests = nullptr;  // null: every record is published
   bool hang = false;                                              // submit() waits for memory that never comes
+  bool late = false;                                              // nothing is committed before commit(); flush() waits for that
+  void commit();
 
   std::map<connector::core::SourcePartition, connector::core::Ledger> ledgers;
   std::vector<PublishedRecord> records;
@@ -52,6 +55,12 @@ class FakePublisher final : public connector::core::Publisher {
   std::vector<std::string> contradictions;  // changes that the ledger refused
   std::size_t transactions = 0;
   std::size_t flushes = 0;
+
+ private:
+  void apply(const connector::core::PageGroup& group);
+
+  std::vector<connector::core::PageGroup> waiting_;
+  std::vector<boost::asio::steady_timer*> flushing_;
 };
 
 }  // namespace tests::support

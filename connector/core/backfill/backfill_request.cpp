@@ -53,6 +53,7 @@ Result<BackfillRequest> BackfillRequest::parse(std::string_view stored) {
   request.wanted = *wanted == "run" ? Wanted::kRun : Wanted::kCancel;
   const auto id = json::find_string(*document, "id");
   if (!id || id->empty()) return damaged("it has no `id`");
+  if (id->size() > BackfillOrder::kMaxIdBytes) return damaged("its `id` is too long");
   request.order.id = *id;
   const auto asked_at = json::find_string(*document, "asked_at");
   const auto instant = asked_at ? common::parse_instant(*asked_at) : fail(ErrorCode::kStateRefused, "");

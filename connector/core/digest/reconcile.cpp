@@ -81,8 +81,12 @@ RowDecision owe_a_job(const DigestEntry& before, const Sighting& row, const Stre
 }
 
 RowDecision reconcile_query_form(const std::optional<DigestEntry>& before, const Sighting& row, const StreamRules& rules) {
-  // Forgotten while it was asked for: its content is published, and no lane waits for another.
-  if (!before && row.known_when_asked) return {.reason = DigestReason::kUnchanged};
+  if (!before && row.form == SightingForm::kById && row.requested == Requested::kNo) {
+    // Forgotten while it was asked for: its content is published, and no lane waits for another.
+    if (row.known_when_asked) return {.reason = DigestReason::kUnchanged};
+    // Another content, but a job may have sealed the key meanwhile, which knew as much: this would take the attributes away.
+    if (rules.has_job) return {.reason = DigestReason::kSupersededBySealed};
+  }
   if (!before || before->state == DigestState::kWanted) return publish_query_form(DigestReason::kNew, before, row, rules);
   if (before->state == DigestState::kGone) return publish_query_form(DigestReason::kReturned, before, row, rules);
   const bool repair = row.requested == Requested::kRepair && !stays_dead(*before, row);

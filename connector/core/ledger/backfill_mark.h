@@ -17,6 +17,7 @@ namespace connector::core {
 
 // What a backfill is to do.
 struct BackfillOrder {
+  static constexpr std::size_t kMaxIdBytes = 64;
   static constexpr std::uint32_t kMaxParallel = 16;
   static constexpr double kMaxWeight = 1000;
 

@@ -57,6 +57,7 @@ void FollowPlanner::follow(const RecordKey& key, const Followed& followed, Insta
   if (entry.in_flight) return;  // its answer tells when it is due
   if (entry.state == FollowState::kWanted) {
     enqueue(entry, now);
+    entry.wanted = std::min(now, entry.changed_at);  // since it became known by name
   } else if (followed.read_at) {
     enqueue(entry, due_after(entry, *followed.read_at, chance));
   } else {

@@ -191,12 +191,13 @@ bool has_settled(const SettlePlanOptions& options, const Ledger& ledger, const S
   return std::holds_alternative<AskAvailability>(plan) || std::holds_alternative<NothingLeft>(plan);
 }
 
-std::vector<LedgerChange> availability_lost(const SettlePlanOptions& options, const Ledger& ledger, Instant availability) {
+std::vector<LedgerChange> availability_lost(const SettlePlanOptions& options, const Ledger& ledger, Instant before,
+                                            Instant availability) {
   std::vector<LedgerChange> changes;
   const Instant from = grid_window(availability, options.window).start;
   for (const Interval& complete : ledger.complete().intervals()) {
     const Interval beyond{.start = std::max(complete.start, from), .end = complete.end};
-    if (complete.end > availability) changes.emplace_back(OwedAdded{.window = beyond, .after = availability});
+    if (complete.end > availability) changes.emplace_back(OwedAdded{.window = beyond, .after = before});
   }
   return changes;
 }

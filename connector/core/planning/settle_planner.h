@@ -69,8 +69,10 @@ SettlePlan plan_settle(const SettlePlanOptions& options, const Ledger& ledger, c
 // do not count.
 bool has_settled(const SettlePlanOptions& options, const Ledger& ledger, const SettleTime& time);
 
-// The service's date is `availability` and was later before: complete windows beyond it are owed.
-std::vector<LedgerChange> availability_lost(const SettlePlanOptions& options, const Ledger& ledger, common::Instant availability);
+// The service's date is `availability` and was `before`, later: complete windows beyond it are owed, by a job that knows at least
+// as much as theirs did. (What they brought may be forgotten: an older state would be taken for new.)
+std::vector<LedgerChange> availability_lost(const SettlePlanOptions& options, const Ledger& ledger, common::Instant before,
+                                            common::Instant availability);
 
 // The window of the grid that begins at `begin` (which need not lie on the grid: the first window is partial).
 common::Interval settle_window_at(common::Instant begin, common::Duration length);

@@ -50,7 +50,7 @@ class Api {
   // (common::ErrorCode; the message carries status, code, message and contextId of the service). kPositionInvalid for 404 and
   // 410; kTooComplex for the service's depth and interval texts.
   virtual boost::asio::awaitable<common::Result<ApiResponse>> send(ApiRequest request) = 0;
-  // The newest Date seen minus our clock at that moment; zero before the first answer.
+  // The service's clock, by the newest Date and what has passed since, minus ours; zero before the first answer.
   [[nodiscard]] virtual common::Duration clock_skew() const = 0;
   [[nodiscard]] virtual ApiUsage usage(const SourcePartition& source) const = 0;
 };

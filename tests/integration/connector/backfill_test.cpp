@@ -1,6 +1,7 @@
 // `backfill …` and `run --until-complete` as people use them: history older than the stream's start comes complete and nothing
 // twice, asked of a running connector or done by the verb, through kills and cancellations.
 
+#include "tests/integration/kafka/harness.h"
 #include "tests/support/connector_scene.h"
 #include "tests/support/topic_reader.h"
 
@@ -170,6 +171,21 @@ TEST_F(SlowBackfill, AConnectorThatIsKilledGoesOnWithItAtItsNextStart) {
   expect_whole_range();
 }
 
+// That its request leaves the topic is for tidiness: no stream stops for it.
+TEST_F(SlowBackfill, EndsThoughTheControlTopicIsGone) {
+  start_and_work();
+  EXPECT_EQ(backfill({"--detach"}).code, 0);
+
+  delete_topic(support::shared_broker().bootstrap(), scene.control_topic());
+
+  scene.connector().until("it has ended", [&] { return is_in(BackfillState::kDone); }, 120s);
+  EXPECT_THAT(scene.log(), HasSubstr("may not leave the control topic"));
+  EXPECT_EQ(scene.connector().metric("genesys_kafka_stream_stopped"), 0);
+  scene.wait_until_complete();
+  EXPECT_EQ(scene.stop_connector().code, 0);
+  expect_whole_range();
+}
+
 // The settle lane has nothing to read before its start, so that its jobs do not stand in the way.
 class EndlessBackfill : public Backfill {
  protected:
@@ -202,6 +218,53 @@ TEST_F(EndlessBackfill, IsOneAtATimeAndCancelledWithItsJobs) {
   EXPECT_EQ(deleted, 1U) << log;
   EXPECT_THAT(scene.run_verb({"backfill", "cancel", "conversations"}).out, HasSubstr("no backfill"));
   EXPECT_EQ(scene.stop_connector().code, 0);
+}
+
+TEST_F(EndlessBackfill, ThatIsResetIsNotBegunAgain) {
+  scene.start_connector();
+  scene.connector().wait_until_ready();
+  scene.connector().until("the settle lane has begun", [&] { return scene.ledgers().contains(Lane::kSettle); });
+  EXPECT_EQ(backfill({"--detach"}).code, 0);
+  ASSERT_EQ(scene.stop_connector().code, 0);
+  ASSERT_THAT(requests(), Not(IsEmpty()));
+
+  const auto reset = scene.run_verb({"offsets", "reset", "conversations", "--lane", "backfill", "--yes"});
+
+  EXPECT_EQ(reset.code, 0) << reset.err;
+  EXPECT_FALSE(ledger().has_value());
+  EXPECT_THAT(requests(), IsEmpty()) << "the next start would begin it anew";
+}
+
+// An answer that nobody waits for any more must not come one day.
+TEST_F(Backfill, ThatNobodyHasTakenIsWithdrawnByWhoeverAskedAndNotReplacedByAnother) {
+  start_and_work();
+  ASSERT_EQ(scene.stop_connector().code, 0);
+  const auto verb = [&] {
+    return std::vector<std::string>{support::connector_binary(),
+                                    "backfill",
+                                    "conversations",
+                                    "--from",
+                                    common::format_instant(range().start),
+                                    "--to",
+                                    common::format_instant(range().end),
+                                    "--wait",
+                                    "5m",
+                                    "--config",
+                                    scene.configuration_file().string()};
+  };
+  support::Process asking({.arguments = verb(), .output = scene.folder() / "asking.log"});
+  while (requests().empty()) ASSERT_FALSE(asking.wait(100ms).has_value()) << asking.output();
+
+  const auto other = backfill({}, common::Interval{.start = range().start, .end = range().start + 2s});
+  EXPECT_EQ(other.code, 2);
+  EXPECT_THAT(other.err, HasSubstr("nobody has taken that request yet"));
+
+  asking.signal(SIGINT);
+  const auto ended = asking.wait(30s);
+  ASSERT_TRUE(ended.has_value());
+  EXPECT_EQ(ended->code, 7) << asking.output();
+  EXPECT_THAT(asking.output(), HasSubstr("withdrawn"));
+  EXPECT_THAT(requests().begin()->second, HasSubstr(R"("wanted":"cancel")"));
 }
 
 // Asked for while nobody is there, and done by the verb itself then.

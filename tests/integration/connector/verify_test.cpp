@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tests::integration {
@@ -28,7 +29,9 @@ class Verify : public testing::Test {
  protected:
   static constexpr std::chrono::seconds kHistory{20};
 
-  Verify() : scene({.simulator = {{"--long-share", "0"}, {"--reopen-share", "0"}}, .history = kHistory}) {
+  explicit Verify(std::vector<std::string> kafka = {})
+      : scene({.simulator = {{"--long-share", "0"}, {"--reopen-share", "0"}}, .history = kHistory}) {
+    scene.configuration.kafka = std::move(kafka);
     scene.configuration.stream = {"topic: {partitions: 3}"};
     scene.start_connector();
     scene.wait_until_complete();
@@ -176,6 +179,28 @@ TEST_F(Verify, ARepairIsIdempotentAndTheConnectorGoesOnFromIt) {
   EXPECT_EQ(times(*records[1].key), before) << "its digests know what was repaired";
   EXPECT_EQ(scene.stop_connector().code, 0);
   EXPECT_EQ(verify().code, 0);
+}
+
+class VerifyAtLeastOnce : public Verify {
+ protected:
+  VerifyAtLeastOnce() : Verify({"delivery: at_least_once"}) {}
+};
+
+TEST_F(VerifyAtLeastOnce, IsRepairedWithoutTransactionsToo) {
+  ASSERT_EQ(scene.stop_connector().code, 0);
+  const auto records = last_records();
+  put(deleted(records[0]));
+  put(changed(records[1]));
+
+  const auto repaired = verify({"--repair", "--yes"});
+
+  EXPECT_EQ(repaired.code, 0) << repaired.err << repaired.out;
+  EXPECT_EQ(answer_of(repaired).published, 2U);
+  EXPECT_EQ(answer_of(verify()).differences, 0U);
+  scene.start_connector();
+  scene.wait_until_complete();
+  EXPECT_EQ(scene.stop_connector().code, 0);
+  EXPECT_EQ(answer_of(verify()).counts.count("missing"), 0U);
 }
 
 // The first page of a day's job is repaired and committed, the second one never comes.

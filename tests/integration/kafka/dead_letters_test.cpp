@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <string>
 #include <utility>
 
 namespace tests::integration {
@@ -21,6 +23,21 @@ class DeadLetters : public testing::Test {
     auto group = page(kStream, number, first, 10, 1'000);
     auto large = page(kStream, number + 1, first + 10, 1, 30'000);
     group.push_back(std::move(large.front()));
+    return group;
+  }
+  // Records of 4 kB; compressed, every third is of more than 2 kB, the others of next to nothing.
+  static PageGroup compressible(std::uint64_t number, std::uint64_t first, std::uint64_t count) {
+    auto group = page(kStream, number, first, count, 4'000);
+    std::mt19937 random(static_cast<std::uint32_t>(first));  // the same every time
+    std::string& buffer = *group.front().buffer;
+    std::uint64_t record = first;
+    for (const auto& slice : group.front().records) {
+      if (record++ % 3 != 0) continue;
+      const auto at = static_cast<std::size_t>(slice.value.data() - buffer.data());
+      for (std::size_t i = at; i < at + slice.value.size(); ++i) {
+        if (buffer[i] == 'x') buffer[i] = "0123456789abcdef"[random() % 16];
+      }
+    }
     return group;
   }
   [[nodiscard]] std::size_t letters(const Instance& instance) const {
@@ -88,6 +105,20 @@ TEST_F(DeadLetters, WhatIsTooLargeCanBeDropped) {
   expect_each_once(bootstrap, instance.topic(), 10);
   EXPECT_EQ(letters(instance), 0U);
   EXPECT_EQ(instance.metrics.total("records_dropped", "oversize"), 1);
+}
+
+// What compression makes of a record only the broker tells, of one request after the other.
+TEST_F(DeadLetters, WhatIsTooLargeThoughItIsCompressedDoesNotHoldUpTheOthers) {
+  make_topic(bootstrap, options.name + ".conversations", 3, {{"max.message.bytes", "2000"}});
+  options.kafka.librdkafka["compression.type"] = "gzip";
+  Instance instance{loop, options};
+  instance.start_and_run();
+
+  ASSERT_TRUE(instance.submit(compressible(0, 0, 24)));
+  ASSERT_TRUE(instance.flush());
+
+  EXPECT_EQ(letters(instance), 8U);
+  EXPECT_EQ(read_committed(bootstrap, instance.topic()).size(), 16U);
 }
 
 TEST_F(DeadLetters, TheTransactionThatReachesTheThresholdIsNotCommitted) {

@@ -156,6 +156,42 @@ TEST_F(BackfillsTest, ACancellationEndsIt) {
   EXPECT_FALSE(unexpected.has_value());
 }
 
+// Kafka is slow, and whoever asked has withdrawn the request meanwhile.
+TEST_F(BackfillsTest, CancelledBeforeItsBeginningIsCommittedItEndsAllTheSame) {
+  finishes = false;
+  publisher.late = true;
+  begin_with(request("a"));
+  clock.run_for(io, 1min);
+  ASSERT_FALSE(mark());
+  ask(cancel_of("a"));
+  clock.run_for(io, 1min);
+  ask(request("b", 1));
+
+  publisher.late = false;
+  publisher.commit();
+  finishes = true;
+  clock.run_for(io, 3min);
+
+  EXPECT_THAT(publisher.contradictions, testing::IsEmpty());
+  EXPECT_EQ(mark()->order.id, "b");
+  EXPECT_EQ(state(), BackfillState::kDone);
+  EXPECT_EQ(publisher.records.size(), 1U) << "of the second alone";
+  EXPECT_FALSE(unexpected.has_value());
+}
+
+TEST_F(BackfillsTest, WhatIsCancelledOfAStreamThatHasNoJobsAnyMoreEndsInTheLedger) {
+  finishes = false;
+  begin_with(request("a"));
+  clock.run_for(io, 1min);
+  options.settle.enabled = false;
+  next_life();
+
+  begin_with(cancel_of("a"));
+
+  EXPECT_EQ(state(), BackfillState::kCancelled);
+  EXPECT_EQ(weight, std::nullopt);
+}
+
 TEST_F(BackfillsTest, WhatIsUnderWayIsTakenUpWithoutARequest) {
   finishes = false;
   begin_with(request("a"));
@@ -189,8 +225,10 @@ TEST_F(BackfillsTest, ARefusalIsToldInTheLedgerWithItsReason) {
   core::BackfillRequest future = request("a");
   future.order.range.end = clock.utc_now() + 1h;
   future.order.parallel = 99;
+  future.order.weight = 1e300;
 
   begin_with(future);
+  EXPECT_EQ(weight, std::nullopt);
 
   EXPECT_EQ(state(), BackfillState::kRefused);
   EXPECT_EQ(mark()->order.id, "a");

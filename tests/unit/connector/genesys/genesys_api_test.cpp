@@ -515,6 +515,20 @@ TEST_F(GenesysApiTest, TheSkewComesFromTheNewestDate) {
   EXPECT_EQ(metrics_.total("clock_skew"), 60'000);
 }
 
+// Who waits by it must not wait for as long as the clock was wrong.
+TEST_F(GenesysApiTest, TheSkewIsTrueWhenTheHostsClockIsSetBetweenTwoAnswers) {
+  give_tokens();
+  expect_page().returns(200, "{}", {{"Date", "Mon, 04 May 2026 00:01:00 GMT"}});
+  ASSERT_TRUE(send().has_value());
+
+  clock_.advance(10min);
+  EXPECT_EQ(api().clock_skew(), 60s);
+  clock_.set_utc(clock_.utc_now() + 240h);
+  EXPECT_EQ(api().clock_skew(), 60s - 240h);
+  clock_.set_utc(clock_.utc_now() - 240h);
+  EXPECT_EQ(api().clock_skew(), 60s);
+}
+
 TEST_F(GenesysApiTest, WrongCredentialsComeBackAtOnce) {
   expect_token().returns(401, R"({"error":"invalid_client","description":"authentication failed"})");
   const auto before = clock_.steady_now();

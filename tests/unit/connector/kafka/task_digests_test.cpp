@@ -85,6 +85,23 @@ TEST_F(TaskDigestsTest, WhatIsDecidedTravelsWithTheTransactionAndComesBackFromKa
   EXPECT_THAT(again.batch.fates, ElementsAre(RecordFate::kWithheld, RecordFate::kPublish));
 }
 
+// No pass is to come for it by itself: what the query shows now has its job form and its attributes still to get.
+TEST_F(TaskDigestsTest, AQueryRowOfADayThatTheJobsAreDoneWithIsOwedToThem) {
+  TaskDigests both{{topic({.has_query = true, .has_job = true, .has_by_id = true})}};
+  const core::SourcePartition settle{.stream = kCalls, .lane = core::Lane::kSettle};
+  ledgers[settle] = core::Ledger({}, kDay);
+  Transaction early = transaction_of({{"early"}});
+  both.decide(early, ledgers);
+  both.apply(early);
+  ledgers[settle] = ledger_of_the_day();
+  Transaction late = transaction_of({{"late"}});
+  both.decide(late, ledgers);
+  both.apply(late);
+
+  EXPECT_FALSE(both.of(kCalls)->committed().find("early")->is_owed()) << "a pass is to come";
+  EXPECT_TRUE(both.of(kCalls)->committed().find("late")->is_owed());
+}
+
 TEST_F(TaskDigestsTest, AnAbortedTransactionIsForgotten) {
   Transaction transaction = transaction_of({{"a", 1}});
   digests.decide(transaction, ledgers);

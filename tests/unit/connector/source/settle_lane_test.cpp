@@ -351,8 +351,8 @@ TEST_F(SettleLane, ADateThatWentBackOverARestartIsNoticed) {
   EXPECT_EQ(lines_with("went back"), 1U);
   EXPECT_THAT(ledger().owed(),
               ElementsAre(core::OwedDay{.window = {.start = at("2026-05-05T00:00:00"), .end = at("2026-05-06T00:00:00")},
-                                        .since = at("2026-05-05T06:00:00"),
-                                        .after = at("2026-05-05T06:00:00")}));
+                                        .since = at("2026-05-06T00:00:00"),
+                                        .after = at("2026-05-06T00:00:00")}));
   lake.availability = lake.page_availability = "2026-05-06T01:00:00Z";
   pass(10min);
   EXPECT_THAT(ledger().owed(), IsEmpty()) << "read again when it is guaranteed again";

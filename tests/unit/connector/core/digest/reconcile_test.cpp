@@ -133,7 +133,7 @@ TEST(Provisional, EveryOtherContentIsPublished) {
 TEST(Provisional, WhatWasForgottenWhileItWasAskedForIsNotTakenForNew) {
   Sighting unchanged = by_id(1, 20);
   unchanged.known_when_asked = true;
-  Key forgotten;
+  Key forgotten({.has_query = true, .has_job = false, .has_by_id = true});
   EXPECT_THAT(forgotten.see(unchanged), PublishesNothing(R::kUnchanged));
   EXPECT_FALSE(forgotten.entry);
 
@@ -142,6 +142,16 @@ TEST(Provisional, WhatWasForgottenWhileItWasAskedForIsNotTakenForNew) {
   Key known;
   known.see(query(2, 10));
   EXPECT_THAT(known.see(unchanged), Publishes(R::kChanged)) << "published anew meanwhile, and changed back";
+}
+
+// Asked for while it was open; when the answer comes a job has brought the whole of it, and its day was done with.
+TEST(Sealed, WhatWasSealedAndForgottenWhileItWasAskedForDoesNotLoseItsAttributes) {
+  Key forgotten;
+
+  EXPECT_THAT(forgotten.see(by_id(2, 20)), PublishesNothing(R::kSupersededBySealed));
+
+  EXPECT_FALSE(forgotten.entry);
+  EXPECT_THAT(forgotten.see(repair(by_id(2, 20))), Publishes(R::kNew)) << "whom it was asked for by an operator";
 }
 
 // Arrival is the order of query rows: a clock that was set back, or that of another server, must not hide what is newer.

@@ -61,6 +61,16 @@ TEST(FollowPlanner, TellsWhetherAnybodyStillWaitsForAnAnswer) {
   EXPECT_TRUE(planner.has_due(kNow + 1h));
 }
 
+// It became known while nobody ran, or before the lane looked: whoever waits for what was due by then waits for it.
+TEST(FollowPlanner, WhatIsKnownByNameOnlyIsDueSinceItBecameKnown) {
+  FollowPlanner planner(FollowOptions{});
+
+  planner.follow(key(1), {.state = FollowState::kWanted, .start = kNow, .changed_at = kNow - 1h}, kNow + 5s, 0);
+
+  EXPECT_TRUE(planner.has_due(kNow));
+  EXPECT_FALSE(planner.has_due(kNow - 2h));
+}
+
 FollowOptions at_once() {
   FollowOptions options;
   options.gather = 0s;

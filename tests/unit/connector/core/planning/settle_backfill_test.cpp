@@ -97,7 +97,7 @@ TEST(SettleBackfill, SubmitsNothingTheServiceDoesNotGuaranteeYet) {
 TEST(SettleBackfill, ReadsAgainWhatTheServiceTookBackBeforeItIsDone) {
   Ledger ledger = backfill_of(days(0, 2));
   complete(ledger, days(0, 2));
-  for (const auto& change : availability_lost({}, ledger, day(1, 1h))) ASSERT_TRUE(ledger.apply(change));
+  for (const auto& change : availability_lost({}, ledger, day(2), day(1, 1h))) ASSERT_TRUE(ledger.apply(change));
 
   EXPECT_EQ(plan(ledger, day(2), {}, day(1, 1h)), "ask until 48");
   EXPECT_EQ(plan(ledger, day(2), {}, day(3)), "submit 24-48");
