@@ -178,7 +178,7 @@ TEST_F(SlowBackfill, EndsThoughTheControlTopicIsGone) {
 
   delete_topic(support::shared_broker().bootstrap(), scene.control_topic());
 
-  scene.connector().until("it has ended", [&] { return is_in(BackfillState::kDone); }, 120s);
+  scene.connector().until("it has ended", [&] { return is_in(BackfillState::kDone); }, 300s);
   EXPECT_THAT(scene.log(), HasSubstr("may not leave the control topic"));
   EXPECT_EQ(scene.connector().metric("genesys_kafka_stream_stopped"), 0);
   scene.wait_until_complete();
