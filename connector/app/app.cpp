@@ -7,7 +7,7 @@
 #include "connector/app/backfills.h"
 #include "connector/app/lanes.h"
 #include "connector/app/stream_topics.h"
-#include "connector/core/planning/clocks.h"
+#include "connector/core/ports/earlier_now.h"
 #include "connector/genesys/genesys_api.h"
 #include "connector/kafka/control_store.h"
 #include "connector/kafka/partition_follower.h"
@@ -197,7 +197,7 @@ Result<void> App::Impl::wire() {
   api_.emplace(options_.genesys, *http_, clock_, *metrics_, root_logger_, seed());
   publisher_.emplace(executor.get_executor(), options_.name, options_.kafka, stream_topics(options_, definitions_), clock_,
                      *metrics_, root_logger_.named("kafka"), seed(), factory_);
-  publisher_->tell_time_by([this] { return core::earlier_clock(clock_.utc_now(), api_->clock_skew()); });
+  publisher_->tell_time_by([this] { return core::earlier_now(clock_, *api_); });
   const auto unexpected_end = [this](const core::SourcePartition& source, const common::Error& error) {
     logger_.error("a lane ended by itself; this is a bug: please report it", {{"stream", source.stream.str()},
                                                                               {"lane", core::to_string(source.lane)},
@@ -235,7 +235,7 @@ asio::awaitable<Result<void>> App::Impl::life() {
   if (!restored) co_return common::fail(restored.error());
   organization_ = std::move(*organization);
   restored_ = std::move(*restored);
-  const common::Instant due = core::earlier_clock(clock_.utc_now(), api_->clock_skew());
+  const common::Instant due = core::earlier_now(clock_, *api_);
   if (auto started = start_streams(); !started) co_return common::fail(started.error());
   follow_requests();
   if (std::holds_alternative<RunUntilComplete>(mode_)) spawn(watch_completion(due));

@@ -5,7 +5,7 @@
 #include "connector/app/repair_admission.h"
 #include "connector/app/stream_topics.h"
 #include "connector/core/ledger/interval_set.h"
-#include "connector/core/planning/clocks.h"
+#include "connector/core/ports/earlier_now.h"
 #include "connector/kafka/conf.h"
 #include "connector/kafka/partition_reader.h"
 #include "connector/kafka/publisher.h"
@@ -144,7 +144,7 @@ Result<RetryReport> Retry::run() {
   }
   publisher_.emplace(one_shot_->executor(), options_.name, options_.kafka, stream_topics(options_, definitions_),
                      one_shot_->clock(), one_shot_->metrics(), logger_.named("kafka"), std::random_device()());
-  publisher_->tell_time_by([this] { return core::earlier_clock(one_shot_->clock().utc_now(), one_shot_->api().clock_skew()); });
+  publisher_->tell_time_by([this] { return core::earlier_now(one_shot_->clock(), one_shot_->api()); });
   if (auto retried = one_shot_->ask(retry()); !retried) return fail(retried.error());
   return std::move(report_);
 }
@@ -320,8 +320,7 @@ asio::awaitable<Result<void>> Retry::retry_stream(Work& work) {
 // By the job only what the service guarantees, by the query what has come to rest.
 asio::awaitable<Result<void>> Retry::bound(Work& work, source::RangeReader& reader) {
   std::optional<common::Instant> available;
-  const common::Instant rested =
-      core::earlier_clock(one_shot_->clock().utc_now(), one_shot_->api().clock_skew()) - work.options->live.delay;
+  const common::Instant rested = core::earlier_now(one_shot_->clock(), one_shot_->api()) - work.options->live.delay;
   for (RetriedRecord* record : work.records) {
     core::RetryStep& step = steps_.at(record);
     if (step.finding != RetryFinding::kRetryable || step.way == RetryWay::kById) continue;

@@ -6,7 +6,7 @@
 #include "connector/app/repair_admission.h"
 #include "connector/app/stream_topics.h"
 #include "connector/core/digest/entry.h"
-#include "connector/core/planning/clocks.h"
+#include "connector/core/ports/earlier_now.h"
 #include "connector/kafka/blocking.h"
 #include "connector/kafka/partition_reader.h"
 #include "connector/kafka/publisher.h"
@@ -182,7 +182,7 @@ Result<void> Verify::take_over() {
   verification_.emplace(topic_.rules, std::nullopt);
   publisher_.emplace(one_shot_->executor(), options_.name, options_.kafka, topics_, one_shot_->clock(), one_shot_->metrics(),
                      logger_.named("kafka"), std::random_device()());
-  publisher_->tell_time_by([this] { return core::earlier_clock(one_shot_->clock().utc_now(), one_shot_->api().clock_skew()); });
+  publisher_->tell_time_by([this] { return core::earlier_now(one_shot_->clock(), one_shot_->api()); });
   return one_shot_->ask(repair());
 }
 

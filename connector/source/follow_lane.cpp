@@ -1,6 +1,6 @@
 #include "connector/source/follow_lane.h"
 
-#include "connector/core/planning/clocks.h"
+#include "connector/core/ports/earlier_now.h"
 #include "connector/source/follow_settings.h"
 
 #include <algorithm>
@@ -58,7 +58,7 @@ Lane::Awaited FollowLane::run() {
 }
 
 Lane::Awaited FollowLane::advance() {
-  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   const common::Duration look_every =
       std::clamp<common::Duration>(stream_.options.follow.every / 4, common::Duration{100}, common::Duration{10'000});
   if (now >= looked_at_ + look_every || now < looked_at_) look_at_digests(now);
@@ -79,7 +79,7 @@ Lane::Awaited FollowLane::advance() {
 Lane::Awaited FollowLane::take_up_closed() {
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
   if (digests == nullptr) co_return Result<void>{};
-  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   core::DigestIndex::Cursor cursor;
   while (!cursor.at_end()) {
     digests->committed().visit(cursor, kVisitStep, [&](std::string_view text, const core::DigestEntry& entry) {
@@ -146,7 +146,7 @@ Lane::Awaited FollowLane::ask(const core::AskIds& asked) {
 
 // (Of ids that were read meanwhile the planner knows better.)
 void FollowLane::put_back(std::span<const core::RecordKey> ids, common::Duration wait, core::FollowPlanner::AtFault at_fault) {
-  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   for (const core::RecordKey& id : ids) planner_.put_back(id, now + wait, at_fault);
 }
 
@@ -182,7 +182,7 @@ Lane::Awaited FollowLane::read(std::span<const core::RecordKey> ids, common::Ins
   Result<ReadPage> read = co_await fetch_by_id(ids, spec_);
   if (!read) co_return fail(read.error());
 
-  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
   const common::Interval day{.start = first_day, .end = now};
   core::PageGroup group;

@@ -1,7 +1,7 @@
 #include "connector/source/lane.h"
 
 #include "connector/core/planning/ages.h"
-#include "connector/core/planning/clocks.h"
+#include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
 
 #include <algorithm>
@@ -189,7 +189,7 @@ Lane::Awaited Lane::start_ledger(common::Instant start) {
 }
 
 Lane::Awaited Lane::start_ages(const std::vector<common::Duration>& ages) {
-  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   std::vector<core::LedgerChange> changes = core::change_ages(working_, ages, now);
   if (changes.empty()) co_return Result<void>{};
   const common::Instant start = working_.start();

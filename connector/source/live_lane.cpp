@@ -1,4 +1,5 @@
 #include "connector/source/live_lane.h"
+#include "connector/core/ports/earlier_now.h"
 
 #include "connector/core/planning/ages.h"
 #include "connector/core/planning/caught_up.h"
@@ -136,7 +137,7 @@ Lane::Awaited LiveLane::begin() {
   if (stream_.definition.job && stream_.options.settle.enabled) {
     Result<common::Instant> availability = co_await fetch_availability();
     if (!availability) co_return fail(availability.error());
-    const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+    const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
     start = std::max(start, std::min(*availability, now));
   }
   auto started = co_await start_ledger(start);
@@ -146,7 +147,7 @@ Lane::Awaited LiveLane::begin() {
 }
 
 Lane::Awaited LiveLane::advance() {
-  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   const core::LivePlan plan = planner_.next(working_, now);
   if (const auto* planned = std::get_if<core::ReadWindow>(&plan)) {
     // The one read of the query form that may return the same records as ours is `follow`'s.
@@ -183,7 +184,7 @@ Lane::Awaited LiveLane::recover(const Error& error) {
 // A window that cannot be read again must keep neither new ones nor other ages from being read.
 Lane::Awaited LiveLane::put_off(const Error& error) {
   constexpr std::uint32_t kInARow = 3;  // without one that went well: then it is not the windows' fault
-  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   const core::PutOff how{.patience = needs_operator(error.code) ? core::Patience::kSlow : core::Patience::kUsual,
                          .chance = chance(),
                          .at_least = error.retry_after.value_or(std::chrono::seconds{0})};
@@ -212,7 +213,7 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   core::QueryPagingOptions options = paging_options();
   // What of the window is new begins where the ledger's gap does.
   if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
-  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   Reading reading(options, planned, now, stream_.clock.steady_now(), start_day ? RowRule::kStartDay : RowRule::kOverlap,
                   stream_.memory_bytes);
   core::PagingAction action = reading.paging.begin();
@@ -246,7 +247,7 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
 // window had not passed for the service yet, or was not as old as it is read at.
 Result<void> LiveLane::check_clock(common::Instant due) const {
   constexpr common::Duration kResolutionOfDate{1'000};
-  const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   if (due <= now + kResolutionOfDate) return {};
   return fail(ErrorCode::kRetryable, "the service's clock says " + common::format_instant(now) +
                                          ", before the window may be read: the clock of this host has jumped ahead; check its "
@@ -353,7 +354,7 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   // What was read so late need not be read again at ages that are over; but what is short is, however late. A full ledger has no
   // place to say so.
   if (!is_short && working_.has_room_to_open()) {
-    const common::Instant now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew());
+    const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
     const auto elapsed = std::chrono::ceil<common::Duration>(stream_.clock.steady_now() - reading.steady_began);
     std::ranges::move(
         core::passes_satisfied(working_, reading.window, core::began_at(reading.began, now, elapsed), core::Satisfied::kInPart),

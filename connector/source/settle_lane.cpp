@@ -2,8 +2,8 @@
 
 #include "connector/core/planning/ages.h"
 #include "connector/core/planning/caught_up.h"
-#include "connector/core/planning/clocks.h"
 #include "connector/core/planning/unjudged_days.h"
+#include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
 
 #include <algorithm>
@@ -161,8 +161,7 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
   if (std::vector<core::LedgerChange> owed = newly_owed(); !owed.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(owed)); !submitted) co_return submitted;
   }
-  const core::SettleTime time{.availability = availability_,
-                              .now = core::earlier_clock(stream_.clock.utc_now(), stream_.api.clock_skew())};
+  const core::SettleTime time{.availability = availability_, .now = core::earlier_now(stream_.clock, stream_.api)};
   core::SettlePlanOptions options = plan_options();
   options.waiting = crew.waiting;
   core::SettlePlan plan = core::plan_settle(options, working_, time, crew.running, stream_.job_days.of_others(source_.lane));
