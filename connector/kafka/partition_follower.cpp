@@ -81,8 +81,10 @@ class PartitionFollower::Impl : public std::enable_shared_from_this<PartitionFol
     while (!stop.stop_requested()) {
       const Result<void> read = read_on(stop);
       if (stop.stop_requested()) return;
-      if (!read) tell(read.error());
-      if (!read) tell_if_blind(read.error().message);
+      if (!read) {
+        tell(read.error());
+        tell_if_blind(read.error().message);
+      }
       std::unique_lock lock{mutex_};
       std::condition_variable_any().wait_for(lock, stop, kAgain, [] { return false; });
     }

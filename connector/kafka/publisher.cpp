@@ -405,7 +405,7 @@ class KafkaPublisher::Impl {
   }
 
   bool take_expired() {
-    auto expired = digests_->expire(handover_.ledgers(), service_now_ ? service_now_() : clock_.utc_now());
+    auto expired = digests_->expire(handover_.ledgers(), service_now_());
     if (!expired) return false;
     const StreamName& stream = expired->batch.stream;
     const auto source = std::ranges::find(handover_.ledgers(), stream, [](const auto& ledger) { return ledger.first.stream; });
@@ -786,7 +786,7 @@ class KafkaPublisher::Impl {
   TaskTopics topics_;
   core::DigestsLimit digests_limit_;
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
-  std::function<common::Instant()> service_now_;
+  std::function<common::Instant()> service_now_ = [this] { return clock_.utc_now(); };
   core::DeadLetterGuard dead_letters_;
   std::map<StreamName, SteadyTime> held_;  // streams that their dead letters stopped: until when
   std::set<std::string> repaired_;
