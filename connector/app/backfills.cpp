@@ -58,8 +58,8 @@ void Backfills::look_at(const StreamName& stream) {
   if (const auto running = running_.find(stream); running != running_.end()) {
     const bool is_wanted = request == requests_.end() || request->second.wanted != core::BackfillRequest::Wanted::kCancel ||
                            request->second.order.id != running->second.order.id;
-    if (is_wanted || !running->second.is_read || running->second.cancelling) return;
-    running->second.cancelling = true;
+    if (is_wanted || running->second.doing != Running::Doing::kRead) return;
+    running->second.doing = Running::Doing::kStop;
     surroundings_.lanes.cancel(source_of(stream));
     return;
   }
@@ -78,14 +78,11 @@ void Backfills::look_at(const StreamName& stream) {
 }
 
 void Backfills::begin(const StreamName& stream, source::StreamReader& reader, const BackfillOrder& order) {
-  running_[stream] = {.order = order, .is_read = true};
-  weigh();
   surroundings_.logger.info("a backfill runs", {{"stream", stream.str()},
                                                 {"range", common::format_interval(order.range)},
                                                 {"parallel", order.parallel},
                                                 {"id", order.id}});
-  surroundings_.lanes.start(source_of(stream), reader.run_backfill(order),
-                            [this, stream](const Result<void>& result) { ended(stream, result); });
+  start(stream, {.order = order}, reader.run_backfill(order));
 }
 
 void Backfills::cancel(const StreamName& stream, source::StreamReader& reader, const BackfillOrder& order) {
@@ -94,24 +91,18 @@ void Backfills::cancel(const StreamName& stream, source::StreamReader& reader, c
     return end(stream, order,
                {.state = core::BackfillState::kCancelled, .detail = {}, .set_aside = 0, .at = surroundings_.clock.utc_now()});
   }
-  running_[stream] = {.order = order};
   surroundings_.logger.info("a backfill is cancelled: its jobs are deleted", {{"stream", stream.str()}, {"id", order.id}});
-  surroundings_.lanes.start(source_of(stream), reader.cancel_backfill(order),
-                            [this, stream](const Result<void>& result) { ended(stream, result); });
+  start(stream, {.order = order, .doing = Running::Doing::kEnd}, reader.cancel_backfill(order));
 }
 
 void Backfills::refuse(const StreamName& stream, BackfillOrder order, const std::string& reason) {
   surroundings_.logger.warn("a backfill is refused", {{"stream", stream.str()}, {"reason", reason}, {"id", order.id}});
   order = core::storable(std::move(order));
   const common::Instant now = surroundings_.clock.utc_now();
-  running_[stream] = {.order = order};
-  const common::Interval range = order.range;
-  surroundings_.lanes.start(
-      source_of(stream),
-      tell(source_of(stream), range,
-           {core::BackfillBegan{.order = std::move(order), .at = now},
-            core::BackfillEnded{.state = core::BackfillState::kRefused, .detail = reason, .set_aside = 0, .at = now}}),
-      [this, stream](const Result<void>& result) { ended(stream, result); });
+  start(stream, {.order = order, .doing = Running::Doing::kEnd},
+        tell(source_of(stream), order.range,
+             {core::BackfillBegan{.order = order, .at = now},
+              core::BackfillEnded{.state = core::BackfillState::kRefused, .detail = reason, .set_aside = 0, .at = now}}));
 }
 
 void Backfills::end(const StreamName& stream, const BackfillOrder& order, core::BackfillEnded how) {
@@ -119,9 +110,7 @@ void Backfills::end(const StreamName& stream, const BackfillOrder& order, core::
                                                      {"state", core::to_string(how.state)},
                                                      {"range", common::format_interval(order.range)},
                                                      {"id", order.id}});
-  running_[stream] = {.order = order};
-  surroundings_.lanes.start(source_of(stream), tell(source_of(stream), order.range, {std::move(how)}),
-                            [this, stream](const Result<void>& result) { ended(stream, result); });
+  start(stream, {.order = order, .doing = Running::Doing::kEnd}, tell(source_of(stream), order.range, {std::move(how)}));
 }
 
 boost::asio::awaitable<Result<void>> Backfills::tell(core::SourcePartition source, common::Interval range,
@@ -137,11 +126,18 @@ boost::asio::awaitable<Result<void>> Backfills::tell(core::SourcePartition sourc
   co_return co_await surroundings_.publisher.flush(std::move(source));
 }
 
+void Backfills::start(const StreamName& stream, Running running, boost::asio::awaitable<Result<void>> work) {
+  running_[stream] = std::move(running);
+  weigh();
+  surroundings_.lanes.start(source_of(stream), std::move(work),
+                            [this, stream](const Result<void>& result) { ended(stream, result); });
+}
+
 void Backfills::ended(const StreamName& stream, const Result<void>& result) {
   const Running was = std::move(running_.extract(stream).mapped());
   weigh();
   const bool was_cancelled = !result && result.error().code == ErrorCode::kCancelled;
-  if (was_cancelled && was.cancelling) {
+  if (was_cancelled && was.doing == Running::Doing::kStop) {
     // Whether its beginning is committed is not known yet: giving up waits for that.
     if (source::StreamReader* reader = surroundings_.reader(stream)) return cancel(stream, *reader, was.order);
     return;

@@ -13,6 +13,7 @@
 #include "connector/source/stream_reader.h"
 
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -49,9 +50,13 @@ class Backfills final {
 
  private:
   struct Running {
+    enum class Doing : std::uint8_t {
+      kRead,
+      kStop,  // its reading was cancelled; then it is given up
+      kEnd,   // it is being given up, or refused
+    };
     core::BackfillOrder order;
-    bool is_read = false;     // else it is being given up, or refused
-    bool cancelling = false;  // its reading, so that it is given up then
+    Doing doing = Doing::kRead;
   };
 
   void note(const std::string& key, const std::optional<std::string>& value);
@@ -62,6 +67,7 @@ class Backfills final {
   boost::asio::awaitable<common::Result<void>> tell(core::SourcePartition source, common::Interval range,
                                                     std::vector<core::LedgerChange> changes);
   void end(const core::StreamName& stream, const core::BackfillOrder& order, core::BackfillEnded how);
+  void start(const core::StreamName& stream, Running running, boost::asio::awaitable<common::Result<void>> work);
   void ended(const core::StreamName& stream, const common::Result<void>& result);
   void weigh();
 
