@@ -16,7 +16,6 @@
 #include <random>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace tests::crash {
@@ -48,9 +47,9 @@ constexpr const char* kFaults = R"(
 // Longer windows and a slower lake than usual, so that kills meet every state of a job. Conversations stay open for long, are
 // opened again, and change when they have been settled; 15 s after its start the last one is what it will be for good:
 // 1.6 × 5 s open + 1 s + 1.6 × 2 s open again + 1 s to the evaluation.
-SimulatorProcess::Options changing_service() {
+SimulatorProcess::Options changing_service(const std::string& late_after = "1s") {
   return {{"--duration", "2s"},      {"--wrap-up", "500ms"},   {"--long-share", "0.05"}, {"--long-duration", "5s"},
-          {"--reopen-share", "0.1"}, {"--reopen-after", "1s"}, {"--late-share", "0.3"},  {"--late-after", "1s"},
+          {"--reopen-share", "0.1"}, {"--reopen-after", "1s"}, {"--late-share", "0.3"},  {"--late-after", late_after},
           {"--index-lag", "1s"},     {"--lake-lag", "3s"},     {"--lake-step", "2s"},    {"--job-time", "200ms"}};
 }
 
@@ -68,20 +67,23 @@ ConnectorScene make_scene(const std::string& connector, const std::string& deliv
                                            .kafka = {"delivery: " + delivery}}});
 }
 
-// One life of the connector: until something was committed or for a random while, then SIGKILL. The instant is random on purpose;
-// nothing waits for it.
+// SIGKILL at a random instant, on purpose: nothing waits for it. It must not have ended by itself before.
+void die(ConnectorScene& scene, std::mt19937_64& random, int earliest_ms) {
+  const std::chrono::milliseconds life{std::uniform_int_distribution<int>(earliest_ms, 2'500)(random)};
+  EXPECT_FALSE(scene.connector().process.wait(life).has_value()) << scene.connector().log();
+  scene.connector().process.kill();
+}
+
 void live_and_die(ConnectorScene& scene, std::mt19937_64& random) {
   scene.start_connector();
-  std::this_thread::sleep_for(std::chrono::milliseconds(std::uniform_int_distribution<int>(300, 2'500)(random)));
-  scene.connector().process.kill();
+  die(scene, random, 300);
 }
 
 // Killed while it reads and publishes, however long a sanitized build takes to start.
 void work_and_die(ConnectorScene& scene, std::mt19937_64& random) {
   scene.start_connector();
   scene.connector().wait_for_log("stream started");
-  std::this_thread::sleep_for(std::chrono::milliseconds(std::uniform_int_distribution<int>(100, 2'500)(random)));
-  scene.connector().process.kill();
+  die(scene, random, 100);
 }
 
 // Kills, then a life in peace until everything that began before it has been settled for good; in the end every conversation is
@@ -127,11 +129,7 @@ TEST(Crash, WithoutTransactionsNothingIsLostAndTheLastRecordOfEveryKeyIsTheTruth
 
 // The proof that what is stale in the end would be seen: settled once only, evaluations that come later stay unknown.
 TEST(Crash, WhatChangesAfterTheLastPassIsSeenToDiffer) {
-  SimulatorProcess::Options service = changing_service();
-  for (auto& [option, value] : service) {
-    if (option == "--late-after") value = "30s";
-  }
-  ConnectorScene scene({.simulator = service,
+  ConnectorScene scene({.simulator = changing_service("30s"),
                         .history = 60s,
                         .configuration = {.live = "{every: 1s, delay: 500ms, ages: []}", .settle = settle_at("[0s]")}});
   const auto until = ConnectorScene::now();
