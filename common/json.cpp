@@ -3,6 +3,7 @@
 #include <boost/json/parse_options.hpp>
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
+#include <cmath>
 
 namespace common::json {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 // The stored state goes at most twelve levels deep; a hostile document must not cost a stack frame a byte.
 constexpr std::size_t kMaxDepth = 32;
 constexpr std::size_t kMaxBytes = 64UL << 20U;
+constexpr double kMaxThousandths = 1e12;  // above it a thousandth is lost among the 53 bits
 
 }  // namespace
 
@@ -55,6 +57,14 @@ std::optional<std::int64_t> find_int(const Value& value, std::string_view key) {
     return std::nullopt;  // the parser makes int64 of everything that fits
   }
   return member->get_int64();
+}
+
+std::optional<double> find_thousandths(const Value& value, std::string_view key) {
+  const Value* member = find(value, key);
+  if (member == nullptr || !member->is_number()) return std::nullopt;
+  const auto number = member->to_number<double>();
+  if (!(std::abs(number) <= kMaxThousandths)) return std::nullopt;
+  return std::round(number * 1'000) / 1'000;
 }
 
 }  // namespace common::json

@@ -3,7 +3,6 @@
 #include "common/json.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 namespace connector::core {
@@ -71,10 +70,8 @@ Result<BackfillRequest> BackfillRequest::parse(std::string_view stored) {
   const auto parallel = json::find_int(*document, "parallel");
   if (!parallel || *parallel < 0 || *parallel > 1'000'000) return damaged("`parallel` is no count");
   request.order.parallel = static_cast<std::uint32_t>(*parallel);
-  if (const json::Value* weight = json::find(*document, "weight")) {
-    if (!weight->is_number() || !std::isfinite(weight->to_number<double>())) return damaged("`weight` is no number");
-    request.order.weight = weight->to_number<double>();
-  }
+  request.order.weight = json::find_thousandths(*document, "weight");
+  if (!request.order.weight && json::find(*document, "weight") != nullptr) return damaged("`weight` is no number");
   return request;
 }
 

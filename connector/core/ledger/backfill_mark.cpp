@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cmath>
 #include <utility>
 
 namespace connector::core {
@@ -24,13 +23,6 @@ std::unexpected<common::Error> wrong(std::string_view member) {
 std::optional<std::uint64_t> count_at(const json::Value& value, std::string_view member) {
   const auto count = json::find_int(value, member);
   return count && *count >= 0 ? std::optional(static_cast<std::uint64_t>(*count)) : std::nullopt;
-}
-
-std::optional<double> number_at(const json::Value& value, std::string_view member) {
-  const json::Value* found = json::find(value, member);
-  if (found == nullptr || !found->is_number()) return std::nullopt;
-  const auto number = found->to_number<double>();
-  return std::isfinite(number) && number >= 0 ? std::optional(number) : std::nullopt;
 }
 
 std::optional<common::Instant> instant_at(const json::Value& value, std::string_view member) {
@@ -93,10 +85,8 @@ Result<BackfillMark> BackfillMark::from_json(const json::Value& value) {
   const auto parallel = count_at(value, "parallel");
   if (!parallel || *parallel == 0 || *parallel > BackfillOrder::kMaxParallel) return wrong("parallel");
   mark.order.parallel = static_cast<std::uint32_t>(*parallel);
-  if (json::find(value, "weight") != nullptr) {
-    mark.order.weight = number_at(value, "weight");
-    if (!mark.order.weight) return wrong("weight");
-  }
+  mark.order.weight = json::find_thousandths(value, "weight");
+  if (json::find(value, "weight") != nullptr && !(mark.order.weight >= 0.0)) return wrong("weight");
   const auto state_name = json::find_string(value, "state");
   const auto state = state_name ? parse_backfill_state(*state_name) : std::nullopt;
   if (!state) return wrong("state");
@@ -117,8 +107,8 @@ Result<BackfillMark> BackfillMark::from_json(const json::Value& value) {
     if (!count) return wrong(member);
     *target = *count;
   }
-  const auto permitted = number_at(value, "permitted");
-  if (!permitted) return wrong("permitted");
+  const auto permitted = json::find_thousandths(value, "permitted");
+  if (!permitted || *permitted < 0) return wrong("permitted");
   mark.permitted = *permitted;
   if (json::find(value, "set_aside") != nullptr) {
     const auto set_aside = count_at(value, "set_aside");

@@ -46,6 +46,22 @@ TEST(Json, RefusesWhatIsNotOneValueAndSaysWhere) {
   }
 }
 
+TEST(Json, ANumberToThousandthsIsTheSameWhenItIsWrittenAndReadAgain) {
+  const auto read = [](std::string_view text) { return find_thousandths(*parse(text), "n"); };
+  for (const std::string_view text : {R"({"n":1.6666666666666666666666666666666666666666666665E0})", R"({"n":0.1})",
+                                      R"({"n":-999999999.9996})", R"({"n":3})", R"({"n":123456789012.345})"}) {
+    const auto once = read(text);
+    ASSERT_TRUE(once.has_value()) << text;
+    Object object;
+    object["n"] = *once;
+    EXPECT_EQ(read(serialize(object)), once) << text;
+  }
+  EXPECT_EQ(read(R"({"n":1.5})"), 1.5);
+  EXPECT_EQ(read(R"({"n":1.6666})"), 1.667);
+  for (const std::string_view text : {R"({"n":"1"})", R"({})", R"({"n":1e13})", R"([1])"})
+    EXPECT_EQ(read(text), std::nullopt) << text;
+}
+
 TEST(Json, SerializesMembersInTheirOrder) {
   EXPECT_EQ(serialize(parse(R"({"b":1,"a":["x",true,null]})").value()), R"({"b":1,"a":["x",true,null]})");
 }
