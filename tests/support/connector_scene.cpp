@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -369,6 +370,23 @@ void ConnectorScene::wait_until_committed(std::chrono::seconds bound) {
   connector_->until(
       "records of this life are committed", [this] { return connector_->metric("genesys_kafka_records_published_total") > 0; },
       bound);
+}
+
+void ConnectorScene::kill_broker() {
+  const std::array topics{offsets_topic(), name_ + "-digests", name_ + "-progress", topic()};
+  const auto is_open = [this](const std::string& topic) { return !has_no_open_transaction(reader(), topic); };
+  // What was being committed when it was halted ends without it: a few looks, each of some milliseconds, tell.
+  constexpr int kLooks = 5;
+  connector_->until("it stands still between two transactions", [&] {
+    connector_->process.signal(SIGSTOP);
+    for (int look = 0; look < kLooks; ++look) {
+      if (std::ranges::none_of(topics, is_open)) return true;
+    }
+    connector_->process.signal(SIGCONT);
+    return false;
+  });
+  broker().kill();
+  connector_->process.signal(SIGCONT);
 }
 
 std::vector<crash::Delivered> ConnectorScene::published() const {

@@ -152,6 +152,10 @@ class ConnectorScene final {
 
   ConnectorProcess& start_connector();
   ConnectorProcess& connector() { return *connector_; }
+  // Kills the broker while the connector has no transaction in it. Kafka 4.3 may forget the markers of one that was being
+  // committed when it was killed (docs/operations.md, "A transaction that hangs"): then nothing can be read behind it, and a
+  // scene would wait for ever.
+  void kill_broker();
   // The one that runs, no longer the scene's, so that another instance of the same name can be started beside it.
   std::unique_ptr<ConnectorProcess> take_connector() { return std::move(connector_); }
   ExitStatus stop_connector() { return connector_->process.terminate(std::chrono::seconds(30)); }

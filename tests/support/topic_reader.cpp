@@ -65,9 +65,9 @@ int partition_count(rd_kafka_t* consumer, const std::string& topic) {
   return metadata->topics[0].partition_cnt;
 }
 
-// The real end, which a read_committed consumer is not told while a transaction is open.
-std::vector<std::int64_t> high_watermarks(const TopicReaderOptions& options, const std::string& topic) {
-  const Consumer consumer = make_consumer(options, "read_uncommitted");
+// The end of each partition: the real one with read_uncommitted, that of what no open transaction hides with read_committed.
+std::vector<std::int64_t> ends_of(const TopicReaderOptions& options, const std::string& topic, const std::string& isolation) {
+  const Consumer consumer = make_consumer(options, isolation);
   std::vector<std::int64_t> ends;
   const int count = partition_count(consumer.get(), topic);
   for (int partition = 0; partition < count; ++partition) {
@@ -101,7 +101,7 @@ TopicRecord to_record(rd_kafka_message_t* message) {
 }  // namespace
 
 void for_each_record(const TopicReaderOptions& options, const std::string& topic, const std::function<void(TopicRecord)>& visit) {
-  const auto ends = high_watermarks(options, topic);
+  const auto ends = ends_of(options, topic, "read_uncommitted");
   const Consumer consumer = make_consumer(options, "read_committed");
   const Partitions assignment(rd_kafka_topic_partition_list_new(static_cast<int>(ends.size())));
   std::size_t unfinished = 0;
@@ -144,6 +144,10 @@ std::vector<TopicRecord> read_topic(const TopicReaderOptions& options, const std
   std::vector<TopicRecord> records;
   for_each_record(options, topic, [&records](TopicRecord record) { records.push_back(std::move(record)); });
   return records;
+}
+
+bool has_no_open_transaction(const TopicReaderOptions& options, const std::string& topic) {
+  return ends_of(options, topic, "read_committed") == ends_of(options, topic, "read_uncommitted");
 }
 
 std::map<std::string, std::string> read_compacted(const TopicReaderOptions& options, const std::string& topic) {

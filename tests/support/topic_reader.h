@@ -33,6 +33,8 @@ struct TopicReaderOptions {
 // reached in time: an open transaction hides what lies behind it.
 void for_each_record(const TopicReaderOptions& options, const std::string& topic, const std::function<void(TopicRecord)>& visit);
 std::vector<TopicRecord> read_topic(const TopicReaderOptions& options, const std::string& topic);
+// Whether no transaction is open, or ended without its markers yet, in any partition of the topic.
+bool has_no_open_transaction(const TopicReaderOptions& options, const std::string& topic);
 // The latest value of every key, tombstones left out: what a compacted topic holds.
 std::map<std::string, std::string> read_compacted(const TopicReaderOptions& options, const std::string& topic);
 

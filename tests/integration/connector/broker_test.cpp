@@ -59,7 +59,7 @@ TEST_F(Broker, KilledTwiceInTheMiddleOfWorkNothingIsLostOrDoubled) {
 
   for (int outage = 0; outage < 2; ++outage) {
     const auto committed = connector.metric("genesys_kafka_transactions_total", {R"(outcome="committed")"});
-    broker->kill();
+    scene.kill_broker();
     connector.until("pages wait", [&] { return connector.metric("genesys_kafka_in_flight_bytes") > 0; });
     EXPECT_EQ(connector.get("/health/live").status, 200);
     broker->restart();
@@ -87,7 +87,7 @@ TEST_F(Broker, AwayInTheMiddleAStopGivesUpWhatIsInHandWithinTheGraceAndTheNextLi
   scene.configuration.top = {"shutdown: {grace: 3s}"};
   auto& connector = scene.start_connector();
   scene.wait_until_committed();
-  broker->kill();
+  scene.kill_broker();
   connector.until("pages wait", [&] { return connector.metric("genesys_kafka_in_flight_bytes") > 0; });
 
   connector.process.signal(SIGTERM);
