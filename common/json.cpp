@@ -1,5 +1,6 @@
 #include "common/json.h"
 
+#include <algorithm>
 #include <boost/json/parse_options.hpp>
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
@@ -63,8 +64,7 @@ std::optional<double> find_thousandths(const Value& value, std::string_view key)
   const Value* member = find(value, key);
   if (member == nullptr || !member->is_number()) return std::nullopt;
   const auto number = member->to_number<double>();
-  if (!(std::abs(number) <= kMaxThousandths)) return std::nullopt;
-  return std::round(number * 1'000) / 1'000;
+  return std::round(std::clamp(number, -kMaxThousandths, kMaxThousandths) * 1'000) / 1'000;
 }
 
 }  // namespace common::json

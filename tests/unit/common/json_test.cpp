@@ -58,7 +58,9 @@ TEST(Json, ANumberToThousandthsIsTheSameWhenItIsWrittenAndReadAgain) {
   }
   EXPECT_EQ(read(R"({"n":1.5})"), 1.5);
   EXPECT_EQ(read(R"({"n":1.6666})"), 1.667);
-  for (const std::string_view text : {R"({"n":"1"})", R"({})", R"({"n":1e13})", R"([1])"})
+  EXPECT_EQ(read(R"({"n":1e300})"), 1e12);
+  EXPECT_EQ(read(R"({"n":-1e300})"), -1e12);
+  for (const std::string_view text : {R"({"n":"1"})", R"({})", R"([1])"})
     EXPECT_EQ(read(text), std::nullopt) << text;
 }
 
