@@ -102,6 +102,65 @@ std::optional<std::string> check_pointer(const std::string& pointer, Wildcards w
   return std::nullopt;
 }
 
+std::optional<common::Duration> parse_iso_duration(std::string_view text) {
+  if (!text.starts_with('P') || text.size() > 20) {
+    return std::nullopt;
+  }
+  common::Duration sum{0};
+  bool time = false;
+  std::string_view units = "D";  // those that may still come
+  for (std::string_view rest = text.substr(1); !rest.empty();) {
+    if (rest.front() == 'T' && !time) {
+      time = true;
+      units = "HMS";
+      rest.remove_prefix(1);
+      if (rest.empty()) {
+        return std::nullopt;
+      }
+      continue;
+    }
+    std::int64_t count = 0;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), count);
+    const auto digits = static_cast<std::size_t>(end - rest.data());
+    const std::size_t unit = error == std::errc{} && digits < rest.size() ? units.find(rest[digits]) : std::string_view::npos;
+    if (unit == std::string_view::npos || count < 0 || count > 1'000'000'000) {
+      return std::nullopt;
+    }
+    switch (units[unit]) {
+      case 'D':
+        sum += std::chrono::days{count};
+        break;
+      case 'H':
+        sum += std::chrono::hours{count};
+        break;
+      case 'M':
+        sum += std::chrono::minutes{count};
+        break;
+      default:
+        sum += std::chrono::seconds{count};
+    }
+    units = units.substr(unit + 1);
+    rest.remove_prefix(digits + 1);
+  }
+  return sum > common::Duration{0} ? std::optional(sum) : std::nullopt;
+}
+
+std::vector<std::string> pointer_tokens(std::string_view pointer) {
+  std::vector<std::string> tokens;
+  while (pointer.starts_with('/')) {
+    pointer.remove_prefix(1);
+    std::string token;
+    const std::string_view raw = pointer.substr(0, pointer.find('/'));
+    for (std::size_t i = 0; i < raw.size(); ++i) {
+      const bool escaped = raw[i] == '~' && i + 1 < raw.size();
+      token += escaped ? (raw[++i] == '1' ? '/' : '~') : raw[i];
+    }
+    tokens.push_back(std::move(token));
+    pointer.remove_prefix(raw.size());
+  }
+  return tokens;
+}
+
 std::optional<std::string> check_listen(const std::string& address) {
   const auto parts = split_address(address);
   if (!parts || !parts->has_port || !is_host(parts->host) || !is_port(parts->port, 0)) {

@@ -16,6 +16,8 @@ void read_kafka(Section kafka, const connector::core::ConnectorName& name, conne
 void read_streams(Section& root, const std::map<std::string, connector::source::Definition>& definitions, Config& config);
 // {name, partitions, replication_factor, config}.
 void read_topic_settings(Section topic, std::string_view default_name, connector::core::TopicSettings& settings);
+// Durations in ascending order; the first pass of `settle` is at 0, that of `live` is no age.
+void read_ages(Section& lane, std::vector<common::Duration>& ages, bool settle);
 // The files under `definitions:`, over those that are there.
 void read_definitions(Section& root, std::map<std::string, connector::source::Definition>& definitions);
 

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 constexpr common::Duration kDay = 24h;
 constexpr std::size_t kLongestStreamName = 200;
 
-void read_start(Section& stream, StreamOptions& options) {
+void read_start(Section& stream, const Definition* definition, StreamOptions& options) {
   constexpr std::string_view kAllowed = "an instant such as 2026-01-01T00:00:00Z, or now";
   // Before the service existed and after we do: a slip of the keyboard, and years of empty windows.
   constexpr common::Instant kEarliest = std::chrono::sys_days{std::chrono::year{2000} / 1 / 1};
@@ -36,6 +36,9 @@ void read_start(Section& stream, StreamOptions& options) {
   } else if (*instant < kEarliest || *instant > kLatest) {
     stream.scope().problem(value->mark, stream.path("start"), value->shown(),
                            "is not a sensible instant: between 2000 and 2100 " + allowed);
+  } else if (definition != nullptr && is_snapshot(*definition)) {
+    stream.scope().problem(value->mark, stream.path("start"), value->shown(),
+                           "lies where nothing can be read: the service tells the state as it is now (allowed: now)");
   } else {
     options.start = *instant;
     stream.set_given("start", common::format_instant(*instant, false), *value);
@@ -51,54 +54,6 @@ void read_topic(Section& stream, StreamOptions& options) {
   }
   stream.text("topic", options.topic, {.check = check_topic, .unset = "(kafka.topics.stream_pattern)"});
   options.topic_settings.name = options.topic;
-}
-
-// Durations in ascending order; the first pass of `settle` is at 0, that of `live` is no age.
-void read_ages(Section& lane, std::vector<common::Duration>& ages, bool settle) {
-  constexpr std::size_t kMost = 8;
-  constexpr common::Duration kOldest = std::chrono::days{366};
-  const std::string allowed =
-      settle ? "(allowed: a list that begins with 0h and ascends, such as [0h, 72h, 7d]; up to 8, up to 366d)"
-             : "(allowed: a list that ascends, such as [10m, 1h, 6h], or []; up to 8, up to 366d)";
-  const auto shown = [](const std::vector<common::Duration>& list) {
-    std::string text;
-    for (const common::Duration age : list) {
-      text += (text.empty() ? "" : ", ") + common::format_duration(age);
-    }
-    return "[" + text + "]";
-  };
-  const Node* value = lane.node("ages");
-  if (value == nullptr) {
-    lane.set_default("ages", shown(ages));
-    return;
-  }
-  if (value->kind != Node::Kind::kList) {
-    lane.problem("ages", "is not a list " + allowed);
-    return;
-  }
-  std::vector<common::Duration> read;
-  for (std::size_t i = 0; i < value->items.size(); ++i) {
-    const Node& item = *value->items[i];
-    const std::string path = lane.path("ages") + "[" + std::to_string(i) + "]";
-    const auto age = common::parse_duration(item.text);
-    const bool first = i == 0;
-    if (item.kind != Node::Kind::kScalar || !age || *age > kOldest) {
-      lane.scope().problem(item.mark, path, item.text, "is not an age " + allowed);
-      return;
-    }
-    const bool fits = first ? (*age == common::Duration{0}) == settle : *age > read.back();
-    if (!fits) {
-      lane.scope().problem(item.mark, path, item.text, "is out of order " + allowed);
-      return;
-    }
-    read.push_back(*age);
-  }
-  if (read.size() > kMost || (settle && read.empty())) {
-    lane.problem("ages", (read.empty() ? "is empty " : "has too many ages ") + allowed);
-    return;
-  }
-  ages = std::move(read);
-  lane.scope().setting(lane.path("ages"), shown(ages), lane.scope().origin(value->mark));
 }
 
 // False if the lane is off. What a definition cannot do must not be asked for.
@@ -120,7 +75,25 @@ bool lane_enabled(Section& stream, std::string_view lane, bool possible, std::st
   return true;
 }
 
+// Windows over buckets are of whole ones.
+void check_buckets(const Section& live, const connector::source::LiveOptions& options) {
+  for (const auto& [key, value] :
+       {std::pair{std::string_view("every"), options.every}, {"overlap", options.overlap}, {"min_window", options.min_window}}) {
+    if (value % options.bucket != common::Duration{0}) {
+      live.problem(key, "is not of whole buckets, which are " + common::format_duration(options.bucket) +
+                            " long by the stream's query (allowed: a multiple of that)");
+    }
+  }
+}
+
 void read_live(Section live, const Definition* definition, connector::source::LiveOptions& options) {
+  if (options.bucket > common::Duration{0}) {
+    options.every = std::max(options.every - options.every % options.bucket, options.bucket);
+    options.min_window = options.bucket;
+  }
+  if (definition != nullptr && definition->ages) {
+    options.ages = *definition->ages;
+  }
   live.duration("every", options.every, {.min = 100ms, .max = kDay});
   live.duration("delay", options.delay, {.min = 0ms, .max = kDay});
   live.duration("overlap", options.overlap, {.min = 0ms, .max = kDay});
@@ -140,6 +113,9 @@ void read_live(Section live, const Definition* definition, connector::source::Li
     live.problem("every",
                  "a window is longer than the service answers for this definition (allowed: every and overlap together up to " +
                      common::format_duration(definition->max_window) + ")");
+  }
+  if (options.bucket > common::Duration{0}) {
+    check_buckets(live, options);
   }
   read_ages(live, options.ages, false);
   live.finish();
@@ -208,22 +184,6 @@ void read_follow(Section follow, connector::source::FollowOptions& options) {
                        common::format_duration(options.give_up) + ") (allowed: quiet ≤ give_up)");
   }
   follow.finish();
-}
-
-std::vector<std::string> pointer_tokens(std::string_view pointer) {
-  std::vector<std::string> tokens;
-  while (pointer.starts_with('/')) {
-    pointer.remove_prefix(1);
-    std::string token;
-    const std::string_view raw = pointer.substr(0, pointer.find('/'));
-    for (std::size_t i = 0; i < raw.size(); ++i) {
-      const bool escaped = raw[i] == '~' && i + 1 < raw.size();
-      token += escaped ? (raw[++i] == '1' ? '/' : '~') : raw[i];
-    }
-    tokens.push_back(std::move(token));
-    pointer.remove_prefix(raw.size());
-  }
-  return tokens;
 }
 
 // The user's object says something at `pointer`, or puts something else where its way leads through.
@@ -312,6 +272,121 @@ void check_query(const Section& stream, const Definition& definition, const comm
   }
 }
 
+// What the query's body has at `pointer`: the user's, else what the definition says.
+const common::json::Value* find_in_body(const Definition& definition, const common::json::Object& query,
+                                        const std::string& pointer) {
+  const auto tokens = pointer_tokens(pointer);
+  const auto find = [&](const common::json::Object& object) -> const common::json::Value* {
+    const common::json::Object* at = &object;
+    const common::json::Value* found = nullptr;
+    for (const auto& token : tokens) {
+      found = at == nullptr ? nullptr : at->if_contains(token);
+      if (found == nullptr) {
+        return nullptr;
+      }
+      at = found->if_object();
+    }
+    return found;
+  };
+  if (sets(query, pointer)) {
+    return find(query);
+  }
+  return definition.query ? find(definition.query->request.body) : nullptr;
+}
+
+std::string member_name(const std::string& pointer) {
+  std::string name;
+  for (const auto& token : pointer_tokens(pointer)) {
+    name += "." + token;
+  }
+  return name;
+}
+
+// The first text of the list that is none of `names`, and which of them may have been meant.
+std::optional<std::string> find_stranger(const common::json::Array& list, const std::vector<std::string>& names,
+                                         const std::string& which) {
+  const std::vector<std::string_view> all(names.begin(), names.end());
+  for (const auto& item : list) {
+    const std::string text = item.is_string() ? std::string(item.get_string()) : common::json::serialize(item);
+    if (names.empty() || std::ranges::find(all, text) != all.end()) {
+      continue;
+    }
+    const auto like = closest(text, all);
+    return "holds '" + text + "', which the service " + which +
+           (like ? "; did you mean " + std::string(*like) + "?" : std::string());
+  }
+  return std::nullopt;
+}
+
+void check_list(const connector::source::ListRule& rule, const common::json::Value& value, const auto& report, const auto& warn) {
+  const auto* list = value.if_array();
+  if (list == nullptr) {
+    report("is no list");
+    return;
+  }
+  if (rule.max_items > 0 && list->size() > rule.max_items) {
+    report("has " + std::to_string(list->size()) + " items, and the service takes " + std::to_string(rule.max_items) +
+           " (allowed: fewer; a second stream may ask for the others)");
+  }
+  if (const auto stranger = find_stranger(*list, rule.allowed, "does not know here")) {
+    const std::vector<std::string_view> allowed(rule.allowed.begin(), rule.allowed.end());
+    report(*stranger + " (allowed: " + join_names(allowed) + ")");
+  }
+  if (const auto stranger = find_stranger(*list, rule.known, "did not know here when the definition was written")) {
+    warn(*stranger);
+  }
+}
+
+// What the definition asks of the user's members of the query's body, and how long a bucket is by them.
+void check_body(const Section& stream, const Definition& definition, StreamOptions& options) {
+  const auto report = [&](const std::string& pointer, const std::string& message) {
+    stream.scope().problem(stream.mark("query"), stream.path("query") + member_name(pointer), "", message);
+  };
+  for (const auto& [pointer, reason] : definition.required_members) {
+    const auto* value = find_in_body(definition, options.query, pointer);
+    const bool empty = value == nullptr || value->is_null() || (value->is_array() && value->get_array().empty());
+    if (empty) {
+      report(pointer, "is missing: " + reason);
+    }
+  }
+  for (const auto& [pointer, rule] : definition.list_rules) {
+    if (const auto* value = find_in_body(definition, options.query, pointer); value != nullptr && !value->is_null()) {
+      check_list(
+          rule, *value, [&](const std::string& message) { report(pointer, message); },
+          [&](const std::string& message) {
+            stream.scope().warnings.push_back(stream.scope().origin(stream.mark("query")) + ": " + stream.path("query") +
+                                              member_name(pointer) + ": " + message);
+          });
+    }
+  }
+  if (!definition.bucket) {
+    return;
+  }
+  const auto* value = find_in_body(definition, options.query, *definition.bucket);
+  const auto length =
+      value != nullptr && value->is_string() ? parse_iso_duration(std::string_view(value->get_string())) : std::nullopt;
+  if (!length || kDay % *length != common::Duration{0}) {
+    report(*definition.bucket,
+           (value == nullptr ? std::string("is missing") : common::json::serialize(*value)) +
+               ": windows are of whole buckets, and those of whole days (allowed: a length that divides a day, "
+               "such as PT15M, PT30M, PT1H or P1D)");
+    return;
+  }
+  options.live.bucket = *length;
+  if (auto* start = std::get_if<common::Instant>(&options.start)) {
+    const common::Instant midnight = common::start_of_day(*start);
+    *start -= (*start - midnight) % *length;
+  }
+}
+
+void read_snapshot(Section snapshot, connector::source::SnapshotOptions& options) {
+  using connector::source::PublishSnapshot;
+  snapshot.duration("every", options.every, {.min = 1s, .max = 31 * kDay});
+  snapshot.choice<PublishSnapshot>("publish", options.publish,
+                                   {{"on_change", PublishSnapshot::kOnChange}, {"always", PublishSnapshot::kAlways}});
+  snapshot.finish();
+}
+
 void read_page_size(Section& stream, std::string_view key, bool possible, const connector::source::Pages* pages,
                     std::string_view what, int& size) {
   int max = 100'000;
@@ -368,7 +443,8 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   const bool has_query = definition == nullptr || definition->query.has_value();
   const bool has_job = definition == nullptr || definition->job.has_value();
 
-  read_start(stream, options);
+  const bool snapshot = definition != nullptr && is_snapshot(*definition);
+  read_start(stream, definition, options);
   read_topic(stream, options);
   using connector::source::ExistingTopic;
   stream.choice<ExistingTopic>("existing_topic", options.existing_topic,
@@ -382,20 +458,42 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   if (stream.json_object("query", options.query) && definition != nullptr) {
     check_query(stream, *definition, options.query);
   }
+  if (definition != nullptr) {
+    check_body(stream, *definition, options);
+  }
   using connector::source::SyncMatch;
   stream.choice<SyncMatch>("sync_match", options.sync_match,
                            {{"overlap", SyncMatch::kOverlap}, {"start_day", SyncMatch::kStartDay}});
   if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && !definition->start_pointer) {
     stream.problem("sync_match", "the definition does not say where a record's start is (allowed: overlap)");
   }
+  if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && is_seen_on_many_days(*definition)) {
+    stream.problem("sync_match", "the definition's records are returned for more than the day they began on (allowed: overlap)");
+  }
   read_page_size(stream, "page_size", has_query, definition != nullptr && definition->query ? &definition->query->pages : nullptr,
                  "query", options.page_size);
   read_page_size(stream, "job_page_size", has_job, definition != nullptr && definition->job ? &definition->job->pages : nullptr,
                  "job", options.job_page_size);
 
-  options.live.enabled = lane_enabled(stream, "live", has_query, "query");
-  if (options.live.enabled) {
-    read_live(stream.section("live"), definition, options.live);
+  if (snapshot) {
+    if (stream.given("live")) {
+      stream.scope().problem(stream.mark("live"), stream.path("live"), "",
+                             "the definition is a snapshot and has no windows (allowed: snapshot)");
+    }
+    stream.node("live");
+    options.live.enabled = true;  // the lane that reads it, by rules of its own
+    options.live.ages.clear();
+    read_snapshot(stream.section("snapshot"), options.snapshot);
+  } else {
+    if (stream.given("snapshot") && definition != nullptr) {
+      stream.scope().problem(stream.mark("snapshot"), stream.path("snapshot"), "",
+                             "the definition has windows and is no snapshot (allowed: live)");
+    }
+    stream.node("snapshot");
+    options.live.enabled = lane_enabled(stream, "live", has_query, "query");
+    if (options.live.enabled) {
+      read_live(stream.section("live"), definition, options.live);
+    }
   }
   options.follow.enabled = lane_enabled(stream, "follow", definition == nullptr || definition->by_id.has_value(), "by_id");
   if (options.follow.enabled && !options.live.enabled) {
@@ -414,7 +512,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     read_settle(stream.section("settle"), definition, options.settle);
   }
   using connector::source::TotalTrust;
-  const bool may_be_short = definition != nullptr && definition->query && definition->query->total &&
+  const bool may_be_short = definition != nullptr && !snapshot && definition->query && definition->query->total &&
                             definition->query->total->trust == TotalTrust::kApproximate;
   if (options.live.enabled && !options.settle.enabled && options.live.ages.empty() && may_be_short) {
     stream.scope().problem(stream.mark("live"), stream.path("live") + ".ages", "[]",
@@ -425,7 +523,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     stream.scope().problem(stream.mark(), stream.path(), "",
                            "reads nothing: live and settle are both off (allowed: at least one of them on)");
   }
-  stream.finish({{.key = "backfill"}, {.key = "snapshot"}, {.key = "transform"}, {.key = "projection"}, {.key = "redaction"}});
+  stream.finish({{.key = "backfill"}, {.key = "transform"}, {.key = "projection"}, {.key = "redaction"}});
 }
 
 void check_topics(const Section& streams, const Config& config) {
@@ -471,6 +569,53 @@ void check_topics(const Section& streams, const Config& config) {
 }
 
 }  // namespace
+
+void read_ages(Section& lane, std::vector<common::Duration>& ages, bool settle) {
+  constexpr std::size_t kMost = 8;
+  constexpr common::Duration kOldest = std::chrono::days{366};
+  const std::string allowed =
+      settle ? "(allowed: a list that begins with 0h and ascends, such as [0h, 72h, 7d]; up to 8, up to 366d)"
+             : "(allowed: a list that ascends, such as [10m, 1h, 6h], or []; up to 8, up to 366d)";
+  const auto shown = [](const std::vector<common::Duration>& list) {
+    std::string text;
+    for (const common::Duration age : list) {
+      text += (text.empty() ? "" : ", ") + common::format_duration(age);
+    }
+    return "[" + text + "]";
+  };
+  const Node* value = lane.node("ages");
+  if (value == nullptr) {
+    lane.set_default("ages", shown(ages));
+    return;
+  }
+  if (value->kind != Node::Kind::kList) {
+    lane.problem("ages", "is not a list " + allowed);
+    return;
+  }
+  std::vector<common::Duration> read;
+  for (std::size_t i = 0; i < value->items.size(); ++i) {
+    const Node& item = *value->items[i];
+    const std::string path = lane.path("ages") + "[" + std::to_string(i) + "]";
+    const auto age = common::parse_duration(item.text);
+    const bool first = i == 0;
+    if (item.kind != Node::Kind::kScalar || !age || *age > kOldest) {
+      lane.scope().problem(item.mark, path, item.text, "is not an age " + allowed);
+      return;
+    }
+    const bool fits = first ? (*age == common::Duration{0}) == settle : *age > read.back();
+    if (!fits) {
+      lane.scope().problem(item.mark, path, item.text, "is out of order " + allowed);
+      return;
+    }
+    read.push_back(*age);
+  }
+  if (read.size() > kMost || (settle && read.empty())) {
+    lane.problem("ages", (read.empty() ? "is empty " : "has too many ages ") + allowed);
+    return;
+  }
+  ages = std::move(read);
+  lane.scope().setting(lane.path("ages"), shown(ages), lane.scope().origin(value->mark));
+}
 
 std::string effective_topic(const StreamOptions& stream, const Config& config) {
   if (!stream.topic.empty()) {

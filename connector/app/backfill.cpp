@@ -95,6 +95,12 @@ Result<BackfillOrder> order_backfill(const AppOptions& options, const Definition
                     "the past to be complete. A stream's `start` in the past reads its history",
                     stream.str()));
   }
+  if (definitions.at(configured->definition).spans_days) {
+    return wrong(
+        fmt::format("records of stream {} last for days, and jobs of a backfill beside those of its settle lane could publish an "
+                    "older state of one after a newer one. A stream's `start` in the past reads its history",
+                    stream.str()));
+  }
   if (auto problem = core::problem_of(wanted, utc_now)) return wrong(*problem);
   if (!now.has_run.contains(stream)) {
     return wrong(

@@ -4,6 +4,7 @@
 #include "connector/app/find_cluster.h"
 #include "connector/app/one_shot.h"
 #include "connector/app/stream_topics.h"
+#include "connector/core/planning/live_planner.h"
 #include "connector/genesys/access_check.h"
 #include "connector/kafka/conf.h"
 #include "connector/kafka/state_topics.h"
@@ -33,7 +34,10 @@ std::vector<genesys::StreamProbe> make_probes(const AppOptions& options, const D
     const auto& definition = definitions.at(stream.definition);
     if (!definition.query) continue;
     source::RequestBuilder builder(definition.query->request, stream.query);
-    builder.window(definition.window, {.start = now - kProbeAge, .end = now - kProbeAge + kProbeLength});
+    // Of a service that answers in buckets: one of them.
+    const common::Instant start = core::bucket_start(now - kProbeAge, stream.live.bucket);
+    builder.window(definition.window,
+                   {.start = start, .end = start + std::max<common::Duration>(kProbeLength, stream.live.bucket)});
     source::put_position(builder, definition.query->pages, core::AtStart{}, 1);
     probes.push_back({.stream = stream.name,
                       .request = std::move(builder).build({.stream = stream.name, .lane = core::Lane::kLive}),

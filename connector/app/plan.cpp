@@ -6,6 +6,7 @@
 #include "connector/source/pagination.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <variant>
 
@@ -24,12 +25,21 @@ core::Traffic traffic_of(const source::StreamOptions& stream, const source::Defi
 
 core::LaneEstimate estimate_live(const source::StreamOptions& stream, const source::Definition& definition,
                                  const core::Traffic& traffic, Duration history) {
+  if (source::is_snapshot(definition))
+    return core::estimate_live({.plan = {.every = stream.snapshot.every}}, {.records_per_day = 0}, Duration{0});
   const source::LiveOptions& live = stream.live;
+  // One answer is everything, however much that is.
+  const bool one_page = std::holds_alternative<source::NoPages>(definition.query->pages);
   const bool starts = stream.sync_match == source::SyncMatch::kStartDay;
   return core::estimate_live(
-      {.plan = {.every = live.every, .delay = live.delay, .overlap = live.overlap, .max_window = definition.max_window},
+      {.plan = {.every = live.every,
+                .delay = live.delay,
+                .overlap = live.overlap,
+                .max_window = definition.max_window,
+                .bucket = live.bucket},
        .ages = live.ages,
-       .page_size = static_cast<std::size_t>(source::page_size_of(definition.query->pages, stream.page_size)),
+       .page_size = one_page ? std::numeric_limits<std::size_t>::max()
+                             : static_cast<std::size_t>(source::page_size_of(definition.query->pages, stream.page_size)),
        .rows = starts ? core::WindowRows::kStartedInside : core::WindowRows::kOverlapping},
       traffic, history);
 }

@@ -24,10 +24,13 @@ std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options, const D
                                 stream.name.str());
     }
     if (topic.settings.replication_factor == -1) topic.settings.replication_factor = options.kafka.topics.replication_factor;
-    const auto lanes = lanes_of(stream, definitions.at(stream.definition));
+    const source::Definition& definition = definitions.at(stream.definition);
+    const auto lanes = lanes_of(stream, definition);
     const auto has = [&](core::Lane lane) { return std::ranges::find(lanes, lane) != lanes.end(); };
-    topic.rules = {
-        .has_query = has(core::Lane::kLive), .has_job = has(core::Lane::kSettle), .has_by_id = has(core::Lane::kFollow)};
+    topic.rules = {.has_query = has(core::Lane::kLive),
+                   .has_job = has(core::Lane::kSettle),
+                   .has_by_id = has(core::Lane::kFollow),
+                   .many_days = source::is_seen_on_many_days(definition)};
     topic.dead_letters = stream.dead_letters;
     topic.expiry.give_up = stream.follow.give_up;
     // Longer than until the last reading by id, or of its window, has its answer: that would be taken for new.

@@ -337,6 +337,12 @@ Result<VerifyOutcome> verify(const AppOptions& options, const Definitions& defin
                 "there is no stream " + request.stream + " in the configuration (streams: " + known + ")");
   }
   const source::Definition& definition = definitions.at(stream->definition);
+  if (source::is_snapshot(definition)) {
+    return fail(ErrorCode::kConfigInvalid,
+                "stream " + request.stream +
+                    " is a snapshot: the service tells the state as it is now, and nothing of what was "
+                    "published before can be compared with it");
+  }
   std::vector<kafka::StreamTopic> topics = stream_topics(options, definitions);
   const auto topic = std::ranges::find(topics, stream->name, &kafka::StreamTopic::stream);
   const core::RecordForm form = request.form.value_or(topic->rules.has_job ? core::RecordForm::kJob : core::RecordForm::kQuery);

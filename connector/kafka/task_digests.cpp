@@ -3,6 +3,7 @@
 #include "connector/core/digest/day_standing.h"
 
 #include <algorithm>
+#include <chrono>
 #include <set>
 #include <utility>
 
@@ -171,8 +172,11 @@ std::optional<Transaction> TaskDigests::expire_next(const core::Ledgers& ledgers
   const core::Ledger* backfill = ledger_of(ledgers, name, core::Lane::kBackfill, true);
   // A lane that has not begun will read every day.
   if ((stream.rules.has_query && live == nullptr) || (stream.rules.has_job && settle == nullptr)) return std::nullopt;
+  const auto is_done = [&](core::HomeDay day) { return core::is_done_with(day, live, settle) && !core::awaits(backfill, day); };
+  // A record that lasts is seen on the next day with its first reading, and not before.
+  const bool many_days = stream.rules.many_days;
   auto batch = stream.digests.expire(stream.swept, kSweepStep, stream.expiry, now, [&](core::HomeDay day) {
-    return core::is_done_with(day, live, settle) && !core::awaits(backfill, day);
+    return is_done(day) && (!many_days || is_done(day + std::chrono::days{1}));
   });
   if (!batch) return std::nullopt;
   Transaction transaction;

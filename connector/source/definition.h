@@ -6,7 +6,9 @@
 #include "common/http/message.h"
 #include "common/instant.h"
 #include "common/json.h"
+#include "connector/source/records_rule.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -64,7 +66,7 @@ using Pages = std::variant<NoPages, PageNumberPages, CursorPages, NextUriPages>;
 
 struct QuerySource {
   RequestTemplate request;
-  std::string records;  // pointer to the array; absent, null and [] all mean no more
+  RecordsRule records;  // absent, null and [] all mean no more
   std::optional<Total> total;
   Pages pages;
 };
@@ -79,7 +81,7 @@ struct JobSource {
   RequestTemplate cancel;        // DELETE <submit>/{job}
   RequestTemplate availability;  // GET <submit>/availability
   std::string availability_date = "/dataAvailabilityDate";
-  std::string records;
+  RecordsRule records;
   Pages pages;
 };
 
@@ -88,7 +90,7 @@ struct ByIdSource {
   RequestTemplate request;
   Place ids = InQuery{"id"};  // joined by commas
   int max_ids = 50;           // of a request
-  std::string records;
+  RecordsRule records;
 };
 
 // One interval field, or two.
@@ -99,13 +101,22 @@ struct FromToPlaces {
   Place from;
   Place to;
 };
-using WindowPlaces = std::variant<IntervalPlace, FromToPlaces>;
+// What the service tells as it is now, without a window: read whole at a cadence.
+struct Snapshot {};
+using WindowPlaces = std::variant<IntervalPlace, FromToPlaces, Snapshot>;
+
+// A bound that the service sets to a list in the body of its query.
+struct ListRule {
+  std::size_t max_items = 0;         // 0: none known
+  std::vector<std::string> allowed;  // texts; empty: any
+  std::vector<std::string> known;    // texts that the service knew when the definition was written; empty: nothing is known
+};
 
 struct Definition {
   int version = 1;
   std::string name;
   std::string description;
-  std::string key;                               // pointer inside a record
+  KeyRule key;                                   // inside a record
   std::optional<std::string> open_while_absent;  // pointer: the record is open while this is absent
   std::optional<std::string> start_pointer;      // pointer to the record's start time (window checks, start_day)
   std::optional<std::string> end_pointer;
@@ -115,10 +126,26 @@ struct Definition {
   std::map<std::string, std::string> refused_members;  // top-level members a stream's `query` must not have → why
   WindowPlaces window = IntervalPlace{InBody{"/interval"}};
   common::Duration max_window{};  // longest interval of the query; 0: no bound known
+  // Pointer to the length of the buckets in which the query answers, in its body (ISO 8601, such as PT15M).
+  std::optional<std::string> bucket;
+  // A record is returned for every window it touches, those of later days too; else for the day it began on alone.
+  bool spans_days = false;
+  std::optional<std::vector<common::Duration>> ages;  // of `live`, unless the user says others
+  std::map<std::string, std::string>
+      required_members;                        // pointers into the query's body that must lead to something → what to say
+  std::map<std::string, ListRule> list_rules;  // by pointer into the query's body
   std::optional<QuerySource> query;
   std::optional<JobSource> job;
   std::optional<ByIdSource> by_id;  // needs open_while_absent and start
 };
+
+inline bool is_snapshot(const Definition& definition) {
+  return std::holds_alternative<Snapshot>(definition.window);
+}
+// Its records are seen again on later days than they began on.
+inline bool is_seen_on_many_days(const Definition& definition) {
+  return definition.spans_days || is_snapshot(definition);
+}
 
 // Whether a record that a job does not return can be asked for, beside one that is known to exist.
 inline bool can_tell_what_is_gone(const Definition& definition) {

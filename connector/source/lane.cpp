@@ -62,6 +62,7 @@ asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, Sli
                 .read_at = stream_.clock.utc_now(),
                 .service_date = response->date.value_or(stream_.clock.utc_now() + stream_.api.clock_skew()),
                 .correlation_id = std::move(response->correlation_id)};
+  const std::size_t bytes = page.buffer->size();
   if (auto sliced = stream_.slicer.slice(spec, *page.buffer, page.sliced); !sliced) {
     common::Error error = std::move(sliced.error());
     if (!page.correlation_id.empty()) error.message += " (correlation id " + page.correlation_id + ")";
@@ -74,7 +75,7 @@ asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, Sli
     if (!digests) co_return fail(digests.error());
     page.sliced.digests.push_back(*digests);
   }
-  stream_.metrics.page_read(source_, page.sliced.rows(), page.buffer->size());
+  stream_.metrics.page_read(source_, page.sliced.rows(), bytes);
   co_return page;
 }
 

@@ -4,6 +4,7 @@
 #include "connector/core/planning/ages.h"
 #include "connector/core/planning/caught_up.h"
 #include "connector/core/planning/clocks.h"
+#include "connector/core/planning/snapshot_planner.h"
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
@@ -28,7 +29,12 @@ core::LivePlanOptions plan_options(const Definition& definition, const LiveOptio
           .delay = live.delay,
           .overlap = live.overlap,
           .min_window = live.min_window,
-          .max_window = definition.max_window};
+          .max_window = definition.max_window,
+          .bucket = live.bucket};
+}
+
+core::SnapshotPlanOptions snapshot_options(const StreamOptions& options) {
+  return {.every = options.snapshot.every};
 }
 
 // It may be this window alone that cannot be read; the others are worth a try.
@@ -56,13 +62,13 @@ core::TotalUse total_use(const std::optional<Total>& total) {
 // One window while it is read.
 struct LiveLane::Reading {
   Reading(core::QueryPagingOptions options, const core::ReadWindow& planned, common::Instant now, common::SteadyTime steady,
-          RowRule rule, std::size_t memory_bytes)
+          RowRule rule, HomeDays home_days, std::size_t memory_bytes)
       : window(planned.window),
         pass(planned.pass),
         began(now),
         steady_began(steady),
         paging(options, planned.window),
-        rows(planned.window, rule, memory_bytes) {}
+        rows(planned.window, rule, memory_bytes, home_days) {}
 
   Interval window;
   core::Pass pass;
@@ -89,6 +95,9 @@ LiveLane::LiveLane(StreamContext& stream)
 }
 
 bool LiveLane::is_caught_up(common::Instant due) const {
+  if (is_snapshot(stream_.definition)) {
+    return core::snapshot_is_caught_up(snapshot_options(stream_.options), stream_.publisher.committed(source_), due);
+  }
   return core::live_is_caught_up(plan_options(stream_.definition, stream_.options.live), stream_.publisher.committed(source_),
                                  due);
 }
@@ -96,11 +105,12 @@ bool LiveLane::is_caught_up(common::Instant due) const {
 core::QueryPagingOptions LiveLane::paging_options() const {
   core::QueryPagingOptions options{.chain = chain_of(query_.pages),
                                    .page_size = page_size_,
-                                   .total = total_use(query_.total),
+                                   .total = is_snapshot(stream_.definition) ? core::TotalUse::kNone : total_use(query_.total),
                                    .start_day = stream_.options.sync_match == SyncMatch::kStartDay,
                                    .split_short = split_short_};
   options.limits.memory_bytes = stream_.memory_bytes;
-  options.limits.min_window = stream_.options.live.min_window;
+  // A part of a snapshot cannot be asked for.
+  options.limits.min_window = is_snapshot(stream_.definition) ? common::Duration::max() : stream_.options.live.min_window;
   if (const auto* numbered = std::get_if<PageNumberPages>(&query_.pages)) {
     options.first_page = numbered->first;
     options.limits.max_depth = static_cast<std::uint64_t>(std::max<std::int64_t>(numbered->max_depth, 0));
@@ -132,8 +142,13 @@ Lane::Awaited LiveLane::run() {
 Lane::Awaited LiveLane::begin() {
   window_ = {};
   position_ = core::AtStart{};
+  if (is_snapshot(stream_.definition)) {
+    auto started = co_await start_ledger(core::snapshot_start(snapshot_options(stream_.options), stream_.start.instant));
+    if (started) report_recovery();
+    co_return started;
+  }
   if (!working_.is_untouched()) co_return co_await start_ages(stream_.options.live.ages);
-  common::Instant start = stream_.start.instant;
+  common::Instant start = core::bucket_start(stream_.start.instant, stream_.options.live.bucket);
   if (stream_.definition.job && stream_.options.settle.enabled) {
     Result<common::Instant> availability = co_await fetch_availability();
     if (!availability) co_return fail(availability.error());
@@ -146,10 +161,15 @@ Lane::Awaited LiveLane::begin() {
   co_return started;
 }
 
+core::LivePlan LiveLane::plan(common::Instant now) const {
+  if (is_snapshot(stream_.definition)) return core::plan_snapshot(snapshot_options(stream_.options), working_, now);
+  return planner_.next(working_, now);
+}
+
 Lane::Awaited LiveLane::advance() {
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
-  const core::LivePlan plan = planner_.next(working_, now);
-  if (const auto* planned = std::get_if<core::ReadWindow>(&plan)) {
+  const core::LivePlan planned_next = plan(now);
+  if (const auto* planned = std::get_if<core::ReadWindow>(&planned_next)) {
     // The one read of the query form that may return the same records as ours is `follow`'s.
     auto turn = co_await stream_.reads.take();
     if (!turn) co_return fail(turn.error());
@@ -157,7 +177,7 @@ Lane::Awaited LiveLane::advance() {
     co_return co_await read_window(*planned);
   }
   // Nothing of this lane runs beside it, so that it never waits for reads.
-  if (const auto* wait = std::get_if<core::WaitUntil>(&plan)) {
+  if (const auto* wait = std::get_if<core::WaitUntil>(&planned_next)) {
     window_ = {};
     position_ = core::AtStart{};
     stream_.metrics.windows_open(source_, working_.open().size());
@@ -209,12 +229,11 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
     stream_.metrics.window_restarted(source_, "taken_up");
   }
 
-  const bool start_day = stream_.options.sync_match == SyncMatch::kStartDay;
   core::QueryPagingOptions options = paging_options();
   // What of the window is new begins where the ledger's gap does.
   if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
-  Reading reading(options, planned, now, stream_.clock.steady_now(), start_day ? RowRule::kStartDay : RowRule::kOverlap,
+  Reading reading(options, planned, now, stream_.clock.steady_now(), row_rule(), home_days_of(stream_.definition),
                   stream_.memory_bytes);
   core::PagingAction action = reading.paging.begin();
   for (;;) {
@@ -243,6 +262,11 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   }
 }
 
+RowRule LiveLane::row_rule() const {
+  if (is_snapshot(stream_.definition)) return RowRule::kAny;
+  return stream_.options.sync_match == SyncMatch::kStartDay ? RowRule::kStartDay : RowRule::kOverlap;
+}
+
 // The window was planned by what was known of the clocks before. If ours has jumped ahead since, the answers have told so: their
 // window had not passed for the service yet, or was not as old as it is read at.
 Result<void> LiveLane::check_clock(common::Instant due) const {
@@ -266,11 +290,14 @@ asio::awaitable<core::PagingAction> LiveLane::read_page(Reading& reading, core::
 
   Result<ReadPage> read = co_await fetch_page(std::move(request), spec_);
   if (!read) co_return reading.paging.step(read.error());
-  core::PageFacts facts{.rows = read->sliced.rows(),
+  core::PageFacts facts{.rows = read->sliced.elements,
                         .bytes = read->buffer->size(),
                         .total = scalars_->total(read->sliced),
                         .page_count = scalars_->page_count(read->sliced),
                         .next = scalars_->next(read->sliced, read->headers)};
+  // Without contents nothing is compared: every record is published.
+  if (is_snapshot(stream_.definition) && stream_.options.snapshot.publish == PublishSnapshot::kAlways)
+    read->sliced.digests.clear();
   reading.held.push_back(make_page(*read, at, reading.window, core::RecordForm::kQuery));
   reading.next.push_back(at);
   const RowCounts counts = reading.rows.take(std::move(read->sliced), reading.held);
@@ -356,9 +383,10 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   if (!is_short && working_.has_room_to_open()) {
     const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
     const auto elapsed = std::chrono::ceil<common::Duration>(stream_.clock.steady_now() - reading.steady_began);
-    std::ranges::move(
-        core::passes_satisfied(working_, reading.window, core::began_at(reading.began, now, elapsed), core::Satisfied::kInPart),
-        std::back_inserter(changes));
+    // A bucket whose end alone is old enough is read again whole.
+    const auto satisfied = stream_.options.live.bucket > common::Duration{0} ? core::Satisfied::kWhole : core::Satisfied::kInPart;
+    std::ranges::move(core::passes_satisfied(working_, reading.window, core::began_at(reading.began, now, elapsed), satisfied),
+                      std::back_inserter(changes));
   }
   if (auto submitted = co_await submit(std::move(reading.held)); !submitted) co_return submitted;
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// The live lane of a stream: the query over short windows close to now, each published whole, in one group. Internal to
-// connector/source; started by StreamReader.
+// The live lane of a stream: the query over short windows close to now, each published whole, in one group; or a snapshot, read
+// whole at a cadence. Internal to connector/source; started by StreamReader.
 
 #include "connector/core/planning/live_planner.h"
 #include "connector/core/planning/query_paging.h"
@@ -21,6 +21,7 @@ class LiveLane final : public Lane {
   struct Reading;
 
   Awaited begin();
+  [[nodiscard]] core::LivePlan plan(common::Instant now) const;
   Awaited advance();
   Awaited recover(const common::Error& error);
   // Of what is read again. Whatever is left to recover from; nothing: the lane goes on.
@@ -32,6 +33,7 @@ class LiveLane final : public Lane {
   Awaited complete(Reading& reading, bool is_short);
   Awaited give_up_open(const common::Interval& window);
   [[nodiscard]] core::QueryPagingOptions paging_options() const;
+  [[nodiscard]] RowRule row_rule() const;
   void note_counts(const RowCounts& counts);
 
   const QuerySource& query_;

@@ -5,6 +5,7 @@
 
 namespace connector::source {
 
+using common::json::Array;
 using common::json::Object;
 using common::json::Value;
 
@@ -23,18 +24,47 @@ Value call(const RequestTemplate& request, const Object& user_query) {
   return object;
 }
 
+Array texts(const std::vector<std::string>& list) {
+  Array array;
+  for (const std::string& text : list) array.emplace_back(std::string_view(text));
+  return array;
+}
+
+// A pointer alone as it always was: state that is stored names its hash.
+Value to_json(const KeyRule& key) {
+  if (const auto* pointer = std::get_if<std::string>(&key)) return Value(std::string_view(*pointer));
+  Array array;
+  for (const KeyPart& part : std::get<std::vector<KeyPart>>(key)) {
+    Object object;
+    object[part.optional ? "optional" : "required"] = part.pointer;
+    array.push_back(std::move(object));
+  }
+  return array;
+}
+
+Value to_json(const RecordsRule& records) {
+  if (const auto* pointer = std::get_if<std::string>(&records)) return Value(std::string_view(*pointer));
+  const auto& composite = std::get<CompositeRecords>(records);
+  Object object;
+  object["each"] = texts(composite.each);
+  object["with"] = texts(composite.with);
+  object["as"] = composite.as;
+  object["list"] = composite.list;
+  return object;
+}
+
 }  // namespace
 
 std::string membership_fingerprint(const Definition& definition, const StreamOptions& options) {
   Object object;
-  object["key"] = definition.key;
+  object["key"] = to_json(definition.key);
   if (definition.query) {
     object["query"] = call(definition.query->request, options.query);
-    object["query_records"] = definition.query->records;
+    object["query_records"] = to_json(definition.query->records);
   }
   if (definition.job) {
     object["job"] = call(definition.job->submit, options.query);
-    object["job_records"] = definition.job->records;
+    object["job_records"] = to_json(definition.job->records);
   }
   return fingerprint(object);
 }

@@ -28,6 +28,15 @@ struct LiveOptions {
   common::Duration min_window{1'000};  // splitting stops here
   // Windows are read again when their end is this old, ascending.
   std::vector<common::Duration> ages{common::Duration{600'000}, common::Duration{3'600'000}, common::Duration{21'600'000}};
+  // No setting: length of the buckets that `query` asks for, where the service answers in such; windows are of whole ones.
+  common::Duration bucket{0};
+};
+
+// Of a stream whose definition has no window: what the lane `live` reads then. On change: once per content.
+enum class PublishSnapshot : std::uint8_t { kOnChange, kAlways };
+struct SnapshotOptions {
+  common::Duration every{60'000};
+  PublishSnapshot publish = PublishSnapshot::kOnChange;
 };
 
 // Records that were published open are read again by id, the longer they have not changed the more seldom.
@@ -81,7 +90,8 @@ struct StreamOptions {
   SyncMatch sync_match = SyncMatch::kOverlap;
   int page_size = 0;  // 0: the definition's maximum
   int job_page_size = 0;
-  LiveOptions live;
+  LiveOptions live;  // of a snapshot: `enabled` alone; it has no ages
+  SnapshotOptions snapshot;
   FollowOptions follow;
   SettleOptions settle;
 };

@@ -3,9 +3,14 @@
 #include "common/http/message.h"
 #include "common/json.h"
 #include "connector/source/json_pointer.h"
+#include "connector/source/raw_json.h"
+#include "connector/source/record_composer.h"
 
 #include <simdjson.h>
+#include <algorithm>
+#include <cassert>
 #include <cstring>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -102,11 +107,18 @@ struct PageSlicer::Impl {
 
   ondemand::parser pages;
   dom::parser values;
+  RawJson raw;
+  std::optional<RecordComposer> composer;  // of the page at hand, if its records are put together
+  std::span<const std::string> arrays;     // pointers to the arrays of records, of the page at hand
+  std::vector<bool> arrays_seen;
+  std::string composed;
+  std::vector<ComposedPiece> pieces;
+  std::vector<std::vector<std::string>> key_tokens;  // of the parts of the key, for the page at hand
+  std::string key_text;
   std::string side;
   std::vector<SideKey> side_keys;
   std::size_t last_count = 0;
   std::uint64_t index = 0;
-  bool records_seen = false;
 
   Impl() {
     // A depth bound once set stays when the parser grows.
@@ -118,12 +130,24 @@ struct PageSlicer::Impl {
     page.facts.clear();
     page.dead_letters.clear();
     page.wanted.assign(spec.wanted.size(), std::nullopt);
+    page.elements = 0;
     page.records.reserve(last_count);
     if (wants_facts(spec)) page.facts.reserve(last_count);
     side.clear();
     side_keys.clear();
     index = 0;
-    records_seen = false;
+    composer.reset();
+    if (const auto* composite = std::get_if<CompositeRecords>(&spec.records)) {
+      arrays = composer.emplace(*composite, raw).arrays();
+    } else {
+      arrays = {&std::get<std::string>(spec.records), 1};
+    }
+    assert(!arrays.empty() && "config/ lets no composite records without elements pass");
+    arrays_seen.assign(arrays.size(), false);
+    key_tokens.clear();
+    if (const auto* parts = std::get_if<std::vector<KeyPart>>(&spec.key)) {
+      for (const KeyPart& part : *parts) key_tokens.push_back(pointer_tokens(part.pointer));
+    }
   }
 
   Result<void> slice(const SliceSpec& spec, std::string& body, SlicedPage& page) {
@@ -131,10 +155,14 @@ struct PageSlicer::Impl {
     if (body.capacity() - body.size() < simdjson::SIMDJSON_PADDING) body.reserve(body.size() + simdjson::SIMDJSON_PADDING);
     const std::size_t mark = body.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
     const simdjson::padded_string_view text(body.data() + mark, body.size() - mark, body.capacity() - mark);
-    if (auto cut = cut_page(spec, text, page); !cut) {
+    auto cut = cut_page(spec, text, page);
+    page.elements = index;
+    if (cut && composer) cut = compose(spec, body, page);
+    if (!cut) {
       page.records.clear();
       page.facts.clear();
       page.dead_letters.clear();
+      page.elements = 0;
       return cut;
     }
     last_count = page.records.size();
@@ -147,11 +175,11 @@ struct PageSlicer::Impl {
     if (const auto error = pages.iterate(text).get(document)) return malformed(error, "at its start");
     ondemand::json_type type{};
     if (const auto error = document.type().get(type)) return malformed(error, "at its start");
-    if (spec.records.empty()) {
+    if (arrays.front().empty()) {
       if (type != ondemand::json_type::array) return malformed("it is no array");
       ondemand::array records;
       if (const auto error = document.get_array().get(records)) return malformed(error, "at its start");
-      if (auto cut = cut_records(spec, records, page); !cut) return cut;
+      if (auto cut = cut_records(spec, 0, records, page); !cut) return cut;
     } else {
       if (type != ondemand::json_type::object) return malformed("it is no object");
       ondemand::object root;
@@ -180,14 +208,17 @@ struct PageSlicer::Impl {
   Result<void> cut_member(const SliceSpec& spec, ondemand::value& value, const std::string& pointer, SlicedPage& page) {
     ondemand::json_type type{};
     if (const auto error = value.type().get(type)) return malformed(error, pointer);
-    if (pointer == spec.records && type == ondemand::json_type::array) {
-      if (std::exchange(records_seen, true)) return malformed("it has two arrays " + pointer);
+    const auto array = static_cast<std::size_t>(std::ranges::find(arrays, pointer) - arrays.begin());
+    if (array < arrays.size() && type == ondemand::json_type::array) {
+      if (arrays_seen[array]) return malformed("it has two arrays " + pointer);
+      arrays_seen[array] = true;
       ondemand::array records;
       if (const auto error = value.get_array().get(records)) return malformed(error, pointer);
-      return cut_records(spec, records, page);
+      return cut_records(spec, array, records, page);
     }
-    if (pointer == spec.records && type != ondemand::json_type::null) return malformed(pointer + " is no array");
-    if (is_inside(spec.records, pointer) && type == ondemand::json_type::object) {
+    if (array < arrays.size() && type != ondemand::json_type::null) return malformed(pointer + " is no array");
+    const auto leads_to = [&](const std::string& records) { return is_inside(records, pointer); };
+    if (type == ondemand::json_type::object && std::ranges::any_of(arrays, leads_to)) {
       ondemand::object object;
       if (const auto error = value.get_object().get(object)) return malformed(error, pointer);
       return cut_object(spec, object, pointer, page);
@@ -201,6 +232,7 @@ struct PageSlicer::Impl {
       // (A number that fits no type of ours is JSON all the same; nothing that is wanted is one.)
       return malformed(error, pointer);
     }
+    if (composer) composer->take_beside(pointer, *text);
     return {};
   }
 
@@ -240,22 +272,54 @@ struct PageSlicer::Impl {
     }
   }
 
-  Result<void> cut_records(const SliceSpec& spec, ondemand::array& records, SlicedPage& page) {
+  Result<void> cut_records(const SliceSpec& spec, std::size_t array, ondemand::array& records, SlicedPage& page) {
     for (auto item : records) {
-      const auto place = [this] { return "record " + std::to_string(index); };
       ondemand::value value;
       if (const auto error = std::move(item).get(value)) return malformed(error, "before " + place());
       Result<std::string_view> text = text_of(value, ']', "record");
       if (!text) return fail(std::move(text.error()));
-      dom::element element;
-      if (const auto error = parse(*text, element); error == simdjson::SUCCESS) {
-        take_record(spec, *text, fields_of(spec, element), page);
-      } else {
-        // A number of more digits than any type of ours has is JSON all the same: the slower parser decides.
-        if (!is_number_error(error)) return malformed(error, place());
-        const auto document = common::json::parse(*text);
-        if (!document) return malformed(error, place());
-        take_record(spec, *text, fields_of(spec, *document), page);
+      if (auto taken = take_text(spec, *text, page, composer ? Use::kValidate : Use::kTake); !taken) return taken;
+      if (composer) composer->take_element(array, *text);
+      ++index;
+    }
+    return {};
+  }
+
+  [[nodiscard]] std::string place() const { return "record " + std::to_string(index); }
+
+  enum class Use : std::uint8_t { kTake, kValidate };
+
+  Result<void> take_text(const SliceSpec& spec, std::string_view text, SlicedPage& page, Use use) {
+    dom::element element;
+    if (const auto error = parse(text, element); error == simdjson::SUCCESS) {
+      if (use == Use::kTake) take_record(spec, text, fields_of(spec, element, text), page);
+    } else {
+      // A number of more digits than any type of ours has is JSON all the same: the slower parser decides.
+      if (!is_number_error(error)) return malformed(error, place());
+      const auto document = common::json::parse(text);
+      if (!document) return malformed(error, place());
+      if (use == Use::kTake) take_record(spec, text, fields_of(spec, *document, text), page);
+    }
+    return {};
+  }
+
+  // The page is validated whole; its records are put together, and are from here on as if they had been sent so.
+  Result<void> compose(const SliceSpec& spec, std::string& body, SlicedPage& page) {
+    if (auto put = composer->compose(composed, pieces); !put) return put;
+    composed.reserve(composed.size() + simdjson::SIMDJSON_PADDING);
+    body.swap(composed);
+    std::string().swap(composed);  // what the service sent, and large
+    index = 0;
+    for (const ComposedPiece& piece : pieces) {
+      const std::string_view text(body.data() + piece.offset, piece.size);
+      if (!piece.is_record) {
+        page.dead_letters.push_back({.reason = "not_an_object",
+                                     .detail = "records are looked for in a JSON object",
+                                     .key = {},
+                                     .bytes = text,
+                                     .index = index});
+      } else if (auto taken = take_text(spec, text, page, Use::kTake); !taken) {
+        return taken;
       }
       ++index;
     }
@@ -264,7 +328,7 @@ struct PageSlicer::Impl {
 
   struct Fields {
     bool is_object = false;
-    std::string_view key;  // in the parser's or document's memory; empty if there is no text
+    std::string_view key;  // in the parser's, document's or our memory; empty if there is none
     RecordFacts facts;
   };
 
@@ -272,9 +336,27 @@ struct PageSlicer::Impl {
     return !spec.start.empty() || !spec.end.empty() || !spec.open_while_absent.empty();
   }
 
-  static Fields fields_of(const SliceSpec& spec, const dom::element& element) {
+  // The values of the key together, in key_text; empty if one is missing.
+  std::string_view key_of(std::string_view record, const std::vector<KeyPart>& parts) {
+    key_text = "[";
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (i > 0) key_text += ',';
+      const auto value = raw.find(record, key_tokens[i]);
+      const bool is_there = value && *value != "null" && *value != "\"\"";
+      if (!is_there && !parts[i].optional) return {};
+      if (!raw.append_canonical(value.value_or("null"), key_text)) return {};
+    }
+    key_text += ']';
+    return key_text;
+  }
+
+  Fields fields_of(const SliceSpec& spec, const dom::element& element, std::string_view text) {
     Fields fields{.is_object = element.is_object()};
-    if (element.at_pointer(spec.key).get_string().get(fields.key) != simdjson::SUCCESS) fields.key = {};
+    if (const auto* pointer = std::get_if<std::string>(&spec.key)) {
+      if (element.at_pointer(*pointer).get_string().get(fields.key) != simdjson::SUCCESS) fields.key = {};
+    } else {
+      fields.key = key_of(text, std::get<std::vector<KeyPart>>(spec.key));
+    }
     if (wants_facts(spec)) {
       fields.facts = {
           .start = instant_at(element, spec.start), .end = instant_at(element, spec.end), .open = is_open(spec, element)};
@@ -282,7 +364,7 @@ struct PageSlicer::Impl {
     return fields;
   }
 
-  static Fields fields_of(const SliceSpec& spec, const common::json::Value& document) {
+  Fields fields_of(const SliceSpec& spec, const common::json::Value& document, std::string_view text) {
     const auto text_at = [&](const std::string& pointer) -> std::optional<std::string_view> {
       const common::json::Value* found = pointer.empty() ? nullptr : find_at(document, pointer);
       if (found == nullptr || !found->is_string()) return std::nullopt;
@@ -295,15 +377,26 @@ struct PageSlicer::Impl {
     };
     const common::json::Value* end = spec.open_while_absent.empty() ? nullptr : find_at(document, spec.open_while_absent);
     const bool open = !spec.open_while_absent.empty() && (end == nullptr || end->is_null());
+    const auto* pointer = std::get_if<std::string>(&spec.key);
     return {.is_object = document.is_object(),
-            .key = text_at(spec.key).value_or(std::string_view()),
+            .key = pointer != nullptr ? text_at(*pointer).value_or(std::string_view())
+                                      : key_of(text, std::get<std::vector<KeyPart>>(spec.key)),
             .facts = {.start = instant(spec.start), .end = instant(spec.end), .open = open}};
+  }
+
+  static std::string what_is_missing(const KeyRule& key) {
+    if (const auto* pointer = std::get_if<std::string>(&key)) return "no text at " + *pointer;
+    std::string pointers;
+    for (const KeyPart& part : std::get<std::vector<KeyPart>>(key)) {
+      if (!part.optional) pointers += (pointers.empty() ? "" : ", ") + part.pointer;
+    }
+    return "no value at one of " + pointers;
   }
 
   void take_record(const SliceSpec& spec, std::string_view text, const Fields& fields, SlicedPage& page) {
     if (!fields.is_object || fields.key.empty()) {
       page.dead_letters.push_back({.reason = fields.is_object ? "no_key" : "not_an_object",
-                                   .detail = fields.is_object ? "no text at " + spec.key : "a record must be a JSON object",
+                                   .detail = fields.is_object ? what_is_missing(spec.key) : "a record must be a JSON object",
                                    .key = {},
                                    .bytes = text,
                                    .index = index});

@@ -1,13 +1,16 @@
 #pragma once
 
 // Cuts a page of JSON into its records without copying them: each record is a view into the body, validated whole, byte for byte
-// as the service sent it. The only place that knows simdjson. Reused from page to page; not thread-safe.
+// as the service sent it. Composite records are put together into another body, of slices of the first. Reused from page to page;
+// not thread-safe.
 
 #include "common/instant.h"
 #include "common/result.h"
 #include "connector/core/ports/publisher.h"
+#include "connector/source/records_rule.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,8 +24,8 @@ inline constexpr std::size_t kMaxNesting = 256;
 
 // What to look for. Pointers are RFC 6901; an empty optional one is not looked at.
 struct SliceSpec {
-  std::string records;              // the array; empty: the page itself is the array
-  std::string key;                  // in a record
+  RecordsRule records;              // the array; empty: the page itself is the array
+  KeyRule key;                      // in a record
   std::string start;                // in a record: when it began
   std::string end;                  // in a record: when it ended
   std::string open_while_absent;    // in a record: it is open while this is absent or null
@@ -41,6 +44,8 @@ struct SlicedPage {
   std::vector<core::ContentDigests> digests;  // of each record; filled by the lane
   std::vector<core::DeadLetter> dead_letters;
   std::vector<std::optional<std::string>> wanted;  // text of each wanted scalar; nothing if absent, null or not a scalar
+  // What the service counts and pages through: the elements of the (outermost) array. Of plain records as many as rows().
+  std::uint64_t elements = 0;
 
   [[nodiscard]] std::size_t rows() const { return records.size() + dead_letters.size(); }
 };
@@ -53,10 +58,12 @@ class PageSlicer {
   PageSlicer& operator=(const PageSlicer&) = delete;
 
   // All of the page or nothing: kMalformedResponse (with the place) if any byte of it is not JSON, if the page is no object, or
-  // if the records are no array. Records absent or null are an empty page. A record that is no object or has no text as key
-  // becomes a dead letter. Of members with one name the first counts, but two arrays of records are refused. A byte order mark is
-  // skipped. `body` keeps the bytes behind every view of `page` and may be made longer (padding, and keys that had to be
-  // unescaped); `page` is overwritten and its storage reused.
+  // if the records are no array. Records absent or null are an empty page. A record that is no object or has no key (no text at
+  // its pointer; a value that is missing or an empty text where one is required) becomes a dead letter, and so does what stands
+  // where an object with records inside should. Of members with one name the first counts, but two arrays of records are refused.
+  // A byte order mark is skipped. `body` keeps the bytes behind every view of `page` and may be made longer (padding, and keys
+  // that do not stand in it); composite records replace what stood in it (kTooComplex: they are far more). `page` is overwritten
+  // and its storage reused.
   common::Result<void> slice(const SliceSpec& spec, std::string& body, SlicedPage& page);
 
  private:

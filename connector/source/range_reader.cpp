@@ -1,9 +1,11 @@
 #include "connector/source/range_reader.h"
 
+#include "connector/core/planning/live_planner.h"
 #include "connector/core/planning/window_keys.h"
 #include "connector/source/json_pointer.h"
 #include "connector/source/lane.h"
 #include "connector/source/pagination.h"
+#include "connector/source/window_rows.h"
 
 #include <algorithm>
 #include <boost/asio/cancellation_type.hpp>
@@ -81,7 +83,7 @@ RangeReader::Awaited RangeReader::sleep(common::Duration duration) {
   co_return co_await clock_.sleep_for(duration);
 }
 
-SliceSpec RangeReader::slice_spec(const std::string& records) const {
+SliceSpec RangeReader::slice_spec(const RecordsRule& records) const {
   return {.records = records,
           .key = definition_.key,
           .start = definition_.start_pointer.value_or(""),
@@ -145,10 +147,11 @@ RangeReader::Awaited RangeReader::hand_over(Fetched& fetched, const Interval& wi
   figures_.without_key += fetched.sliced.dead_letters.size();
   for (std::size_t i = 0; i < fetched.sliced.records.size(); ++i) {
     const RecordFacts facts = fetched.sliced.facts.empty() ? RecordFacts{} : fetched.sliced.facts[i];
-    if (facts.start && !range_.contains(*facts.start)) continue;
+    const bool began_before = facts.start && *facts.start < range_.start;
+    if (facts.start && !range_.contains(*facts.start) && !(keeps_earlier_ && began_before)) continue;
     page.records.push_back(fetched.sliced.records[i]);
     page.contents.push_back({.digests = fetched.sliced.digests[i],
-                             .home_day = std::chrono::floor<std::chrono::days>(facts.start.value_or(window.start)),
+                             .home_day = home_day(home_days_of(definition_), facts, window),
                              .open = facts.open});
   }
   figures_.rows += page.records.size();
@@ -228,7 +231,7 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       Result<Fetched> fetched = co_await fetch(build(std::move(builder)), spec);
       const auto availability = fetched ? scalars.availability(fetched->sliced) : std::nullopt;
       std::optional<std::string> next = fetched ? scalars.next(fetched->sliced, fetched->headers) : std::nullopt;
-      const bool says_nothing = fetched && !next && fetched->sliced.rows() == 0 && !availability;
+      const bool says_nothing = fetched && !next && fetched->sliced.elements == 0 && !availability;
       if (!fetched) {
         step = fail(fetched.error());
       } else if (says_nothing && !source.availability_date.empty()) {
@@ -296,6 +299,9 @@ core::QueryPagingOptions RangeReader::paging_options() const {
 
 RangeReader::Awaited RangeReader::read_by_query(Interval range, TakePage take) {
   co_await asio::this_coro::throw_if_cancelled(false);
+  // A part of a bucket would be answered with other figures, for an interval that no lane asks for.
+  const common::Duration bucket = options_.live.bucket;
+  range = {.start = core::bucket_start(range.start, bucket), .end = core::bucket_start(range.end, bucket)};
   range_ = range;
   source_.lane = core::Lane::kLive;
   std::vector<Interval> left = days_of(range);
@@ -305,7 +311,8 @@ RangeReader::Awaited RangeReader::read_by_query(Interval range, TakePage take) {
     left.pop_back();
     auto part = co_await run_query(window, take);
     if (!part) co_return fail(common::with_context(part.error(), common::format_interval(window)));
-    if (*part) push_parts(left, window, **part);
+    if (!*part) continue;
+    push_parts(left, window, bucket > common::Duration{0} ? std::max(**part - **part % bucket, bucket) : **part);
   }
   co_return Result<void>{};
 }
@@ -340,7 +347,7 @@ asio::awaitable<Result<std::optional<common::Duration>>> RangeReader::run_query(
       action = paging.step(fetched.error());
       continue;
     }
-    core::PageFacts facts{.rows = fetched->sliced.rows(), .bytes = fetched->bytes};
+    core::PageFacts facts{.rows = fetched->sliced.elements, .bytes = fetched->bytes};
     facts.total = scalars.total(fetched->sliced);
     facts.page_count = scalars.page_count(fetched->sliced);
     facts.next = scalars.next(fetched->sliced, fetched->headers);

@@ -58,6 +58,8 @@ class RangeReader final {
   // itself is passed over. The definition has `by_id`.
   boost::asio::awaitable<common::Result<void>> read_by_id(std::vector<core::RecordKey> keys, TakePage take);
 
+  // Rows that began before the range, too, where the service returns them (records that last for days).
+  void keep_what_began_before() { keeps_earlier_ = true; }
   void on_progress(Progress progress) { progress_ = std::move(progress); }  // after every page
   [[nodiscard]] const RangeFigures& figures() const { return figures_; }
 
@@ -70,7 +72,7 @@ class RangeReader final {
   boost::asio::awaitable<common::Result<Fetched>> fetch(core::ApiRequest request, const SliceSpec& spec);
   Awaited hand_over(Fetched& fetched, const common::Interval& window, const core::Position& at, const TakePage& take);
   Awaited sleep(common::Duration duration);
-  [[nodiscard]] SliceSpec slice_spec(const std::string& records) const;
+  [[nodiscard]] SliceSpec slice_spec(const RecordsRule& records) const;
   double chance();
 
   boost::asio::awaitable<common::Result<std::vector<common::Interval>>> run_job(common::Interval window, const TakePage& take);
@@ -89,6 +91,7 @@ class RangeReader final {
   ContentDigester digester_;
   Progress progress_;
   common::Interval range_;
+  bool keeps_earlier_ = false;
   RangeFigures figures_;
   core::SourcePartition source_;
 };

@@ -27,8 +27,10 @@ RequestBuilder::RequestBuilder(const RequestTemplate& request) : body_(request.b
 
 RequestBuilder& RequestBuilder::window(const WindowPlaces& places, const common::Interval& window) {
   if (const auto* one = std::get_if<IntervalPlace>(&places)) return put(one->place, common::format_interval(window));
-  const auto& two = std::get<FromToPlaces>(places);
-  return put(two.from, common::format_instant(window.start)).put(two.to, common::format_instant(window.end));
+  if (const auto* two = std::get_if<FromToPlaces>(&places)) {
+    put(two->from, common::format_instant(window.start)).put(two->to, common::format_instant(window.end));
+  }
+  return *this;
 }
 
 RequestBuilder& RequestBuilder::put(const Place& place, std::string value) {

@@ -18,6 +18,7 @@ class RequestBuilder {
   // A call that the user's filters do not belong to (status, results, availability).
   explicit RequestBuilder(const RequestTemplate& request);
 
+  // Of a snapshot: nothing.
   RequestBuilder& window(const WindowPlaces& places, const common::Interval& window);
   RequestBuilder& put(const Place& place, std::string value);
   RequestBuilder& put(const Place& place, std::int64_t value);

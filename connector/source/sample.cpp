@@ -1,5 +1,6 @@
 #include "connector/source/sample.h"
 
+#include "connector/core/planning/live_planner.h"
 #include "connector/core/planning/query_paging.h"
 #include "connector/source/page_slicer.h"
 #include "connector/source/pagination.h"
@@ -21,6 +22,10 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
     co_return fail(ErrorCode::kConfigInvalid, "definition " + definition.name + " has no query to take a sample with");
   }
   const QuerySource& query = *definition.query;
+  // A part of a bucket would have other figures than are published.
+  const common::Duration bucket = options.live.bucket;
+  interval.start = core::bucket_start(interval.start, bucket);
+  interval.end = std::max(core::bucket_start(interval.end, bucket), interval.start + bucket);
   SliceSpec spec{.records = query.records, .key = definition.key};
   const PageScalars scalars(query.pages, query.total, std::string(), spec);
   const auto wanted = static_cast<int>(std::min<std::size_t>(max_records, std::numeric_limits<int>::max()));
@@ -57,7 +62,7 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
       sampled.records.push_back({.key = std::string(record.key), .value = std::string(record.value)});
     }
     // No window is bounded here, so every page counts as new: only its emptiness or its last cursor ends the sample.
-    core::PageFacts facts{.rows = page.rows(), .bytes = response->body.size()};
+    core::PageFacts facts{.rows = page.elements, .bytes = response->body.size()};
     facts.distinct = sampled.records.size() + sampled.without_key;
     facts.next = scalars.next(page, response->headers);
     action = paging.step(facts);

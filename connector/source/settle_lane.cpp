@@ -57,10 +57,10 @@ const core::JobId* job_of(const core::Position& position) {
 // One window while a job reads it.
 struct SettleLane::Job {
   Job(core::JobPolicyOptions options, Interval window, core::Position position, core::Pass read_as, common::Instant needed,
-      std::size_t memory_bytes)
+      std::size_t memory_bytes, HomeDays home_days)
       : policy(options, window, std::move(position), needed),
         action(policy.begin()),
-        rows(window, RowRule::kAny, memory_bytes),
+        rows(window, RowRule::kAny, memory_bytes, home_days),
         keys(max_keys(memory_bytes)),
         pass(read_as) {}
 
@@ -208,6 +208,8 @@ common::Duration SettleLane::owed_gather() const {
 }
 
 std::uint32_t SettleLane::max_jobs() const {
+  // Jobs of two days may return one record: an older state must not come after a newer one.
+  if (stream_.definition.spans_days) return 1;
   return order_ ? order_->parallel : stream_.options.settle.max_jobs;
 }
 
@@ -368,7 +370,7 @@ asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Pos
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::size_t memory = order_ ? stream_.memory_bytes / order_->parallel : stream_.memory_bytes;
   Job job(policy_options(stream_.options.settle), window, std::move(position), pass, core::needed_for(window, pass, working_),
-          memory);
+          memory, home_days_of(stream_.definition));
   Result<void> done = co_await read_window(crew, job);
   std::erase(crew.running, window);
   hold_days(crew);
@@ -482,7 +484,7 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   if (next && next->size() > core::Ledger::kMaxCursorBytes) {
     read = fail(ErrorCode::kMalformedResponse, "a cursor of " + std::to_string(next->size()) + " bytes is too long to keep");
   }
-  if (read && !next && read->sliced.rows() == 0 && !job_.availability_date.empty() && !scalars_->availability(read->sliced)) {
+  if (read && !next && read->sliced.elements == 0 && !job_.availability_date.empty() && !scalars_->availability(read->sliced)) {
     // `{}` is what a gateway answers, or a job that is not ready after all. The last page, too, names its date.
     read = fail(ErrorCode::kMalformedResponse, "a results page has neither records nor a cursor nor an availability date");
   }

@@ -19,8 +19,19 @@ std::size_t max_keys(std::size_t memory_bytes) {
 
 }  // namespace
 
-WindowRows::WindowRows(common::Interval window, RowRule rule, std::size_t memory_bytes)
-    : window_(window), rule_(rule), keys_(max_keys(memory_bytes)) {}
+HomeDays home_days_of(const Definition& definition) {
+  return is_seen_on_many_days(definition) ? HomeDays::kBySighting : HomeDays::kByStart;
+}
+
+core::HomeDay home_day(HomeDays rule, const RecordFacts& record, const common::Interval& window) {
+  const auto day = [](common::Instant instant) { return std::chrono::floor<std::chrono::days>(instant); };
+  if (rule == HomeDays::kByStart) return day(record.start.value_or(window.start));
+  const common::Instant last = std::max(window.start, window.end - common::Duration{1});
+  return day(std::max(last, record.start.value_or(last)));
+}
+
+WindowRows::WindowRows(common::Interval window, RowRule rule, std::size_t memory_bytes, HomeDays home_days)
+    : window_(window), rule_(rule), home_days_(home_days), keys_(max_keys(memory_bytes)) {}
 
 bool WindowRows::is_outside(const RecordFacts& facts) const {
   return rule_ == RowRule::kStartDay && facts.start && !window_.contains(*facts.start);
@@ -64,9 +75,8 @@ RowCounts WindowRows::take(SlicedPage sliced, core::PageGroup& held) {
     if (is_not_overlapping(facts)) ++counts.not_overlapping;
     page.records.push_back(record);
     if (!sliced.digests.empty()) {
-      page.contents.push_back({.digests = sliced.digests[i],
-                               .home_day = std::chrono::floor<std::chrono::days>(facts.start.value_or(window_.start)),
-                               .open = facts.open});
+      page.contents.push_back(
+          {.digests = sliced.digests[i], .home_day = home_day(home_days_, facts, window_), .open = facts.open});
     }
   }
   for (core::DeadLetter& letter : sliced.dead_letters) {

@@ -5,7 +5,7 @@
 
 #include "connector/core/planning/window_keys.h"
 #include "connector/core/ports/publisher.h"
-#include "connector/source/options.h"
+#include "connector/source/definition.h"
 #include "connector/source/page_slicer.h"
 
 #include <cstddef>
@@ -27,9 +27,17 @@ enum class RowRule : std::uint8_t {
   kStartDay,  // rows that began outside the window belong to another
 };
 
+// Of which day's readings a record is, so that what is remembered of it lasts as long as it may be read again.
+enum class HomeDays : std::uint8_t {
+  kByStart,     // the day it began on: no other day's reading returns it
+  kBySighting,  // the last day of which a reading returned it: the service returns it for every window it touches
+};
+HomeDays home_days_of(const Definition& definition);
+core::HomeDay home_day(HomeDays rule, const RecordFacts& record, const common::Interval& window);
+
 class WindowRows {
  public:
-  WindowRows(common::Interval window, RowRule rule, std::size_t memory_bytes);
+  WindowRows(common::Interval window, RowRule rule, std::size_t memory_bytes, HomeDays home_days = HomeDays::kByStart);
 
   // Fills the last page of `held` with the rows of `sliced`. `held` are the pages not handed over, in order.
   RowCounts take(SlicedPage sliced, core::PageGroup& held);
@@ -43,6 +51,7 @@ class WindowRows {
 
   common::Interval window_;
   RowRule rule_;
+  HomeDays home_days_;
   core::WindowKeys keys_;
   std::uint32_t first_held_ = 0;  // number, within the window, of the first page held
 };

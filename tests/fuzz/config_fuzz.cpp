@@ -44,7 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const config::LoadedDefinition definition = config::load_definition(text, "fuzz.yaml");
   check_problems(definition.problems);
   if (definition.problems.empty()) {
-    require(!definition.definition.key.empty() && (definition.definition.query || definition.definition.job));
+    require(definition.definition.key != connector::source::KeyRule() &&
+            (definition.definition.query || definition.definition.job));
   }
   return 0;
 }

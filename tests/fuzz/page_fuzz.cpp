@@ -13,9 +13,12 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace {
 
+using connector::source::CompositeRecords;
+using connector::source::KeyPart;
 using connector::source::PageSlicer;
 using connector::source::SlicedPage;
 using connector::source::SliceSpec;
@@ -70,18 +73,34 @@ void check(const SliceSpec& spec, std::string_view input) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::array<SliceSpec, 2> specs{SliceSpec{.records = "/conversations",
-                                                        .key = "/conversationId",
-                                                        .start = "/conversationStart",
-                                                        .end = "/conversationEnd",
-                                                        .open_while_absent = "/conversationEnd",
-                                                        .wanted = {"/totalHits", "/cursor", "/dataAvailabilityDate"}},
-                                              SliceSpec{.records = "/results/0/data",
-                                                        .key = "/group/queueId",
-                                                        .start = "",
-                                                        .end = "",
-                                                        .open_while_absent = "",
-                                                        .wanted = {"/a/0"}}};
+  static const std::array<SliceSpec, 4> specs{
+      SliceSpec{.records = "/conversations",
+                .key = "/conversationId",
+                .start = "/conversationStart",
+                .end = "/conversationEnd",
+                .open_while_absent = "/conversationEnd",
+                .wanted = {"/totalHits", "/cursor", "/dataAvailabilityDate"}},
+      SliceSpec{.records = "/results/0/data",
+                .key = "/group/queueId",
+                .start = "",
+                .end = "",
+                .open_while_absent = "",
+                .wanted = {"/a/0"}},
+      SliceSpec{.records = CompositeRecords{.each = {"/userDetails/*/primaryPresence/*", "/userDetails/*/routingStatus/*"},
+                                            .with = {"/userDetails/*/userId", "/totalHits"},
+                                            .as = "status",
+                                            .list = "list"},
+                .key = std::vector<KeyPart>{{"/userId"}, {"/list"}, {"/status/startTime"}},
+                .start = "/status/startTime",
+                .end = "/status/endTime",
+                .open_while_absent = "/status/endTime",
+                .wanted = {"/totalHits"}},
+      SliceSpec{.records = CompositeRecords{.each = {"/results/*/data/*"}, .with = {"/results/*/group"}, .as = {}, .list = {}},
+                .key = std::vector<KeyPart>{{"/group", true}, {"/data/interval"}},
+                .start = "",
+                .end = "",
+                .open_while_absent = "",
+                .wanted = {}}};
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   for (const SliceSpec& spec : specs) {
     check(spec, input);

@@ -199,6 +199,15 @@ RowDecision reconcile_absent(const std::optional<DigestEntry>& before, const Sig
           .reason = DigestReason::kGone};
 }
 
+// What was returned for a later day than any before is remembered until that day's readings are done; the reading of an earlier
+// one takes nothing back.
+void keep_latest_day(const std::optional<DigestEntry>& before, const Sighting& row, RowDecision& decision) {
+  if (!decision.entry && !before) return;
+  DigestEntry entry = decision.entry ? *decision.entry : *before;
+  entry.home_day = before ? std::max(before->home_day, row.home_day) : row.home_day;
+  decision.entry = entry != before ? std::optional(entry) : std::nullopt;
+}
+
 }  // namespace
 
 std::string_view to_string(DigestReason reason) {
@@ -239,8 +248,10 @@ std::string_view to_string(DigestReason reason) {
 
 RowDecision reconcile(const std::optional<DigestEntry>& entry, const Sighting& sighting, const StreamRules& rules) {
   if (sighting.form == SightingForm::kAbsent) return reconcile_absent(entry, sighting);
-  return sighting.form == SightingForm::kJob ? reconcile_job_form(entry, sighting, rules)
-                                             : reconcile_query_form(entry, sighting, rules);
+  RowDecision decision = sighting.form == SightingForm::kJob ? reconcile_job_form(entry, sighting, rules)
+                                                             : reconcile_query_form(entry, sighting, rules);
+  if (rules.many_days) keep_latest_day(entry, sighting, decision);
+  return decision;
 }
 
 bool may_have_vanished(const DigestEntry& entry, common::Instant availability) {

@@ -46,6 +46,8 @@ struct StreamRules {
   bool has_query = true;  // `live`
   bool has_job = true;    // `settle`
   bool has_by_id = true;  // `follow`
+  // Readings of several days return one record: its home day is then the last of which one did.
+  bool many_days = false;
 };
 
 // Delete: the key is gone, and a record of it may still stand in the topic.

@@ -12,7 +12,8 @@
 
 namespace connector::core {
 
-// Of the committed ledger: `seen_until` has reached `due` minus the lane's delay, and no window of an age was due.
+// Of the committed ledger: `seen_until` has reached `due` minus the lane's delay (or the last bucket that had ended by then), and
+// no window of an age was due.
 bool live_is_caught_up(const LivePlanOptions& options, const Ledger& live, common::Instant due);
 
 // Of the committed ledger: everything is read that the service guaranteed at `availability` (its first answer after `due`; none

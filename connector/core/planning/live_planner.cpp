@@ -22,6 +22,18 @@ Interval day_of(Instant instant) {
 
 }  // namespace
 
+common::Instant bucket_start(Instant instant, Duration bucket) {
+  if (bucket <= Duration{0}) return instant;
+  const Instant midnight = common::start_of_day(instant);
+  return instant - (instant - midnight) % bucket;
+}
+
+// The instant itself where a bucket ends there, or without buckets.
+Instant LivePlanner::bucket_end(Instant instant) const {
+  const Instant start = bucket_start(instant, options_.bucket);
+  return start == instant ? instant : start + options_.bucket;
+}
+
 struct LivePlanner::Due {
   Interval window;
   Instant at;  // when it is (or became) due
@@ -54,15 +66,19 @@ LivePlan LivePlanner::next(const Ledger& ledger, Instant now, std::span<const In
 
 Duration LivePlanner::bounded(Duration width) const {
   if (width_ > Duration{0}) width = std::min(width, width_);
+  if (options_.bucket > Duration{0}) width = std::max(width - width % options_.bucket, options_.bucket);
   return std::clamp<Duration>(width, Duration{1}, kDay);
 }
 
 LivePlanner::Due LivePlanner::first_pass(const Ledger& ledger, Instant now) const {
-  const Instant begin = ledger.complete_until();
+  // A gap that begins inside a bucket (its length was another before) is read with the whole of it.
+  const Instant begin = bucket_start(ledger.complete_until(), options_.bucket);
   const Instant midnight = day_of(begin).end;
   Instant bound = midnight;
   // A complete part ahead (a gap was left by a failure) ends the window, so that nothing is read twice.
-  if (const auto gap = ledger.complete().first_gap({.start = begin, .end = midnight})) bound = gap->end;
+  if (const auto gap = ledger.complete().first_gap({.start = ledger.complete_until(), .end = midnight})) {
+    bound = bucket_end(gap->end);
+  }
 
   // The parts of a cut window end with it, so that the lane keeps its rhythm.
   if (begin < cut_end_) bound = std::min(bound, cut_end_);
@@ -102,9 +118,9 @@ std::optional<LivePlanner::Due> LivePlanner::reread(const Ledger& ledger, Instan
   Interval rest{.start = ledger.start(), .end = seen};
   const IntervalSet done = done_at(ledger, now, age);
   while (const auto gap = done.first_gap(rest)) {
-    const Instant begin = gap->start;
+    const Instant begin = std::max(bucket_start(gap->start, options_.bucket), ledger.start());
     const Instant midnight = day_of(begin).end;
-    const Instant bound = std::min(gap->end, midnight);
+    const Instant bound = std::min({bucket_end(gap->end), midnight, seen});
     if (blocked.overlaps({.start = begin, .end = bound})) {
       rest.start = bound;
       continue;

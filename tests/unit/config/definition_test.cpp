@@ -16,7 +16,7 @@ using ::testing::SizeIs;
 namespace source = connector::source;
 
 TEST(BuiltInDefinition, AreAllWithoutProblems) {
-  EXPECT_THAT(built_in_definition_texts(), SizeIs(1));
+  EXPECT_THAT(built_in_definition_texts(), SizeIs(27));
   for (const auto& [name, text] : built_in_definition_texts()) {
     const LoadedDefinition loaded = load_definition(text, name);
     EXPECT_EQ(problems_text(loaded.problems), "");
@@ -27,7 +27,7 @@ TEST(BuiltInDefinition, AreAllWithoutProblems) {
 TEST(BuiltInDefinition, ConversationDetailsDescribesTheQuery) {
   const auto definition = built_in_definitions().at("conversation-details");
 
-  EXPECT_EQ(definition.key, "/conversationId");
+  EXPECT_EQ(definition.key, source::KeyRule("/conversationId"));
   EXPECT_EQ(definition.open_while_absent, "/conversationEnd");
   EXPECT_EQ(definition.start_pointer, "/conversationStart");
   EXPECT_EQ(definition.end_pointer, "/conversationEnd");
@@ -40,7 +40,7 @@ TEST(BuiltInDefinition, ConversationDetailsDescribesTheQuery) {
   EXPECT_EQ(query.request.method, common::http::Method::kPost);
   EXPECT_EQ(query.request.path, "/api/v2/analytics/conversations/details/query");
   EXPECT_EQ(common::json::serialize(query.request.body), R"({"order":"asc","orderBy":"conversationStart"})");
-  EXPECT_EQ(query.records, "/conversations");
+  EXPECT_EQ(std::get<std::string>(query.records), "/conversations");
   EXPECT_EQ(query.total->pointer, "/totalHits");
   EXPECT_EQ(query.total->trust, source::TotalTrust::kApproximate);
   const auto& pages = std::get<source::PageNumberPages>(query.pages);
@@ -116,7 +116,50 @@ TEST(Definition, RecordsMayBeTheAnswerItself) {
       definition_with(kInterval, "{request: {method: POST, path: /q}, records: \"\", pages: {kind: none}}"), "d.yaml");
 
   ASSERT_EQ(problems_text(loaded.problems), "");
-  EXPECT_EQ(loaded.definition.query->records, "");
+  EXPECT_EQ(std::get<std::string>(loaded.definition.query->records), "");
+}
+
+TEST(Definition, ReadsCompositeRecordsAndAKeyOfSeveralValues) {
+  const auto loaded = load_definition(
+      "name: x\n"
+      "key: [/userId, /list, {optional: /entry/kind}]\n"
+      "start: /entry/startTime\n"
+      "window: {interval: {body: /interval}}\n"
+      "query:\n"
+      "  request: {path: /q}\n"
+      "  records:\n"
+      "    each: [/users/*/presence/*, /users/*/routing/*]\n"
+      "    with: [/users/*/userId, /zone]\n"
+      "    as: entry\n"
+      "    list: list\n"
+      "  total: {pointer: /totalHits, trust: none}\n"
+      "  pages: {kind: none}\n",
+      "d.yaml");
+
+  ASSERT_EQ(problems_text(loaded.problems), "");
+  EXPECT_EQ(loaded.definition.key, source::KeyRule(std::vector<source::KeyPart>{{"/userId"}, {"/list"}, {"/entry/kind", true}}));
+  const auto& records = std::get<source::CompositeRecords>(loaded.definition.query->records);
+  EXPECT_THAT(records.each, ElementsAre("/users/*/presence/*", "/users/*/routing/*"));
+  EXPECT_THAT(records.with, ElementsAre("/users/*/userId", "/zone"));
+  EXPECT_EQ(records.as, "entry");
+  EXPECT_EQ(records.list, "list");
+}
+
+TEST(Definition, CompositeRecordsNeedNoMoreThanTheirElements) {
+  const auto loaded = load_definition(
+      "name: x\nkey: /data/id\nwindow: {interval: {body: /interval}}\n"
+      "query: {request: {path: /q}, records: {each: /results/*/data/*}, pages: {kind: none}}\n",
+      "d.yaml");
+
+  ASSERT_EQ(problems_text(loaded.problems), "");
+  const auto& records = std::get<source::CompositeRecords>(loaded.definition.query->records);
+  EXPECT_THAT(records.each, ElementsAre("/results/*/data/*"));
+  EXPECT_THAT(records.with, IsEmpty());
+}
+
+std::string composite(const std::string& records, const std::string& key = "/data/id", const std::string& rest = "") {
+  return "name: x\nkey: " + key + "\nwindow: {interval: {body: /interval}}\n" +
+         "query: {request: {path: /q}, records: " + records + ", pages: {kind: none}}\n" + rest;
 }
 
 struct Wrong {
@@ -218,9 +261,64 @@ INSTANTIATE_TEST_SUITE_P(
               definition_with(kInterval,
                               "{request: {method: POST, path: /q}, records: /r, total: {pointer: /t}, pages: {kind: none}}"),
               "query.total.trust: is missing"},
-        Wrong{"Composite",
-              definition_with(kInterval, "{request: {method: POST, path: /q}, records: {each: /r}, pages: {kind: none}}"),
-              "query.records: composite records are not in this version"},
+        Wrong{"EachMissing", composite("{with: [/results/*/group]}"), "query.records.each: is missing"},
+        Wrong{"EachEmpty", composite("{each: []}"), "query.records.each: is empty (allowed: /results/*/data/*, or a list"},
+        Wrong{"EachOfNoArray", composite("{each: /results/*/data}"),
+              "query.records.each: /results/*/data: does not lead to the elements of an array: its last segment is no *"},
+        Wrong{"EachPointer", composite("{each: [results/*]}"), "query.records.each[0]: results/*: is not a JSON pointer"},
+        Wrong{"EachAlike", composite("{each: [/a/*/data/*, /b/*/data/*], as: e, list: l}", "/e/id"),
+              "query.records.each: has two pointers with the last name 'data'"},
+        Wrong{"EachWithoutName", composite("{each: /*}"), "query.records.as: is missing: /* has no name to call the element by"},
+        Wrong{"SeveralListsWithoutAs", composite("{each: [/a/*, /b/*]}"),
+              "query.records.as: is missing: records of several lists"},
+        Wrong{"SeveralListsWithoutList", composite("{each: [/a/*, /b/*], as: data}"),
+              "query.records.list: is missing: records of several lists"},
+        Wrong{"WithOfAnotherArray", composite("{each: /results/*/data/*, with: [/other/*/group]}"),
+              "query.records.with: /other/*/group does not name one value beside the records of /results/*/data/*"},
+        Wrong{"WithOfManyValues", composite("{each: /results/*/data/*, with: [/results/*]}"),
+              "query.records.with: /results/* does not name one value"},
+        Wrong{"WithInTheElement", composite("{each: /results/*/data/*, with: [/results/*/data/*/id]}"),
+              "query.records.with: /results/*/data/*/id does not name one value"},
+        Wrong{"WithAroundTheElements", composite("{each: /results/*/data/*, with: [/results/*/data]}"),
+              "query.records.with: /results/*/data does not name one value"},
+        Wrong{"WithOfOneListOnly", composite("{each: [/a/*/d/*, /b/*/e/*], with: [/a/*/id], as: data, list: l}"),
+              "query.records.with: /a/*/id does not name one value beside the records of /b/*/e/*"},
+        Wrong{"WithTwice", composite("{each: /results/*/data/*, with: [/results/*/group, /group]}"),
+              "query.records.with: the record would have two members 'group'"},
+        Wrong{"WithLikeTheElement", composite("{each: /results/*/data/*, with: [/data]}"),
+              "query.records.with: the record would have two members 'data'"},
+        Wrong{"ListLikeTheElement", composite("{each: /results/*/data/*, list: data}"),
+              "query.records.list: data: is the name of the element too"},
+        Wrong{"UnknownKeyOfRecords", composite("{each: /results/*/data/*, wiht: []}"),
+              "query.records.wiht: unknown key (allowed: as, each, list, with)"},
+        Wrong{"KeyOutsideTheRecord", composite("{each: /results/*/data/*, with: [/results/*/group]}", "/id"),
+              "key: /id: is in no record: its members are data, group"},
+        Wrong{"KeyPartOutsideTheRecord", composite("{each: /results/*/data/*}", "[/data/id, /group]"),
+              "key[1]: /group: is in no record: its members are data"},
+        Wrong{"StartOutsideTheRecord", composite("{each: /results/*/data/*}", "/data/id", "start: /interval\n"),
+              "start: /interval: is in no record: its members are data"},
+        Wrong{"IgnoredOutsideTheRecord", composite("{each: /results/*/data/*}", "/data/id", "digest_ignore: [/group/x]\n"),
+              "digest_ignore[0]: /group/x: is in no record: its members are data"},
+        Wrong{"TotalOfSomethingElse",
+              "name: x\nkey: /data/id\nwindow: {interval: {body: /i}}\nquery: {request: {path: /q}, records: {each: "
+              "/results/*/data/*}, total: {pointer: /t, trust: exact}, pages: {kind: none}}\n",
+              "query: its total counts something else than the records that are put together (allowed: trust: none"},
+        Wrong{"JobOfOtherRecords",
+              composite("{each: /results/*/data/*}", "/data/id",
+                        "job: {request: {path: /j}, records: /results, pages: {kind: none}}\n"),
+              "job: its records have what the service sends, those of query have the members data"},
+        Wrong{"KeyOfNothing", "name: x\nkey: []\nwindow: " + kInterval + "\nquery: " + query_with(kNone) + "\n",
+              "key: names no value that must be there"},
+        Wrong{"KeyAllOptional", "name: x\nkey: [{optional: /a}]\nwindow: " + kInterval + "\nquery: " + query_with(kNone) + "\n",
+              "key: names no value that must be there"},
+        Wrong{"KeyPart", "name: x\nkey: [/a, {optinal: /b}]\nwindow: " + kInterval + "\nquery: " + query_with(kNone) + "\n",
+              "key[1]: is no value of a record (allowed: /pointer, or a list of /pointer and {optional: /pointer})"},
+        Wrong{"KeyPartPointer", "name: x\nkey: [/a, b]\nwindow: " + kInterval + "\nquery: " + query_with(kNone) + "\n",
+              "key[1]: b: is not a JSON pointer"},
+        Wrong{"ByIdOfSeveralValues",
+              "name: x\nkey: [/a, /b]\nopen_while_absent: /end\nstart: /start\nwindow: " + kInterval + "\nquery: " +
+                  query_with(kNone) + "\nby_id: {request: {method: GET, path: /x}, records: /r, ids: {query: id}}\n",
+              "by_id: asks by keys, and a key of several values is none that the service knows"},
         Wrong{"RecordsMissing", definition_with(kInterval, "{request: {method: POST, path: /q}, pages: {kind: none}}"),
               "query.records: is missing"},
         Wrong{"PagesMissing", definition_with(kInterval, "{request: {method: POST, path: /q}, records: /r, pages: none}"),

@@ -49,7 +49,10 @@ Sources corpus_sources() {
       {"/etc/ssl/corp.pem", "-----BEGIN CERTIFICATE-----\n"},
       {"/etc/ssl/client.pem", "-----BEGIN CERTIFICATE-----\n"},
       {"/etc/ssl/client.key", "-----BEGIN PRIVATE KEY-----\n"},
-      {"queue-observations.yaml", read_text(source_directory() / "tests/data/config/queue-observations.yaml")},
+      {"own-queues.yaml", read_text(source_directory() / "tests/data/config/own-queues.yaml")},
+      {"queue-state.yaml", read_text(source_directory() / "tests/data/config/queue-state.yaml")},
+      {"queue-metrics.yaml", read_text(source_directory() / "tests/data/config/queue-metrics.yaml")},
+      {"wrong-records.yaml", read_text(source_directory() / "tests/data/config/wrong-records.yaml")},
       {"exports.yaml", read_text(source_directory() / "tests/data/config/exports.yaml")},
       {"wrong-definition.yaml", read_text(source_directory() / "tests/data/config/wrong-definition.yaml")},
   };

@@ -271,6 +271,30 @@ TEST_F(TaskDigestsTest, AnEntryExpiresWhenEveryPassOverItsDayIsDoneAndItIsQuiet)
   EXPECT_THAT(committed({{"a", 1}}), ElementsAre(RecordFate::kPublish)) << "beyond the horizon it is new";
 }
 
+// Between midnight and the new day's first reading nothing says that it is over.
+TEST_F(TaskDigestsTest, WhatLastsForDaysExpiresWhenTheDayAfterItsLastOneIsDoneToo) {
+  digests = TaskDigests({topic({.has_query = true, .has_job = false, .has_by_id = false, .many_days = true})});
+  committed({{"a", 1}, {"b", 1}});
+  const common::Instant much_later = kNoon + std::chrono::days{3};
+  ledgers[kLive] = ledger_of_the_day();
+  EXPECT_FALSE(digests.expire(ledgers, much_later)) << "the next day has not been read";
+
+  // A reading of the next day returns `b` still.
+  Transaction next_day = transaction_of({{"b", 1}});
+  next_day.batch.pages.front().contents.front().home_day = kDay + std::chrono::days{1};
+  digests.decide(next_day, ledgers);
+  EXPECT_THAT(next_day.batch.fates, ElementsAre(RecordFate::kWithheld));
+  EXPECT_THAT(next_day.batch.digests, SizeIs(1)) << "after a restart, too, it is known to be there";
+  digests.apply(next_day);
+  ASSERT_TRUE(ledgers[kLive].apply(
+      core::WindowCompleted{.window = {.start = kDay + std::chrono::days{1}, .end = kDay + std::chrono::days{2}}}));
+
+  const auto expired = digests.expire(ledgers, much_later);
+
+  ASSERT_TRUE(expired);
+  EXPECT_THAT(expired->batch.digests, ElementsAre(core::DigestRecord{.key = "calls/a", .value = std::nullopt}));
+}
+
 // Older than the stream's start nobody remembers what was published, so that a record says it may be a repeat.
 TEST_F(TaskDigestsTest, WhatABackfillPublishesBeyondTheHorizonIsMarked) {
   core::Ledger later({}, kDay + std::chrono::days{2});

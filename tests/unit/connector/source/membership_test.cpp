@@ -2,6 +2,10 @@
 
 #include "tests/unit/connector/source/reader_fixture.h"
 
+#include <set>
+#include <string>
+#include <vector>
+
 namespace connector::source {
 namespace {
 
@@ -30,6 +34,33 @@ TEST(MembershipFingerprint, WhatDecidesTheRecordsCounts) {
   other = conversation_details();
   other.query->request.path += "2";
   EXPECT_NE(membership_fingerprint(other, conversations(true)), fingerprint("{}"));
+}
+
+TEST(MembershipFingerprint, HowRecordsArePutTogetherCounts) {
+  const CompositeRecords records{.each = {"/users/*/presence/*"}, .with = {"/users/*/userId"}, .as = "status", .list = {}};
+  const auto of = [&](const auto& change) {
+    Definition definition = conversation_details();
+    definition.job.reset();
+    definition.key = std::vector<KeyPart>{{"/userId"}, {"/status/start"}};
+    CompositeRecords changed = records;
+    change(definition, changed);
+    definition.query->records = changed;
+    return membership_fingerprint(definition, conversations(false));
+  };
+  std::set<std::string> different;
+  different.insert(of([](Definition&, CompositeRecords&) {}));
+  different.insert(of([](Definition&, CompositeRecords& changed) { changed.each.push_back("/users/*/routing/*"); }));
+  different.insert(of([](Definition&, CompositeRecords& changed) { changed.with.clear(); }));
+  different.insert(of([](Definition&, CompositeRecords& changed) { changed.as = "entry"; }));
+  different.insert(of([](Definition&, CompositeRecords& changed) { changed.list = "list"; }));
+  different.insert(of([](Definition& definition, CompositeRecords&) { definition.key = "/userId"; }));
+  different.insert(of([](Definition& definition, CompositeRecords&) { definition.key = std::vector<KeyPart>{{"/userId"}}; }));
+  different.insert(of([](Definition& definition, CompositeRecords&) {
+    definition.key = std::vector<KeyPart>{{"/userId"}, {"/status/start", true}};
+  }));
+
+  EXPECT_EQ(different.size(), 8U);
+  EXPECT_EQ(of([](Definition&, CompositeRecords&) {}), of([](Definition&, CompositeRecords&) {}));
 }
 
 TEST(MembershipFingerprint, LanesWindowsAndPageSizesDoNotCount) {

@@ -30,6 +30,7 @@ class RangeReaderTest : public testing::Test {
   Read read(core::RecordForm form, const std::string& from, const std::string& to) {
     const common::Logger logger({.level = common::LogLevel::kError}, [](common::LogLevel, std::string_view) {});
     RangeReader reader(definition, options, api, clock, logger, 1);
+    if (keeps_earlier) reader.keep_what_began_before();
     const auto take = [this](core::Page page) { return keep(std::move(page)); };
     const common::Interval range{.start = at(from), .end = at(to)};
     std::optional<Read> done;
@@ -64,6 +65,7 @@ class RangeReaderTest : public testing::Test {
   Definition definition = conversation_details();
   StreamOptions options = conversations(true);
   bool refuses_pages = false;
+  bool keeps_earlier = false;
   std::vector<std::string> keys;
   std::vector<core::Page> pages;
   RangeFigures figures;
@@ -184,6 +186,55 @@ TEST_F(RangeReaderTest, AWindowTooDeepForTheQueryIsReadInParts) {
   EXPECT_THAT(asked("/details/query"), ElementsAre("2026-05-04T00:00:00.000Z/2026-05-05T00:00:00.000Z",
                                                    "2026-05-04T00:00:00.000Z/2026-05-04T12:00:00.000Z",
                                                    "2026-05-04T12:00:00.000Z/2026-05-05T00:00:00.000Z"));
+}
+
+// A part of a bucket would have other figures, and its interval would be another key.
+TEST_F(RangeReaderTest, OfBucketsWholeOnesAreAskedForHoweverTheRangeIsCut) {
+  options.live.bucket = 15min;
+  options.live.min_window = 15min;
+  definition.query->pages = NoPages{};
+  definition.query->total.reset();
+  service = [&](const core::ApiRequest& request) {
+    return request.window == "2026-05-04T22:30:00.000Z/2026-05-04T23:15:00.000Z" ? refuse(ErrorCode::kTooComplex) : answer("{}");
+  };
+
+  ASSERT_TRUE(read(core::RecordForm::kQuery, "2026-05-04T22:37:00", "2026-05-04T23:29:59"));
+
+  EXPECT_THAT(
+      asked("/details/query"),
+      ElementsAre("2026-05-04T22:30:00.000Z/2026-05-04T23:15:00.000Z", "2026-05-04T22:30:00.000Z/2026-05-04T22:45:00.000Z",
+                  "2026-05-04T22:45:00.000Z/2026-05-04T23:00:00.000Z", "2026-05-04T23:00:00.000Z/2026-05-04T23:15:00.000Z"));
+}
+
+TEST_F(RangeReaderTest, WhatLastsBelongsToTheDayOfItsReading) {
+  definition.spans_days = true;
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    return request.position == "page 1" ? answer(query_page({conversation("a", "2026-05-04T23:30:00", "2026-05-06T01:00:00")}, 1))
+                                        : answer("{}");
+  };
+
+  ASSERT_TRUE(read(core::RecordForm::kQuery, "2026-05-04T22:00:00", "2026-05-05T12:00:00"));
+
+  ASSERT_THAT(pages, SizeIs(2));
+  EXPECT_EQ(pages[0].contents[0].home_day, std::chrono::sys_days(std::chrono::May / 4 / 2026));
+  EXPECT_EQ(pages[1].contents[0].home_day, std::chrono::sys_days(std::chrono::May / 5 / 2026));
+}
+
+TEST_F(RangeReaderTest, WhatBeganBeforeTheRangeIsKeptIfTold) {
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.position != "page 1") return answer("{}");
+    return answer(query_page({conversation("before", "2026-05-01T23:30:00", ""), conversation("in", "2026-05-04T23:30:00"),
+                              conversation("after", "2026-05-06T00:00:00")},
+                             3));
+  };
+  ASSERT_TRUE(read(core::RecordForm::kQuery, "2026-05-04T22:00:00", "2026-05-05T00:00:00"));
+  EXPECT_THAT(keys, ElementsAre("in"));
+  keys.clear();
+  keeps_earlier = true;
+
+  ASSERT_TRUE(read(core::RecordForm::kQuery, "2026-05-04T22:00:00", "2026-05-05T00:00:00"));
+
+  EXPECT_THAT(keys, ElementsAre("before", "in"));
 }
 
 TEST_F(RangeReaderTest, AnAnswerShorterThanItsTotalIsSaid) {

@@ -55,6 +55,28 @@ TEST(Sample, EndsWithTheInterval) {
   EXPECT_THAT(take(api, 10)->records, SizeIs(1));
 }
 
+TEST(Sample, OfBucketsIsOfWholeOnes) {
+  FakeApi api([](const core::ApiRequest&) { return answer("{}"); });
+  StreamOptions options = conversations(false);
+  options.live.bucket = std::chrono::minutes{30};
+  const Definition definition = conversation_details();
+  boost::asio::io_context io;
+  for (const char* interval : {"2026-05-04T10:07:00Z/2026-05-04T11:29:59Z", "2026-05-04T10:07:00Z/2026-05-04T10:09:00Z"}) {
+    boost::asio::co_spawn(io, sample(definition, options, api, common::parse_interval(interval).value(), 1),
+                          [](std::exception_ptr thrown, common::Result<Sample> sampled) {
+                            EXPECT_FALSE(thrown);
+                            EXPECT_TRUE(sampled);
+                          });
+  }
+  io.run();
+
+  ASSERT_THAT(api.requests, SizeIs(2));
+  EXPECT_NE(api.requests[0].body.find("2026-05-04T10:00:00.000Z/2026-05-04T11:00:00.000Z"), std::string::npos)
+      << api.requests[0].body;
+  EXPECT_NE(api.requests[1].body.find("2026-05-04T10:00:00.000Z/2026-05-04T10:30:00.000Z"), std::string::npos)
+      << api.requests[1].body;
+}
+
 TEST(Sample, TellsWhatTheServiceSays) {
   FakeApi api([](const core::ApiRequest&) { return refuse(common::ErrorCode::kPermissionDenied); });
   EXPECT_EQ(take(api, 10).error().code, common::ErrorCode::kPermissionDenied);

@@ -93,6 +93,48 @@ constexpr StreamRules kQueryOnly{.has_query = true, .has_job = false, .has_by_id
 constexpr StreamRules kJobOnly{.has_query = false, .has_job = true, .has_by_id = false};
 constexpr StreamRules kNoFollow{.has_query = true, .has_job = true, .has_by_id = false};
 
+// A record that lasts: every day's readings return it, and it is remembered with the last of them.
+
+Sighting on_day(int day, Sighting sighting) {
+  sighting.home_day = kDay + std::chrono::days{day};
+  return sighting;
+}
+
+TEST(ManyDays, AKeyStaysWithTheLatestDayThatItWasSeenOn) {
+  Key key({.has_query = true, .has_job = false, .has_by_id = false, .many_days = true});
+
+  EXPECT_THAT(key.see(on_day(0, open_query(1, 10))), Publishes(R::kNew));
+  EXPECT_EQ(key.see(on_day(0, open_query(1, 20))).entry, std::nullopt) << "nothing to write while the day is the same";
+  EXPECT_THAT(key.see(on_day(2, open_query(1, 2'900))), PublishesNothing(R::kUnchanged));
+  EXPECT_EQ(key.entry->home_day, kDay + std::chrono::days{2});
+  EXPECT_EQ(key.entry->changed_at, at(10));
+
+  // An earlier day is read again at one of its ages.
+  EXPECT_EQ(key.see(on_day(1, open_query(1, 3'000))).entry, std::nullopt);
+  EXPECT_THAT(key.see(on_day(1, query(2, 3'010))), Publishes(R::kChanged));
+  EXPECT_EQ(key.entry->home_day, kDay + std::chrono::days{2});
+}
+
+TEST(ManyDays, JobsMoveItToo) {
+  Key key({.has_query = true, .has_job = true, .has_by_id = false, .many_days = true});
+
+  key.see(on_day(0, query(1, 10)));
+  EXPECT_THAT(key.see(on_day(1, job(1, 1, 3'000))), PublishesNothing(R::kSealedUnchanged));
+  EXPECT_EQ(key.entry->home_day, kDay + std::chrono::days{1});
+  EXPECT_EQ(key.entry->state, DigestState::kSealed);
+  EXPECT_EQ(key.see(on_day(0, job(1, 1, 3'500))).entry, std::nullopt);
+  EXPECT_THAT(key.see(on_day(3, job(1, 1, 5'000))), PublishesNothing(R::kUnchanged));
+  EXPECT_EQ(key.entry->home_day, kDay + std::chrono::days{3});
+}
+
+TEST(ManyDays, OtherRecordsKeepTheDayTheyBeganOn) {
+  Key key(kQueryOnly);
+
+  key.see(on_day(0, query(1, 10)));
+  EXPECT_EQ(key.see(on_day(1, query(1, 1'500))).entry, std::nullopt);
+  EXPECT_EQ(key.entry->home_day, kDay);
+}
+
 // Provisional: the query form is published whenever it changes.
 
 TEST(Provisional, AnUnknownKeyIsPublished) {

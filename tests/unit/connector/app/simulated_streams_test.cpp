@@ -1,0 +1,378 @@
+// Built-in streams as a user configures them, against the simulated service, for days: lanes, digests and their expiry as in the
+// product, without HTTP and Kafka. In the end the topic holds what the service says, and nothing of it twice.
+
+#include "common/http/message.h"
+#include "config/config.h"
+#include "connector/app/stream_topics.h"
+#include "connector/kafka/task_digests.h"
+#include "connector/kafka/transaction.h"
+#include "connector/source/page_slicer.h"
+#include "connector/source/pagination.h"
+#include "connector/source/request_template.h"
+#include "connector/source/stream_reader.h"
+#include "tests/simulator/tests/caller.h"
+#include "tests/support/fake_api.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/recording_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <algorithm>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace connector::app {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using common::ErrorCode;
+using common::Result;
+using testing::IsEmpty;
+using tests::simulator::at;
+using tests::simulator::Caller;
+using tests::simulator::SimulatorOptions;
+using tests::support::FakeAnswer;
+
+// Decides and keeps as the product's publisher does: digests over whole transactions, ledgers with them.
+class DecidingPublisher final : public core::Publisher {
+ public:
+  explicit DecidingPublisher(const kafka::StreamTopic& topic) : topic_(topic), digests_({topic}) {}
+
+  asio::awaitable<Result<void>> submit(core::PageGroup group) override {
+    kafka::Transaction transaction;
+    transaction.batch.stream = topic_.stream;
+    transaction.batch.pages = std::move(group);
+    core::Ledgers changed = ledgers;
+    for (const core::Page& page : transaction.batch.pages) {
+      for (const core::LedgerChange& change : page.changes) {
+        if (auto applied = changed[page.source].apply(change); !applied) contradictions.push_back(applied.error().message);
+      }
+      changed[page.source].set_stamp({.incarnation = "i", .number = ++transactions_});
+    }
+    kafka::measure(transaction, {.record = 1'000'000, .dead_letter = 1'000'000});
+    digests_.decide(transaction, ledgers);
+    std::size_t place = 0;
+    for (const core::Page& page : transaction.batch.pages) {
+      dead_letters += page.dead_letters.size();
+      for (const core::RecordSlice& record : page.records) {
+        if (transaction.batch.fates[place++] != core::RecordFate::kPublish) continue;
+        topic[std::string(record.key)].emplace_back(record.value);
+      }
+    }
+    digests_.apply(transaction);
+    ledgers = std::move(changed);
+    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
+    co_return Result<void>{};
+  }
+  asio::awaitable<Result<void>> flush(core::SourcePartition /*source*/) override { co_return Result<void>{}; }
+  [[nodiscard]] const core::Ledger& committed(const core::SourcePartition& source) const override {
+    static const core::Ledger kNone;
+    const auto found = ledgers.find(source);
+    return found == ledgers.end() ? kNone : found->second;
+  }
+  [[nodiscard]] const core::StreamDigests* digests(const core::StreamName& stream) const override { return digests_.of(stream); }
+  std::string take_spare_storage() override { return {}; }
+
+  // A whole round of the sweep.
+  void expire(common::Instant now) {
+    for (std::size_t steps = digests_.steps_a_round() + 1; steps > 0; --steps) {
+      if (auto expired = digests_.expire(ledgers, now)) digests_.apply(*expired);
+    }
+  }
+  [[nodiscard]] std::size_t remembered() const { return digests_.of(topic_.stream)->committed().size(); }
+
+  core::Ledgers ledgers;
+  std::map<std::string, std::vector<std::string>> topic;  // values by key, in order
+  std::size_t dead_letters = 0;
+  std::vector<std::string> contradictions;
+
+ private:
+  kafka::StreamTopic topic_;
+  kafka::TaskDigests digests_;
+  std::uint64_t transactions_ = 0;
+};
+
+class SimulatedStream : public testing::Test {
+ protected:
+  static constexpr const char* kBegin = "2026-05-02T00:00:00Z";
+
+  static SimulatorOptions world() {
+    SimulatorOptions options = tests::simulator::small_world();
+    options.world.users = 4;
+    options.world.queues = 2;
+    return options;
+  }
+
+  // The stream `s` with these settings, from kBegin on.
+  void begin(const std::string& settings) {
+    const std::string text =
+        "name: acme\ngenesys: {region: eu-central-1, client_id: c, client_secret: secret}\n"
+        "kafka: {bootstrap_servers: \"k:9092\"}\nstreams:\n  s:\n" +
+        settings;
+    config::Loaded loaded = config::load(text, "test.yaml", {}, config::built_in_definitions());
+    for (const auto& problem : loaded.problems) ADD_FAILURE() << problem.to_string();
+    ASSERT_TRUE(loaded.problems.empty());
+    options.name = loaded.config.name;
+    options.streams = loaded.config.streams;
+    definitions = std::move(loaded.definitions);
+    stream = options.streams.at(0);
+    definition = definitions.at(stream.definition);
+    publisher.emplace(stream_topics(options, definitions).at(0));
+    for (const core::Lane lane : lanes_of(stream, definition))
+      publisher->ledgers[{stream.name, lane}] = core::Ledger({}, at(kBegin));
+    const common::Logger logger({.level = common::LogLevel::kWarn},
+                                [this](common::LogLevel, std::string_view line) { log.emplace_back(line); });
+    reader = std::make_unique<source::StreamReader>(definition, stream, source::ResolvedStart{at(kBegin)}, api, *publisher, clock,
+                                                    metrics, logger, 4U << 20U, 1);
+    if (reader->has_live()) spawn(reader->run_live());
+    if (reader->has_settle()) spawn(reader->run_settle());
+  }
+  void pass(common::Duration duration) {
+    for (common::Duration passed{0}; passed < duration; passed += 1h) {
+      clock.run_for(io, std::min<common::Duration>(1h, duration - passed));
+      publisher->expire(clock.utc_now());
+    }
+  }
+  void TearDown() override {
+    for (auto& signal : cancel) signal.emit(asio::cancellation_type::terminal);
+    clock.run_for(io, 0s);
+    ASSERT_TRUE(publisher);
+    EXPECT_THAT(publisher->contradictions, IsEmpty());
+    EXPECT_EQ(publisher->dead_letters, 0U);
+    EXPECT_THAT(log, IsEmpty()) << "nothing to warn of";
+  }
+
+  // What the query says of an interval just now, by key.
+  std::map<std::string, std::string> ask(const common::Interval& interval) {
+    const source::QuerySource& query = *definition.query;
+    source::SliceSpec spec{.records = query.records, .key = definition.key, .wanted = {}};
+    std::map<std::string, std::string> found;
+    for (std::int64_t page = 1; page < 100; ++page) {
+      source::RequestBuilder builder(query.request, stream.query);
+      builder.window(definition.window, interval);
+      source::put_position(builder, query.pages, core::AtPage{page}, source::page_size_of(query.pages, 0));
+      auto answer = serve(std::move(builder).build({}));
+      if (const auto* error = std::get_if<common::Error>(&answer)) {
+        ADD_FAILURE() << error->message;
+        break;
+      }
+      source::PageSlicer slicer;
+      source::SlicedPage sliced;
+      auto& body = std::get<core::ApiResponse>(answer).body;
+      EXPECT_TRUE(slicer.slice(spec, body, sliced));
+      for (const auto& record : sliced.records) found[std::string(record.key)] = record.value;
+      if (sliced.elements == 0 || std::holds_alternative<source::NoPages>(query.pages)) break;
+    }
+    return found;
+  }
+
+  // No key has two equal contents in a row.
+  void expect_no_repeats() const {
+    for (const auto& [key, values] : publisher->topic) {
+      for (std::size_t i = 1; i < values.size(); ++i) {
+        EXPECT_NE(*common::json::parse(values[i - 1]), *common::json::parse(values[i])) << key;
+      }
+    }
+  }
+  [[nodiscard]] const std::string& last_of(const std::string& key) const {
+    static const std::string kNothing;
+    const auto found = publisher->topic.find(key);
+    return found == publisher->topic.end() ? kNothing : found->second.back();
+  }
+
+  Caller caller{world(), at(kBegin)};
+  asio::io_context io;
+  tests::support::ManualClock clock{at(kBegin)};
+  tests::support::RecordingMetrics metrics;
+  tests::support::FakeApi api{[this](const core::ApiRequest& request) { return serve(request); }};
+  AppOptions options;
+  Definitions definitions;
+  source::StreamOptions stream;
+  source::Definition definition;
+  std::optional<DecidingPublisher> publisher;
+  std::unique_ptr<source::StreamReader> reader;
+  std::list<asio::cancellation_signal> cancel;
+  std::vector<std::string> log;
+
+ private:
+  FakeAnswer serve(const core::ApiRequest& request) {
+    std::string target = request.path;
+    for (const auto& [name, value] : request.query) {
+      target += (target.contains('?') ? "&" : "?") + name + "=" + common::http::percent_encode(value);
+    }
+    caller.now = clock.utc_now();
+    auto reply = caller.send(common::http::to_string(request.method), target, request.body);
+    if (reply.status == 401) {
+      caller.log_in();
+      reply = caller.send(common::http::to_string(request.method), target, request.body);
+    }
+    std::string body = reply.shared_body ? *reply.shared_body : reply.body;
+    if (reply.status < 200 || reply.status > 299) {
+      const auto code = reply.status == 404 ? ErrorCode::kPositionInvalid : ErrorCode::kRequestRejected;
+      return tests::support::refuse(code, request.path + ": " + std::to_string(reply.status) + " " + body);
+    }
+    body.reserve(body.size() + common::http::kBodyPadding);
+    return core::ApiResponse{.status = reply.status, .body = std::move(body), .date = clock.utc_now(), .correlation_id = "c"};
+  }
+  void spawn(asio::awaitable<Result<void>> lane) {
+    auto& signal = cancel.emplace_back();
+    asio::co_spawn(io, std::move(lane),
+                   asio::bind_cancellation_slot(signal.slot(), [](const std::exception_ptr& thrown, const Result<void>& ended) {
+                     EXPECT_FALSE(thrown);
+                     EXPECT_EQ(ended.error().code, ErrorCode::kCancelled) << ended.error().message;
+                   }));
+  }
+};
+
+// What is compared of a record of user-details: whose, of which list, from when; and when it ended, if it has.
+struct Status {
+  common::Instant start;
+  std::optional<common::Instant> end;
+};
+Status status_of(const std::string& record) {
+  const auto value = common::json::parse(record).value();
+  const auto& status = value.at("status").as_object();
+  const auto instant = [](const common::json::Value& text) {
+    return common::parse_instant(std::string_view(text.as_string())).value();
+  };
+  Status found{.start = instant(status.at("startTime")), .end = std::nullopt};
+  if (const auto* end = status.if_contains("endTime")) found.end = instant(*end);
+  return found;
+}
+
+class SimulatedUserDetails : public SimulatedStream {
+ protected:
+  // Everything that touched the time since the beginning, but what has begun or ended too shortly ago to have been read.
+  void expect_the_truth(common::Duration unread) {
+    const common::Instant now = clock.utc_now();
+    const auto truth = ask({.start = at(kBegin), .end = now});
+    std::size_t closed = 0;
+    for (const auto& [key, record] : truth) {
+      const Status status = status_of(record);
+      if (status.start >= now - unread) continue;
+      ASSERT_NE(last_of(key), "") << key << " is missing: " << record;
+      if (status.end && *status.end >= now - unread) continue;
+      EXPECT_EQ(*common::json::parse(last_of(key)), *common::json::parse(record)) << key;
+      closed += status.end ? 1 : 0;
+    }
+    EXPECT_GT(closed, 100U) << "or nothing was tested";
+    for (const auto& [key, values] : publisher->topic) EXPECT_TRUE(truth.contains(key)) << key << ": " << values.back();
+  }
+  void expect_no_step_back() const {
+    for (const auto& [key, values] : publisher->topic) {
+      for (std::size_t i = 1; i < values.size(); ++i) {
+        EXPECT_TRUE(status_of(values[i]).end || !status_of(values[i - 1]).end) << key << " is open again";
+      }
+    }
+  }
+};
+
+TEST_F(SimulatedUserDetails, ByTheQueryAloneEveryStatusIsThereAndEndsWhereItEnded) {
+  begin("    definition: user-details\n    start: now\n    settle: off\n    live: {every: 5m, ages: [1h]}\n");
+  pass(50h);
+
+  expect_the_truth(10min);
+  expect_no_repeats();
+  expect_no_step_back();
+  EXPECT_LT(publisher->remembered(), publisher->topic.size()) << "what is over is forgotten";
+}
+
+TEST_F(SimulatedUserDetails, JobsConfirmWhatTheQueryShowedAndRepeatNothingOfIt) {
+  begin(
+      "    definition: user-details\n    start: now\n    live: {every: 5m, ages: []}\n"
+      "    settle: {ages: [0h, 12h, 30h], poll_initial: 1s, poll_max: 5s}\n");
+  pass(80h);
+
+  expect_the_truth(10min);
+  expect_no_repeats();
+  expect_no_step_back();
+  EXPECT_GE(publisher->committed({stream.name, core::Lane::kSettle}).complete_until(), at("2026-05-05T00:00:00Z"));
+}
+
+TEST_F(SimulatedUserDetails, ByJobsAloneEveryStatusIsThereWhenItsDayIsSettled) {
+  begin(
+      "    definition: user-details\n    start: now\n    live: off\n"
+      "    settle: {ages: [0h, 12h], poll_initial: 1s, poll_max: 5s}\n");
+  pass(80h);
+
+  const common::Instant settled = at("2026-05-05T00:00:00Z");
+  std::size_t seen = 0;
+  for (const auto& [key, record] : ask({.start = at(kBegin), .end = settled})) {
+    const Status status = status_of(record);
+    if (!status.end || *status.end >= settled) continue;
+    EXPECT_EQ(*common::json::parse(last_of(key)), *common::json::parse(record)) << key;
+    ++seen;
+  }
+  EXPECT_GT(seen, 100U);
+  expect_no_repeats();
+  expect_no_step_back();
+}
+
+TEST_F(SimulatedStream, AggregatesSettleAndTheLastFiguresStay) {
+  begin(
+      "    definition: conversation-aggregates\n    start: now\n    live: {ages: [10m, 1h]}\n"
+      "    query: {granularity: PT15M, groupBy: [queueId, mediaType], metrics: [nOffered, tHandle, tTalk]}\n");
+  pass(30h);
+
+  // All conversations of buckets that are an hour old and more are over, and so are their figures.
+  const common::Instant settled = clock.utc_now() - 75min;
+  const auto truth = ask(
+      {.start = at(kBegin), .end = common::start_of_day(settled) + (settled - common::start_of_day(settled)) / 15min * 15min});
+  EXPECT_GT(truth.size(), 400U);
+  for (const auto& [key, record] : truth) {
+    EXPECT_EQ(*common::json::parse(last_of(key)), *common::json::parse(record)) << key;
+  }
+  expect_no_repeats();
+  std::size_t changed = 0;
+  for (const auto& [key, values] : publisher->topic) changed += values.size() > 1 ? 1 : 0;
+  EXPECT_GT(changed, 10U) << "figures of buckets that were read soon have changed, or nothing was tested";
+  EXPECT_EQ(publisher->committed({stream.name, core::Lane::kLive}).settled_until(), at("2026-05-03T05:00:00Z"));
+}
+
+TEST_F(SimulatedStream, ObservationsOnChangeAreNotRepeatedOverDays) {
+  const std::string queue = caller.simulator.service().world.queue(0);
+  begin(
+      "    definition: queue-observations\n    start: now\n    snapshot: {every: 10m}\n"
+      "    query:\n      metrics: [oWaiting, oInteracting, oMemberUsers, oOnQueueUsers]\n"
+      "      filter: {type: or, predicates: [{dimension: queueId, value: " +
+      queue + "}]}\n");
+  pass(75h);
+
+  const auto truth = ask({});
+  EXPECT_GT(truth.size(), 1U);
+  for (const auto& [key, record] : truth) {
+    EXPECT_EQ(*common::json::parse(last_of(key)), *common::json::parse(record)) << key;
+  }
+  expect_no_repeats();
+  EXPECT_EQ(api.requests.size(), 75U * 6 + 1);
+}
+
+TEST_F(SimulatedStream, UserAggregatesOfADayEach) {
+  begin(
+      "    definition: user-aggregates\n    start: now\n    live: {ages: [1h]}\n"
+      "    query: {granularity: P1D, groupBy: [userId], metrics: [tSystemPresence, tAgentRoutingStatus]}\n");
+  pass(76h);
+
+  const auto truth = ask({.start = at(kBegin), .end = at("2026-05-05T00:00:00Z")});
+  EXPECT_EQ(truth.size(), 12U) << "three days of four users";
+  EXPECT_EQ(publisher->topic.size(), 12U);
+  for (const auto& [key, record] : truth) EXPECT_EQ(*common::json::parse(last_of(key)), *common::json::parse(record)) << key;
+  expect_no_repeats();
+}
+
+}  // namespace
+}  // namespace connector::app
