@@ -325,7 +325,7 @@ TEST_F(SimulatedUserDetails, ByJobsAloneEveryStatusIsThereWhenItsDayIsSettled) {
 TEST_F(SimulatedStream, AggregatesSettleAndTheLastFiguresStay) {
   begin(
       "    definition: conversation-aggregates\n    start: now\n    live: {ages: [10m, 1h]}\n"
-      "    query: {granularity: PT15M, groupBy: [queueId, mediaType], metrics: [nOffered, tHandle, tTalk]}\n");
+      "    query: {granularity: PT15M, groupBy: [queueId, mediaType], metrics: [nConnected, tConversationDuration]}\n");
   pass(30h);
 
   // All conversations of buckets that are an hour old and more are over, and so are their figures.
