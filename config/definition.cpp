@@ -612,6 +612,21 @@ void check_records(Section& root, const Definition& definition) {
   }
 }
 
+void read_model(Section model, source::Model& out) {
+  constexpr std::string_view kRecord = "/";  // its top, which has no pointer that could be a key
+  for (const auto& member : model.members()) {
+    if (const auto wrong = check_pointer(member.key, Wildcards::kAllowed)) {
+      model.scope().problem(member.mark, model.path(member.key), "", *wrong);
+    }
+    std::vector<std::string> names;
+    if (model.text_list(member.key, names) && names.empty()) {
+      model.problem(member.key, "names no member (allowed: the names of the members there; leave out what may be anything)");
+    }
+    out[member.key == kRecord ? std::string() : member.key] = std::move(names);
+  }
+  model.finish();
+}
+
 void read_definition(Section root, Definition& definition) {
   constexpr int kNewestVersion = 1;
   root.integer("version", definition.version, {.min = 1, .max = kNewestVersion});
@@ -627,6 +642,7 @@ void read_definition(Section root, Definition& definition) {
                  {.check = [](const std::string& pointer) { return check_pointer(pointer, Wildcards::kAllowed); }});
   root.text_list("digest_ignore", definition.digest_ignore,
                  {.check = [](const std::string& pointer) { return check_pointer(pointer, Wildcards::kAllowed); }});
+  read_model(root.section("model"), definition.model);
   root.text_list("permissions", definition.permissions);
 
   std::vector<std::pair<std::string, Scalar>> refused;

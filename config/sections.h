@@ -14,6 +14,8 @@ namespace config {
 void read_genesys(Section genesys, connector::genesys::GenesysOptions& options);
 void read_kafka(Section kafka, const connector::core::ConnectorName& name, connector::kafka::KafkaOptions& options);
 void read_streams(Section& root, const std::map<std::string, connector::source::Definition>& definitions, Config& config);
+// `projection` and `redaction` of a stream; `definition` may be unknown.
+void read_rewriting(Section& stream, const connector::source::Definition* definition, connector::source::StreamOptions& options);
 // {name, partitions, replication_factor, config}.
 void read_topic_settings(Section topic, std::string_view default_name, connector::core::TopicSettings& settings);
 // Durations in ascending order; the first pass of `settle` is at 0, that of `live` is no age.

@@ -461,6 +461,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   if (definition != nullptr) {
     check_body(stream, *definition, options);
   }
+  read_rewriting(stream, definition, options);
   using connector::source::SyncMatch;
   stream.choice<SyncMatch>("sync_match", options.sync_match,
                            {{"overlap", SyncMatch::kOverlap}, {"start_day", SyncMatch::kStartDay}});
@@ -523,7 +524,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     stream.scope().problem(stream.mark(), stream.path(), "",
                            "reads nothing: live and settle are both off (allowed: at least one of them on)");
   }
-  stream.finish({{.key = "backfill"}, {.key = "transform"}, {.key = "projection"}, {.key = "redaction"}});
+  stream.finish({{.key = "backfill"}, {.key = "transform", .instead = "projection and redaction"}});
 }
 
 void check_topics(const Section& streams, const Config& config) {

@@ -304,7 +304,7 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
                                        .cluster_id = restored_->cluster_id,
                                        .topic_id = {},
                                        .membership = source::membership_fingerprint(definition, stream),
-                                       .content = source::content_fingerprint(definition)},
+                                       .content = source::content_fingerprint(definition, stream)},
                           .topic = {},
                           .lanes = {},
                           .ledgers = {},

@@ -5,6 +5,7 @@
 #include "connector/source/membership.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <iterator>
@@ -140,11 +141,12 @@ class Comparison {
     const auto& old_definition = before_.definitions.at(before.definition);
     const auto& new_definition = after_.definitions.at(after.definition);
     membership(before, old_definition, after, new_definition);
-    if (source::content_fingerprint(old_definition) != source::content_fingerprint(new_definition)) {
+    if (source::content_fingerprint(old_definition, {}) != source::content_fingerprint(new_definition, {})) {
       cover(path_of(after) + ".definition");
       add(path_of(after) + ".definition", before.definition, after.definition, Effect::kPublishes,
           "what counts as a change is another: each record is published once more when it is read next");
     }
+    rewriting(before, after);
     topic(before, after);
     lanes(before, old_definition, after, new_definition);
     ages(path_of(after) + ".live.ages", before.live.ages, after.live.ages, before.live.enabled && after.live.enabled);
@@ -178,6 +180,39 @@ class Comparison {
                         "remembered, older records are published once more, and what no longer belongs stays in the topic",
                         begins_at(after) ? start_of(after) : "where the stream first began"));
         break;
+    }
+  }
+
+  // What records are made into before they are published.
+  void rewriting(const StreamOptions& before, const StreamOptions& after) {
+    const auto made = [](const source::ProjectionOptions& projection, const source::RedactionOptions& redaction) {
+      StreamOptions stream;
+      stream.projection = projection;
+      stream.redaction = redaction;
+      return source::content_fingerprint({}, stream);
+    };
+    const std::string path = path_of(after);
+    for (const char* key : {".projection.", ".redaction."}) cover(path + key);
+    constexpr std::string_view kConsequence =
+        "what is published of a record is another: each is published once more when it is read next. What was published before "
+        "stays in the topic until it is compacted away or expires; a stream with another name and topic begins without it";
+    if (made(before.projection, {}) != made(after.projection, {})) {
+      const auto fields = [](const StreamOptions& stream) {
+        const std::size_t count = stream.projection.fields.size();
+        return count == 0 ? std::string("whole records") : fmt::format("{} field(s)", count);
+      };
+      add(path + ".projection", fields(before), fields(after), Effect::kPublishes, std::string{kConsequence});
+    }
+    if (made({}, before.redaction) == made({}, after.redaction)) return;
+    const auto pointers = [](const StreamOptions& stream) {
+      return fmt::format("drop [{}], hash [{}]", fmt::join(stream.redaction.drop, ", "), fmt::join(stream.redaction.hash, ", "));
+    };
+    const bool another_key = before.redaction.drop == after.redaction.drop && before.redaction.hash == after.redaction.hash;
+    if (another_key) {
+      add(path + ".redaction.key", "a key", "another key", Effect::kPublishes,
+          std::string{kConsequence} + ". No hash equals its former one");
+    } else {
+      add(path + ".redaction", pointers(before), pointers(after), Effect::kPublishes, std::string{kConsequence});
     }
   }
 

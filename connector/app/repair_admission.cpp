@@ -17,7 +17,7 @@ common::Result<void> admit_repair(const RepairedStream& stream, const kafka::Kaf
                                        .cluster_id = restored.cluster_id,
                                        .topic_id = {},
                                        .membership = source::membership_fingerprint(stream.definition, stream.options),
-                                       .content = source::content_fingerprint(stream.definition)},
+                                       .content = source::content_fingerprint(stream.definition, stream.options)},
                           .topic = {},
                           .lanes = stream.lanes,
                           .ledgers = {},

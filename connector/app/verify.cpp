@@ -83,7 +83,7 @@ class Verify final {
         one_shot_(std::move(one_shot)),
         logger_(std::move(logger)),
         talk_(talk),
-        record_reader_(definition),
+        record_reader_(definition, stream),
         range_reader_(definition, stream, one_shot_->api(), one_shot_->clock(), logger_, std::random_device()()) {
     outcome_.topic = topic_.topic;
     outcome_.form = form;

@@ -52,6 +52,7 @@ int sample(const SampleCommand& command, const Surroundings& surroundings) {
   if (sample->total) surroundings.err << ", " << *sample->total << " in all as the service says";
   if (sample->without_key > 0) surroundings.err << ", " << sample->without_key << " without a key (they would be dead-lettered)";
   surroundings.err << ", " << sample->pages << " request(s)\n";
+  for (const auto& pointer : sample->unmatched) surroundings.err << pointer << " has matched nothing in them\n";
   return kDone;
 }
 

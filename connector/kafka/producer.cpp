@@ -214,7 +214,8 @@ class KafkaProducer final : public core::TransactionalProducer {
     for (const core::Page& page : batch.pages) {
       const std::int64_t timestamp = page.read_at.time_since_epoch().count();
       for (const core::DeadLetter& letter : page.dead_letters) {
-        const auto headers = dead_letter_headers(page, letter.reason, letter.detail, letter.index, letter.bytes.size());
+        const std::uint64_t size = letter.size.value_or(letter.bytes.size());
+        const auto headers = dead_letter_headers(page, letter.reason, letter.detail, letter.index, size);
         if (auto sent = send(dead_letters_.get(), RD_KAFKA_PARTITION_UA, letter.key.substr(0, kDeadLetterKeyBytes),
                              cut(letter.bytes), timestamp, headers.get(), RecordKind::kDeadLetter, letters++);
             !sent) {

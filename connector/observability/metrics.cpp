@@ -87,6 +87,7 @@ enum Id : std::size_t {
   kRecordsRead,
   kReadBytes,
   kRecordsDropped,
+  kUnknownFields,
   kWindowsCompleted,
   kWindowsRestarted,
   kOpenWindows,
@@ -143,6 +144,10 @@ std::vector<MetricDescription> describe_all() {
       {"genesys_kafka_records_read_total", kCounter, {"stream", "lane"}, "Records read, before anything is dropped."},
       {"genesys_kafka_read_bytes_total", kCounter, {"stream", "lane"}, "Bytes of pages read, uncompressed."},
       {"genesys_kafka_records_dropped_total", kCounter, {"stream", "lane", "reason"}, "Records read and rightly not published."},
+      {"genesys_kafka_unknown_fields_total",
+       kCounter,
+       {"stream"},
+       "Fields that the stream's definition does not know, each counted when it is first seen; up to 64."},
       {"genesys_kafka_windows_completed_total",
        kCounter,
        {"stream", "lane", "result"},
@@ -297,6 +302,7 @@ PrometheusMetrics::PrometheusMetrics(const std::vector<SourcePartition>& sources
     impl_->set(kLaneFailing, labels, 0);
     impl_->set(kStreamStopped, {{"stream", source.stream.str()}}, 0);
     impl_->count(kDeleteBrakes, {{"stream", source.stream.str()}}, 0);
+    impl_->count(kUnknownFields, {{"stream", source.stream.str()}}, 0);
     for (const std::string_view outcome : kGoneOutcomes) {
       impl_->count(kRecordsGone, {{"stream", source.stream.str()}, {"outcome", std::string(outcome)}}, 0);
     }
@@ -427,6 +433,10 @@ void PrometheusMetrics::records_published(const SourcePartition& source, std::ui
 void PrometheusMetrics::records_gone(const core::StreamName& stream, std::string_view outcome, std::uint64_t records) {
   impl_->count(kRecordsGone, {{"stream", impl_->stream(stream)}, {"outcome", listed(outcome, kGoneOutcomes)}},
                static_cast<double>(records));
+}
+
+void PrometheusMetrics::unknown_fields(const core::StreamName& stream, std::uint64_t count) {
+  impl_->count(kUnknownFields, {{"stream", impl_->stream(stream)}}, static_cast<double>(count));
 }
 
 void PrometheusMetrics::delete_braked(const core::StreamName& stream) {

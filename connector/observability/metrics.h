@@ -77,6 +77,7 @@ class PrometheusMetrics final : public core::Metrics {
   void records_published(const core::SourcePartition& source, std::uint64_t records, std::uint64_t bytes) override;
   void records_gone(const core::StreamName& stream, std::string_view outcome, std::uint64_t records) override;
   void delete_braked(const core::StreamName& stream) override;
+  void unknown_fields(const core::StreamName& stream, std::uint64_t count) override;
   void dead_letters(const core::SourcePartition& source, std::string_view reason, std::uint64_t count) override;
   void transaction_done(core::TransactionOutcome outcome, std::chrono::milliseconds duration) override;
   void producer_started(std::string_view reason) override;

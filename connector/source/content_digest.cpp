@@ -1,18 +1,12 @@
 #include "connector/source/content_digest.h"
 
-#include "connector/source/json_pointer.h"
 #include "connector/source/page_slicer.h"
+#include "connector/source/pointer_automaton.h"
 
 #include <simdjson.h>
 #include <xxhash.h>
-#include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
-#include <cstring>
-#include <map>
-#include <optional>
-#include <set>
 #include <utility>
 
 namespace connector::source {
@@ -59,92 +53,45 @@ struct ArrayChain {
   [[nodiscard]] std::uint64_t digest() const { return hash_pair(Kind::kArray, chain, count); }
 };
 
-// All pointers as one automaton: which place of it a value has tells at once what the pointers say of it and of what is inside.
-class PointerAutomaton {
+// What the rules say of each place of the automaton.
+class RulePlaces {
  public:
-  using Place = std::int32_t;
-  static constexpr Place kNowhere = -1;  // no pointer leads here or deeper
-  static constexpr Place kRoot = 0;
+  using Place = PointerAutomaton::Place;
 
-  explicit PointerAutomaton(const ContentRules& rules) {
-    for (const std::string& pointer : rules.ignore) patterns_.push_back({pointer_tokens(pointer), true});
-    for (const std::string& pointer : rules.job_only) patterns_.push_back({pointer_tokens(pointer), false});
-    Set all;
-    for (std::size_t i = 0; i < patterns_.size(); ++i) all.insert({i, 0});
-    build(all);
-  }
-
-  [[nodiscard]] Place root() const { return patterns_.empty() ? kNowhere : kRoot; }
-  [[nodiscard]] Place step(Place place, std::string_view token) const {
-    const Node& node = nodes_[static_cast<std::size_t>(place)];
-    for (const auto& [name, next] : node.named) {
-      if (name == token) return next;
+  explicit RulePlaces(const ContentRules& rules) : pointers_(all_of(rules)), says_(pointers_.places()) {
+    for (std::size_t place = 0; place < says_.size(); ++place) {
+      for (const std::size_t pointer : pointers_.ends(static_cast<Place>(place))) {
+        (pointer < rules.ignore.size() ? says_[place].ignored : says_[place].job_only) = true;
+      }
     }
-    return node.others;
   }
-  [[nodiscard]] Place step(Place place, std::size_t element) const {
-    const Node& node = nodes_[static_cast<std::size_t>(place)];
-    if (node.named.empty()) return node.others;
-    std::array<char, 20> digits{};
-    const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), element).ptr;
-    return step(place, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
+
+  [[nodiscard]] Place root() const { return pointers_.root(); }
+  template <class Token>
+  [[nodiscard]] Place step(Place place, Token token) const {
+    return pointers_.step(place, token);
   }
   [[nodiscard]] bool is_ignored(Place place) const {
-    return place != kNowhere && nodes_[static_cast<std::size_t>(place)].ignored;
+    return place != PointerAutomaton::kNowhere && says_[static_cast<std::size_t>(place)].ignored;
   }
   [[nodiscard]] bool is_job_only(Place place) const {
-    return place != kNowhere && nodes_[static_cast<std::size_t>(place)].job_only;
+    return place != PointerAutomaton::kNowhere && says_[static_cast<std::size_t>(place)].job_only;
   }
 
  private:
-  struct Pattern {
-    std::vector<std::string> tokens;
-    bool ignores = false;
-  };
-  // Patterns with how many of their tokens were met.
-  using Set = std::set<std::pair<std::size_t, std::size_t>>;
-  struct Node {
+  struct Says {
     bool ignored = false;
     bool job_only = false;
-    std::vector<std::pair<std::string, Place>> named;
-    Place others = kNowhere;
   };
 
-  Place build(const Set& set) {
-    if (set.empty()) return kNowhere;
-    if (const auto known = places_.find(set); known != places_.end()) return known->second;
-    const auto place = static_cast<Place>(nodes_.size());
-    places_.emplace(set, place);
-    nodes_.emplace_back();
-    std::set<std::string> names;
-    Set others;
-    Node node;
-    for (const auto& [pattern, met] : set) {
-      const std::vector<std::string>& tokens = patterns_[pattern].tokens;
-      if (met == tokens.size()) {
-        (patterns_[pattern].ignores ? node.ignored : node.job_only) = true;
-      } else if (tokens[met] == "*") {
-        others.insert({pattern, met + 1});
-      } else {
-        names.insert(tokens[met]);
-      }
-    }
-    for (const std::string& name : names) {
-      Set next = others;
-      for (const auto& [pattern, met] : set) {
-        const std::vector<std::string>& tokens = patterns_[pattern].tokens;
-        if (met < tokens.size() && tokens[met] == name) next.insert({pattern, met + 1});
-      }
-      node.named.emplace_back(name, build(next));
-    }
-    node.others = build(others);
-    nodes_[static_cast<std::size_t>(place)] = std::move(node);
-    return place;
+  static std::vector<std::string> all_of(const ContentRules& rules) {
+    std::vector<std::string> pointers = rules.ignore;
+    pointers.insert(pointers.end(), rules.job_only.begin(), rules.job_only.end());
+    return pointers;
   }
 
-  std::vector<Pattern> patterns_;
-  std::vector<Node> nodes_;
-  std::map<Set, Place> places_;
+  PointerAutomaton pointers_;
+  std::vector<Says> says_;
 };
 
 using Place = PointerAutomaton::Place;
@@ -158,7 +105,7 @@ std::string_view trimmed(std::string_view token) {
 struct ContentDigester::Impl {
   explicit Impl(const ContentRules& rules) : pointers(rules) {}
 
-  PointerAutomaton pointers;
+  RulePlaces pointers;
   ondemand::parser parser;
 
   // Errors are simdjson's. After one the document is given up: nothing of it may be touched again.

@@ -2,9 +2,12 @@
 
 #include "connector/source/content_digest.h"
 #include "connector/source/fingerprint.h"
+#include "connector/source/keyed_hash.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace connector::source {
@@ -19,13 +22,38 @@ common::json::Array sorted(std::vector<std::string> pointers) {
   return array;
 }
 
+// Raised when records that a projection or redaction makes are made otherwise.
+constexpr int kRewritingVersion = 1;
+
+common::json::Object rewriting(const StreamOptions& options) {
+  common::json::Object fields;
+  for (const ProjectedField& field : options.projection.fields) {
+    fields[field.name] = common::json::Array{std::string_view{field.from}, static_cast<int>(field.take)};
+  }
+  common::json::Object object;
+  object["version"] = kRewritingVersion;
+  object["fields"] = std::move(fields);
+  object["drop"] = sorted(options.redaction.drop);
+  object["hash"] = sorted(options.redaction.hash);
+  if (!options.redaction.hash.empty()) {
+    std::string key;
+    if (auto hashed = KeyedHash(options.redaction.key.value()).append("genesys-kafka: which key this is", key); !hashed) {
+      throw std::runtime_error(hashed.error().message);
+    }
+    object["key"] = key;
+  }
+  return object;
+}
+
 }  // namespace
 
-std::string content_fingerprint(const Definition& definition) {
+std::string content_fingerprint(const Definition& definition, const StreamOptions& options) {
   common::json::Object object;
   object["digest"] = kContentDigestVersion;
   object["ignore"] = sorted(definition.digest_ignore);
   object["job_only"] = sorted(definition.job_only);
+  // Only where there is one: the fingerprints of all other streams stay what they are.
+  if (rewrites_records(options)) object["rewriting"] = rewriting(options);
   return fingerprint(object);
 }
 

@@ -112,6 +112,10 @@ struct ListRule {
   std::vector<std::string> known;    // texts that the service knew when the definition was written; empty: nothing is known
 };
 
+// What the service is known to send: the names of the members of objects, by pointers to these (`*` for every element and every
+// member; empty: the record). Members of objects that are not in it may be anything.
+using Model = std::map<std::string, std::vector<std::string>>;
+
 struct Definition {
   int version = 1;
   std::string name;
@@ -122,6 +126,7 @@ struct Definition {
   std::optional<std::string> end_pointer;
   std::vector<std::string> job_only;                   // pointers, `*` for every element: what only the job's form has
   std::vector<std::string> digest_ignore;              // pointers, `*` for every element: what may differ without being a change
+  Model model;                                         // empty: nothing is known, and nothing new is told
   std::vector<std::string> permissions;                // any of
   std::map<std::string, std::string> refused_members;  // top-level members a stream's `query` must not have → why
   WindowPlaces window = IntervalPlace{InBody{"/interval"}};
@@ -145,6 +150,14 @@ inline bool is_snapshot(const Definition& definition) {
 // Its records are seen again on later days than they began on.
 inline bool is_seen_on_many_days(const Definition& definition) {
   return definition.spans_days || is_snapshot(definition);
+}
+
+// What a record must have to have its key.
+inline std::vector<std::string> key_pointers(const Definition& definition) {
+  if (const auto* pointer = std::get_if<std::string>(&definition.key)) return {*pointer};
+  std::vector<std::string> pointers;
+  for (const KeyPart& part : std::get<std::vector<KeyPart>>(definition.key)) pointers.push_back(part.pointer);
+  return pointers;
 }
 
 // Whether a record that a job does not return can be asked for, beside one that is known to exist.

@@ -1,5 +1,7 @@
 #include "connector/source/json_pointer.h"
 
+#include "connector/source/pointer_pattern.h"
+
 #include <charconv>
 #include <utility>
 
@@ -9,16 +11,7 @@ using common::json::Object;
 using common::json::Value;
 
 std::vector<std::string> pointer_tokens(std::string_view pointer) {
-  std::vector<std::string> tokens;
-  for (std::size_t i = 0; i < pointer.size(); ++i) {
-    if (pointer[i] == '/') {
-      tokens.emplace_back();
-    } else if (!tokens.empty()) {
-      const bool escaped = pointer[i] == '~' && i + 1 < pointer.size() && (pointer[i + 1] == '0' || pointer[i + 1] == '1');
-      tokens.back() += escaped ? (pointer[++i] == '0' ? '~' : '/') : pointer[i];
-    }
-  }
-  return tokens;
+  return PointerPattern(pointer).tokens();
 }
 
 void set_at(Object& body, std::string_view pointer, Value value) {

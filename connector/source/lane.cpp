@@ -54,7 +54,8 @@ double Lane::chance() {
 
 asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, SliceSpec spec) {
   request.source = source_;
-  request.response_storage = stream_.publisher.take_spare_storage();
+  std::optional<std::string> storage = stream_.pages.take_storage();
+  request.response_storage = storage ? std::move(*storage) : stream_.publisher.take_spare_storage();
   Result<core::ApiResponse> response = co_await stream_.api.send(std::move(request));
   if (!response) co_return fail(response.error());
   ReadPage page{.buffer = std::make_unique<std::string>(std::move(response->body)),
@@ -63,19 +64,14 @@ asio::awaitable<Result<ReadPage>> Lane::fetch_page(core::ApiRequest request, Sli
                 .service_date = response->date.value_or(stream_.clock.utc_now() + stream_.api.clock_skew()),
                 .correlation_id = std::move(response->correlation_id)};
   const std::size_t bytes = page.buffer->size();
-  if (auto sliced = stream_.slicer.slice(spec, *page.buffer, page.sliced); !sliced) {
-    common::Error error = std::move(sliced.error());
+  if (auto read = stream_.pages.read(spec, *page.buffer, page.sliced); !read) {
+    common::Error error = std::move(read.error());
     if (!page.correlation_id.empty()) error.message += " (correlation id " + page.correlation_id + ")";
     co_return fail(std::move(error));
   }
-  page.sliced.digests.clear();
-  page.sliced.digests.reserve(page.sliced.records.size());
-  for (const core::RecordSlice& record : page.sliced.records) {
-    auto digests = stream_.digester.digest(record.value);
-    if (!digests) co_return fail(digests.error());
-    page.sliced.digests.push_back(*digests);
-  }
   stream_.metrics.page_read(source_, page.sliced.rows(), bytes);
+  report_unmatched();
+  report_unknown_fields();
   co_return page;
 }
 
@@ -138,6 +134,28 @@ void Lane::report_dead_letters(const core::Page& page) const {
                        {"first_index", first.index},
                        {"first_reason", first.reason},
                        {"correlation_id", page.correlation_id}});
+}
+
+// A slip in a pointer of a redaction leaves in what was to go, and nothing else would tell.
+void Lane::report_unmatched() {
+  constexpr std::uint64_t kEnoughToTell = 1'000;
+  if (stream_.told_unmatched || !rewrites_records(stream_.options) || stream_.pages.records() < kEnoughToTell) return;
+  stream_.told_unmatched = true;
+  std::string pointers;
+  for (const std::string& pointer : stream_.pages.unmatched()) pointers += (pointers.empty() ? "" : ", ") + pointer;
+  if (pointers.empty()) return;
+  stream_.logger.warn("pointers of the stream's projection or redaction have matched nothing so far; check their spelling",
+                      {{"stream", source_.stream.str()}, {"records", stream_.pages.records()}, {"pointers", pointers}});
+}
+
+void Lane::report_unknown_fields() {
+  const std::vector<std::string> found = stream_.pages.take_unknown_fields();
+  if (found.empty()) return;
+  stream_.metrics.unknown_fields(source_.stream, found.size());
+  std::string fields;
+  for (const std::string& field : found) fields += (fields.empty() ? "" : ", ") + field;
+  stream_.logger.info("the service sends fields that the stream's definition does not know; they are published as they are",
+                      {{"stream", source_.stream.str()}, {"lane", core::to_string(source_.lane)}, {"fields", fields}});
 }
 
 Lane::Awaited Lane::submit_changes(const common::Interval& window, std::vector<core::LedgerChange> changes) {

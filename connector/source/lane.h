@@ -10,11 +10,10 @@
 #include "connector/core/ports/api.h"
 #include "connector/core/ports/metrics.h"
 #include "connector/core/ports/publisher.h"
-#include "connector/source/content_digest.h"
 #include "connector/source/definition.h"
 #include "connector/source/job_days.h"
 #include "connector/source/options.h"
-#include "connector/source/page_slicer.h"
+#include "connector/source/page_reader.h"
 #include "connector/source/pagination.h"
 #include "connector/source/request_template.h"
 #include "connector/source/resolved_start.h"
@@ -44,10 +43,10 @@ struct StreamContext {
   common::Logger logger;
   std::size_t memory_bytes;
   std::mt19937_64 random;
-  PageSlicer slicer;  // slicing never suspends, so the lanes share its memory
-  ContentDigester digester;
+  PageReader pages;  // reading one never suspends, so the lanes share its memory
   JobDays job_days;
   Turns reads;  // of whoever reads the query form: two reads that can return the same key never overlap
+  bool told_unmatched = false;
 };
 
 // A page that has arrived: the bytes, the slices into them, and what the answer said about itself.
@@ -71,7 +70,7 @@ class Lane {
   Awaited sleep(common::Duration duration);
   double chance();
 
-  // A page through the slicer; its storage comes from the publisher's spare.
+  // A page through the reader of pages; its storage comes from the publisher's spare.
   boost::asio::awaitable<common::Result<ReadPage>> fetch_page(core::ApiRequest request, SliceSpec spec);
   // The records of these keys, as far as the service has them, in one page.
   boost::asio::awaitable<common::Result<ReadPage>> fetch_by_id(std::span<const core::RecordKey> ids, SliceSpec spec);
@@ -112,6 +111,8 @@ class Lane {
 
  private:
   void report_well();
+  void report_unmatched();
+  void report_unknown_fields();
 
   std::vector<common::Interval> failing_;  // windows; the empty one stands for what is no window's
   std::optional<common::ErrorCode> told_;  // the last failure that an operator must mend: told once

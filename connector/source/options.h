@@ -4,6 +4,7 @@
 
 #include "common/instant.h"
 #include "common/json.h"
+#include "common/secret.h"
 #include "connector/core/dead_letters/guard.h"
 #include "connector/core/digest/vanished_day.h"
 #include "connector/core/names.h"
@@ -74,6 +75,27 @@ enum class ExistingTopic : std::uint8_t { kRefuse, kAppend };
 // the new ones, or read everything again.
 enum class OnChangedMembership : std::uint8_t { kRefuse, kContinue, kReRead };
 
+// Which values a field takes, if its pointer leads to several.
+enum class TakeValues : std::uint8_t { kAll, kFirst, kLast };
+
+struct ProjectedField {
+  std::string name;
+  std::string from;                    // pointer into the record as the service sent it; `*` for every element and every member
+  TakeValues take = TakeValues::kAll;  // all: an array, if there is a `*` in `from`
+};
+
+// A record becomes an object of these fields alone. Without any it keeps its shape.
+struct ProjectionOptions {
+  std::vector<ProjectedField> fields;
+};
+
+// Pointers as in ProjectedField. None leads to the record's key or to what holds it.
+struct RedactionOptions {
+  std::vector<std::string> drop;
+  std::vector<std::string> hash;  // replaced by their HMAC-SHA-256
+  common::SecretSource key;       // of that; its value at the start counts until the end
+};
+
 struct FromNow {};
 using StreamStart = std::variant<common::Instant, FromNow>;
 
@@ -87,6 +109,8 @@ struct StreamOptions {
   OnChangedMembership on_changed_membership = OnChangedMembership::kRefuse;
   core::DeadLetterRules dead_letters;  // what is too large, and when there are too many of them
   common::json::Object query;          // the user's filters, merged into the request body of query and job
+  ProjectionOptions projection;
+  RedactionOptions redaction;  // applies before the projection
   SyncMatch sync_match = SyncMatch::kOverlap;
   int page_size = 0;  // 0: the definition's maximum
   int job_page_size = 0;
@@ -95,5 +119,10 @@ struct StreamOptions {
   FollowOptions follow;
   SettleOptions settle;
 };
+
+// Whether records are published otherwise than the service sent them.
+inline bool rewrites_records(const StreamOptions& options) {
+  return !options.projection.fields.empty() || !options.redaction.drop.empty() || !options.redaction.hash.empty();
+}
 
 }  // namespace connector::source

@@ -3,6 +3,7 @@
 #include "common/http/message.h"
 #include "common/json.h"
 #include "connector/source/json_pointer.h"
+#include "connector/source/pointer_pattern.h"
 #include "connector/source/raw_json.h"
 #include "connector/source/record_composer.h"
 
@@ -51,21 +52,6 @@ bool is_number_error(Code error) {
     if (error == Code::BIGINT_ERROR) return true;
   }
   return error == Code::NUMBER_ERROR;
-}
-
-std::string escape_token(std::string_view key) {
-  std::string escaped;
-  escaped.reserve(key.size());
-  for (const char character : key) {
-    if (character == '~') {
-      escaped += "~0";
-    } else if (character == '/') {
-      escaped += "~1";
-    } else {
-      escaped += character;
-    }
-  }
-  return escaped;
 }
 
 bool is_inside(std::string_view pointer, std::string_view parent) {
@@ -394,7 +380,7 @@ struct PageSlicer::Impl {
   }
 
   void take_record(const SliceSpec& spec, std::string_view text, const Fields& fields, SlicedPage& page) {
-    if (!fields.is_object || fields.key.empty()) {
+    if (!fields.is_object || (fields.key.empty() && !spec.key_optional)) {
       page.dead_letters.push_back({.reason = fields.is_object ? "no_key" : "not_an_object",
                                    .detail = fields.is_object ? what_is_missing(spec.key) : "a record must be a JSON object",
                                    .key = {},

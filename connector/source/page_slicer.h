@@ -30,6 +30,7 @@ struct SliceSpec {
   std::string end;                  // in a record: when it ended
   std::string open_while_absent;    // in a record: it is open while this is absent or null
   std::vector<std::string> wanted;  // scalars beside the records: total, cursor …
+  bool key_optional = false;        // a record without a key is one all the same
 };
 
 struct RecordFacts {

@@ -71,7 +71,7 @@ RangeReader::RangeReader(const Definition& definition, const StreamOptions& opti
       clock_(clock),
       logger_(std::move(logger)),
       random_(seed),
-      digester_({.ignore = definition.digest_ignore, .job_only = definition.job_only}),
+      pages_(definition, options),
       source_{.stream = options.name, .lane = core::Lane::kSettle} {}
 
 double RangeReader::chance() {
@@ -130,12 +130,7 @@ asio::awaitable<Result<RangeReader::Fetched>> RangeReader::fetch(core::ApiReques
   page.service_date = response->date.value_or(page.read_at + api_.clock_skew());
   page.correlation_id = std::move(response->correlation_id);
   fetched.bytes = page.buffer->size();
-  if (auto sliced = slicer_.slice(spec, *page.buffer, fetched.sliced); !sliced) co_return fail(sliced.error());
-  for (const core::RecordSlice& record : fetched.sliced.records) {
-    auto digests = digester_.digest(record.value);
-    if (!digests) co_return fail(digests.error());
-    fetched.sliced.digests.push_back(*digests);
-  }
+  if (auto read = pages_.read(spec, *page.buffer, fetched.sliced); !read) co_return fail(read.error());
   co_return fetched;
 }
 
@@ -357,7 +352,7 @@ asio::awaitable<Result<std::optional<common::Duration>>> RangeReader::run_query(
     }
     for (const core::RecordSlice& record : fetched->sliced.records) keys.see(record.key, record.value, false, {});
     for (const core::DeadLetter& letter : fetched->sliced.dead_letters) {
-      keys.see(std::string("\0", 1).append(letter.bytes), {}, false, {});
+      keys.see(identity_of(letter), {}, false, {});
     }
     facts.distinct = keys.distinct();
     fetched->page.form = core::RecordForm::kQuery;

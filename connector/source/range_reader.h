@@ -12,10 +12,9 @@
 #include "connector/core/planning/query_paging.h"
 #include "connector/core/ports/api.h"
 #include "connector/core/ports/publisher.h"
-#include "connector/source/content_digest.h"
 #include "connector/source/definition.h"
 #include "connector/source/options.h"
-#include "connector/source/page_slicer.h"
+#include "connector/source/page_reader.h"
 #include "connector/source/request_template.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -87,8 +86,7 @@ class RangeReader final {
   common::Clock& clock_;
   common::Logger logger_;
   std::mt19937_64 random_;
-  PageSlicer slicer_;
-  ContentDigester digester_;
+  PageReader pages_;
   Progress progress_;
   common::Interval range_;
   bool keeps_earlier_ = false;

@@ -1,15 +1,21 @@
 #include "connector/source/record_reader.h"
 
+#include <utility>
+
 namespace connector::source {
 
-RecordReader::RecordReader(const Definition& definition)
+RecordReader::RecordReader(const Definition& definition, const StreamOptions& options)
+    : RecordReader(definition, published_shape(definition, options)) {}
+
+RecordReader::RecordReader(const Definition& definition, PublishedShape shape)
     : spec_{.records = {},
             .key = definition.key,
-            .start = definition.start_pointer.value_or(""),
+            .start = std::move(shape.start),
             .end = {},
-            .open_while_absent = definition.open_while_absent.value_or(""),
-            .wanted = {}},
-      digester_({.ignore = definition.digest_ignore, .job_only = definition.job_only}) {}
+            .open_while_absent = std::move(shape.open_while_absent),
+            .wanted = {},
+            .key_optional = !shape.has_key},
+      digester_(shape.rules) {}
 
 std::optional<ReadRecord> RecordReader::read(std::string_view value) {
   // A page that is its own array of records.

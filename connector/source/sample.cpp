@@ -2,7 +2,7 @@
 
 #include "connector/core/planning/live_planner.h"
 #include "connector/core/planning/query_paging.h"
-#include "connector/source/page_slicer.h"
+#include "connector/source/page_reader.h"
 #include "connector/source/pagination.h"
 #include "connector/source/request_template.h"
 
@@ -34,7 +34,7 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
   if (const auto* numbered = std::get_if<PageNumberPages>(&query.pages)) paging_options.first_page = numbered->first;
   paging_options.limits.memory_bytes = std::numeric_limits<std::uint64_t>::max();
   core::QueryPaging paging(paging_options, interval);
-  PageSlicer slicer;
+  PageReader reader(definition, options);
   Sample sampled;
 
   core::PagingAction action = paging.begin();
@@ -54,7 +54,7 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
     if (!response) co_return fail(std::move(response.error()));
     ++sampled.pages;
     SlicedPage page;
-    if (auto sliced = slicer.slice(spec, response->body, page); !sliced) co_return fail(std::move(sliced.error()));
+    if (auto read = reader.read(spec, response->body, page); !read) co_return fail(std::move(read.error()));
     sampled.total = scalars.total(page);
     sampled.without_key += page.dead_letters.size();
     for (const core::RecordSlice& record : page.records) {
@@ -67,6 +67,7 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
     facts.next = scalars.next(page, response->headers);
     action = paging.step(facts);
   }
+  if (reader.records() > 0) sampled.unmatched = reader.unmatched();
   co_return sampled;
 }
 

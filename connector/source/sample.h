@@ -24,9 +24,10 @@ struct SampledRecord {
 
 struct Sample {
   std::vector<SampledRecord> records;
-  std::optional<std::int64_t> total;  // what the service says the interval holds
-  std::uint64_t without_key = 0;      // records that would be dead-lettered
-  std::uint32_t pages = 0;            // requests sent
+  std::optional<std::int64_t> total;   // what the service says the interval holds
+  std::uint64_t without_key = 0;       // records that would be dead-lettered
+  std::uint32_t pages = 0;             // requests sent
+  std::vector<std::string> unmatched;  // pointers of the projection and redaction that met nothing in the records read
 };
 
 // Reads pages until `max_records` are there or the interval is exhausted. kConfigInvalid if the definition has no query; errors

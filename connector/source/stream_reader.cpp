@@ -20,21 +20,19 @@ struct StreamReader::Shared {
 StreamReader::StreamReader(Definition definition, StreamOptions options, ResolvedStart start, core::Api& api,
                            core::Publisher& publisher, common::Clock& clock, core::Metrics& metrics, common::Logger logger,
                            std::size_t memory_bytes, std::uint64_t seed)
-    : shared_(new Shared{
-          .context = {.definition = definition,
-                      .options = std::move(options),
-                      .start = start,
-                      .api = api,
-                      .publisher = publisher,
-                      .clock = clock,
-                      .metrics = metrics,
-                      .logger = logger.named("source"),
-                      .memory_bytes = memory_bytes,
-                      .random = std::mt19937_64(seed),
-                      .slicer = {},
-                      .digester = ContentDigester({.ignore = definition.digest_ignore, .job_only = definition.job_only}),
-                      .job_days = {},
-                      .reads = {}}}) {
+    : shared_(new Shared{.context = {.definition = definition,
+                                     .options = options,
+                                     .start = start,
+                                     .api = api,
+                                     .publisher = publisher,
+                                     .clock = clock,
+                                     .metrics = metrics,
+                                     .logger = logger.named("source"),
+                                     .memory_bytes = memory_bytes,
+                                     .random = std::mt19937_64(seed),
+                                     .pages = PageReader(definition, options),
+                                     .job_days = {},
+                                     .reads = {}}}) {
   if (has_follow()) shared_->follow = std::make_unique<FollowLane>(shared_->context);
   if (has_live()) shared_->live = std::make_unique<LiveLane>(shared_->context);
   if (has_settle()) shared_->settle = std::make_unique<SettleLane>(shared_->context);

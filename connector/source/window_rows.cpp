@@ -19,6 +19,11 @@ std::size_t max_keys(std::size_t memory_bytes) {
 
 }  // namespace
 
+std::string identity_of(const core::DeadLetter& letter) {
+  std::string identity("\0dead letter ", 13);
+  return letter.apart ? identity + std::to_string(*letter.apart) : identity.append(letter.bytes);
+}
+
 HomeDays home_days_of(const Definition& definition) {
   return is_seen_on_many_days(definition) ? HomeDays::kBySighting : HomeDays::kByStart;
 }
@@ -80,9 +85,7 @@ RowCounts WindowRows::take(SlicedPage sliced, core::PageGroup& held) {
     }
   }
   for (core::DeadLetter& letter : sliced.dead_letters) {
-    // No key tells two of them apart: the same bytes are the same dead letter. A record's key may be spelled like them.
-    const std::string key = std::string("\0dead letter ", 13).append(letter.bytes);
-    const core::RowSeen seen = keys_.see(key, letter.bytes, false, {.page = number, .record = kNowhere});
+    const core::RowSeen seen = keys_.see(identity_of(letter), {}, false, {.page = number, .record = kNowhere});
     if (seen.verdict == core::RowVerdict::kNew) {
       page.dead_letters.push_back(std::move(letter));
     } else {

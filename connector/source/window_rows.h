@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace connector::source {
 
@@ -34,6 +35,8 @@ enum class HomeDays : std::uint8_t {
 };
 HomeDays home_days_of(const Definition& definition);
 core::HomeDay home_day(HomeDays rule, const RecordFacts& record, const common::Interval& window);
+// What no record's key is spelled like, and tells a dead letter from others: it has no key, so the same bytes are the same one.
+std::string identity_of(const core::DeadLetter& letter);
 
 class WindowRows {
  public:

@@ -124,6 +124,9 @@ class RecordingMetrics final : public connector::core::Metrics {
   void records_gone(const connector::core::StreamName& stream, std::string_view outcome, std::uint64_t records) override {
     record("records_gone", static_cast<double>(records), {stream.str(), std::string(outcome), std::to_string(records)});
   }
+  void unknown_fields(const connector::core::StreamName& stream, std::uint64_t count) override {
+    record("unknown_fields", static_cast<double>(count), {stream.str()});
+  }
   void delete_braked(const connector::core::StreamName& stream) override { record("delete_braked", 1, {stream.str()}); }
   void dead_letters(const Source& source, std::string_view reason, std::uint64_t count) override {
     record("dead_letters", static_cast<double>(count), {name(source), std::string(reason), std::to_string(count)});

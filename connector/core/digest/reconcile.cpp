@@ -143,7 +143,12 @@ RowDecision update_sealed(const DigestEntry& before, const Sighting& row, Second
   DigestEntry entry = before;
   entry.owed_at = still_owed(before, availability);
   const bool repair = row.requested == Requested::kRepair && !stays_dead(before, row);
-  if (row.digests.full == before.full && !repair) return nothing(DigestReason::kUnchanged, before, entry);
+  if (row.digests.full == before.full && !repair) {
+    // It may have closed all the same, if what is published does not show that (a projection): it must not be held for open.
+    entry.open = row.open;
+    if (entry.state != DigestState::kDead) entry.state = row.open ? DigestState::kProvisional : DigestState::kSealed;
+    return nothing(DigestReason::kUnchanged, before, entry);
+  }
   entry.state = row.open ? DigestState::kProvisional : DigestState::kSealed;
   entry.full = row.digests.full;
   entry.read_at = availability;

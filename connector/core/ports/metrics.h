@@ -43,6 +43,8 @@ class Metrics {
   virtual void page_read(const SourcePartition& source, std::uint64_t records, std::uint64_t bytes) = 0;
   virtual void records_dropped(const SourcePartition& source, std::string_view reason,
                                std::uint64_t count) = 0;  // "duplicate_in_window", "outside_window", "known"
+  // Members of records that the stream's definition does not know, seen for the first time in this life.
+  virtual void unknown_fields(const StreamName& stream, std::uint64_t count) = 0;
   virtual void window_completed(const SourcePartition& source, bool is_short) = 0;
   virtual void window_restarted(const SourcePartition& source, std::string_view reason) = 0;
   virtual void windows_open(const SourcePartition& source, std::uint64_t count) = 0;

@@ -41,13 +41,17 @@ struct RecordContent {
   bool known_when_asked = false;  // by id: what was remembered of the key when it was asked for
 };
 
-// A record that cannot be published as such. `bytes` may be a prefix; owned by the page's buffer as well.
+// A record that cannot be published as such. `bytes` are owned by the page's buffer as well; where the stream has a projection or
+// redaction they are what that left of the record, or nothing.
 struct DeadLetter {
   std::string reason;    // bounded set: "not_an_object", "no_key", "oversize", "broker_refused"
   std::string detail;    // for people
   std::string_view key;  // empty if there is none
   std::string_view bytes;
-  std::uint64_t index = 0;  // place on the page
+  std::uint64_t index = 0;                           // place on the page
+  std::optional<std::uint64_t> size = std::nullopt;  // of the whole record, if its bytes are withheld
+  // Of what the service sent, where `bytes` are something else: tells two dead letters apart. Never published.
+  std::optional<std::uint64_t> apart = std::nullopt;
 };
 
 // One decided page (or only ledger changes), the unit that is published whole or not at all.

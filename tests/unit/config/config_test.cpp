@@ -346,10 +346,51 @@ TEST(ConfigSettings, NameEveryLeafTheSchemaKnows) {
         std::ranges::any_of(schema_keys(), [&](const SchemaKey& other) { return other.path.starts_with(key.path + "."); });
     // A topic as a map is another way to say what `topic` says.
     const bool inner_topic = path.starts_with("streams.conversations.topic.");
-    if (!container && !inner_topic && !path.ends_with(".*")) {
+    const bool of_chosen_name = path.ends_with(".*") || path.contains(".*.");
+    if (!container && !inner_topic && !of_chosen_name) {
       EXPECT_THAT(shown_paths, Contains(path));
     }
   }
+}
+
+TEST(Config, ReadsProjectionAndRedaction) {
+  using connector::source::TakeValues;
+  const Loaded loaded = load_good("projection");
+
+  ASSERT_THAT(loaded.config.streams, SizeIs(4));
+  const auto& flat = loaded.config.streams[0].projection.fields;
+  ASSERT_THAT(flat, SizeIs(7));
+  EXPECT_EQ(flat[0].name, "conversationId");
+  EXPECT_EQ(flat[0].from, "/conversationId");
+  EXPECT_EQ(flat[0].take, TakeValues::kAll);
+  EXPECT_EQ(flat[1].from, "/participants/*/sessions/*/mediaType");
+  EXPECT_EQ(flat[1].take, TakeValues::kFirst);
+  EXPECT_EQ(flat[4].take, TakeValues::kLast);
+  EXPECT_EQ(flat[6].name, "with space / and ~");
+  EXPECT_TRUE(rewrites_records(loaded.config.streams[0]));
+  const auto& redacted = loaded.config.streams[1].redaction;
+  EXPECT_THAT(redacted.drop, ElementsAre("/participants/*/attributes", "/participants/*/participantName"));
+  EXPECT_THAT(redacted.hash, ElementsAre("/participants/*/sessions/*/ani", "/participants/*/sessions/*/addressFrom"));
+  EXPECT_EQ(redacted.key.value().reveal(), "s3cr3t-pseudonyms-0123456789");
+  EXPECT_EQ(redacted.key.file(), "/run/secrets/pseudonyms");
+  EXPECT_THAT(loaded.warnings, IsEmpty());
+  EXPECT_FALSE(rewrites_records(load_good("minimal").config.streams[0]));
+}
+
+// It may be new to the definition, or a slip of the keyboard.
+TEST(Config, WarnsOfPointersToWhatTheDefinitionDoesNotKnow) {
+  const Loaded loaded =
+      load_text(minimal("", "",
+                        "    redaction:\n"
+                        "      drop: [/particpants/*/attributes, /participants/0/attributes/any, /participants/*/*]\n"
+                        "    projection:\n"
+                        "      fields: {a: /participants/*/sessions/*/Ani, b: {from: /surveys/0/newer}, c: /externalTag/x}\n"));
+
+  EXPECT_EQ(problems_text(loaded.problems), "");
+  EXPECT_THAT(loaded.warnings,
+              ElementsAre(HasSubstr("test.yaml:13: streams.conversations.redaction.drop[0]: /particpants/*/attributes"),
+                          HasSubstr("test.yaml:15: streams.conversations.projection.fields.a: /participants/*/sessions/*/Ani"),
+                          HasSubstr("test.yaml:15: streams.conversations.projection.fields.b: /surveys/0/newer")));
 }
 
 TEST(ConfigSettings, MaskWhatComesFromAFile) {

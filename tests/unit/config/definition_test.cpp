@@ -4,11 +4,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <boost/json/parse.hpp>
+
+#include <map>
+#include <set>
+#include <string>
 
 namespace config::test {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -71,6 +77,65 @@ TEST(BuiltInDefinition, ConversationDetailsDescribesTheJob) {
   EXPECT_EQ(std::get<source::InQuery>(pages.next_to).name, "cursor");
   EXPECT_EQ(std::get<source::InQuery>(*pages.size).name, "pageSize");
   EXPECT_EQ(pages.max_size, 1000);
+}
+
+// Place → names, as far as the service's own models say.
+void collect_model(const common::json::Object& models, const common::json::Object& schema, const std::string& place,
+                   std::map<std::string, std::set<std::string>>& found) {
+  if (const auto* reference = schema.if_contains("$ref")) {
+    const std::string name(reference->as_string().subview(std::string_view("#/definitions/").size()));
+    return collect_model(models, models.at(name).as_object(), place, found);
+  }
+  if (const auto* parts = schema.if_contains("allOf")) {
+    for (const auto& part : parts->as_array()) {
+      collect_model(models, part.as_object(), place, found);
+    }
+  }
+  if (const auto* items = schema.if_contains("items")) {
+    collect_model(models, items->as_object(), place + "/*", found);
+  }
+  if (const auto* properties = schema.if_contains("properties")) {
+    for (const auto& [name, inner] : properties->as_object()) {
+      found[place].emplace(name);
+      collect_model(models, inner.as_object(), place + "/" + std::string(name), found);
+    }
+  }
+}
+
+TEST(BuiltInDefinition, TheModelOfConversationDetailsIsTheServicesOwn) {
+  const auto document =
+      boost::json::parse(read_text(source_directory() / "tests/data/swagger/genesys_analytics_swagger_subset.json"));
+  const auto& models = document.at("definitions").as_object();
+  std::map<std::string, std::set<std::string>> expected;
+  collect_model(models, models.at("AnalyticsConversation").as_object(), "", expected);
+
+  std::map<std::string, std::set<std::string>> model;
+  const auto definitions = built_in_definitions();
+  for (const auto& [place, names] : definitions.at("conversation-details").model) {
+    model[place] = {names.begin(), names.end()};
+  }
+
+  EXPECT_EQ(model, expected);
+  EXPECT_GT(model.size(), 10U);
+}
+
+TEST(Definition, AModelNamesMembersByTheirPlace) {
+  const auto loaded = load_definition(
+      "name: x\nkey: /id\nwindow: {interval: {body: /interval}}\n"
+      "query: {request: {path: /q}, records: /r, pages: {kind: none}}\n"
+      "model: {/: [id, parts], /parts/*: [size]}\n",
+      "x.yaml");
+  ASSERT_EQ(problems_text(loaded.problems), "");
+  EXPECT_EQ(loaded.definition.model, (source::Model{{"", {"id", "parts"}}, {"/parts/*", {"size"}}}));
+
+  const auto wrong = load_definition(
+      "name: x\nkey: /id\nwindow: {interval: {body: /interval}}\n"
+      "query: {request: {path: /q}, records: /r, pages: {kind: none}}\n"
+      "model: {parts: [size], /parts/*: [], /id: size}\n",
+      "x.yaml");
+  EXPECT_THAT(problems_text(wrong.problems),
+              AllOf(HasSubstr("model.parts: is not a JSON pointer"), HasSubstr("model./parts/*: names no member"),
+                    HasSubstr("model./id: a list of texts is expected")));
 }
 
 std::string definition_with(const std::string& window, const std::string& query, const std::string& rest = "") {

@@ -45,6 +45,7 @@ Sources corpus_sources() {
       {"/run/secrets/genesys", "s3cr3t-genesys\n"},
       {"/run/secrets/kafka", "s3cr3t-kafka\n"},
       {"/run/secrets/refresh", "s3cr3t-refresh\r\n"},
+      {"/run/secrets/pseudonyms", "s3cr3t-pseudonyms-0123456789\n"},
       {"/run/secrets/empty", "\n"},
       {"/etc/ssl/corp.pem", "-----BEGIN CERTIFICATE-----\n"},
       {"/etc/ssl/client.pem", "-----BEGIN CERTIFICATE-----\n"},

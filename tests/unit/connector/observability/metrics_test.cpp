@@ -75,6 +75,7 @@ class MetricsTest : public testing::Test {
     metrics_.records_published(kLive, 97, 1'200'000);
     metrics_.records_gone(kLive.stream, "tombstoned", 4);
     metrics_.delete_braked(kLive.stream);
+    metrics_.unknown_fields(kLive.stream, 5);
     metrics_.dead_letters(kLive, "no_key", 1);
     metrics_.transaction_done(core::TransactionOutcome::kUnknownApplied, 40ms);
     metrics_.producer_started("start");
@@ -118,6 +119,7 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value(R"(genesys_kafka_records_gone_total{outcome="tombstoned",stream="conversations"})"), 4);
   EXPECT_EQ(value(R"(genesys_kafka_records_gone_total{outcome="withheld",stream="conversations"})"), 0);
   EXPECT_EQ(value(R"(genesys_kafka_delete_brakes_total{stream="conversations"})"), 1);
+  EXPECT_EQ(value(R"(genesys_kafka_unknown_fields_total{stream="conversations"})"), 5);
   EXPECT_EQ(value(R"(genesys_kafka_short_windows{lane="live",stream="conversations"})"), 3);
   EXPECT_EQ(value(R"(genesys_kafka_watermark_timestamp_seconds{stream="conversations",watermark="settled_until"})"),
             1'650'000'000);

@@ -328,7 +328,7 @@ TEST_F(ReadById, WhatIsNotTheRecordsFaultEndsIt) {
 TEST(RecordReader, ReadsARecordAsAPageOfItWouldBeRead) {
   Definition definition = conversation_details();
   definition.job_only = {"/attributes"};
-  RecordReader reader(definition);
+  RecordReader reader(definition, StreamOptions{});
 
   const auto plain = reader.read(conversation("a", "2026-05-04T10:00:00"));
   ASSERT_TRUE(plain);

@@ -665,6 +665,18 @@ TEST(JobOnly, EveryJobRowWithOtherContentIsPublishedOpenOnesToo) {
   EXPECT_EQ(key.entry->state, DigestState::kProvisional);
 }
 
+// A projection may hide that it has ended: then nothing else tells.
+TEST(JobOnly, WhatHasClosedWithoutAnotherContentIsNotHeldForOpen) {
+  Key key(kJobOnly);
+  key.see(open_job(1, 5, 20));
+
+  EXPECT_THAT(key.see(job(1, 5, 30)), PublishesNothing(R::kUnchanged));
+
+  EXPECT_FALSE(key.entry->open);
+  EXPECT_EQ(key.entry->state, DigestState::kSealed);
+  EXPECT_EQ(key.entry->changed_at, at(120));
+}
+
 TEST(JobOnly, RowsAreOrderedByTheirAvailability) {
   Key key(kJobOnly);
   key.see(job(1, 5, 30));

@@ -1,0 +1,114 @@
+#include "connector/source/page_reader.h"
+
+#include "connector/source/pointer_pattern.h"
+#include "connector/source/published_shape.h"
+
+#include <xxhash.h>
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace connector::source {
+
+using common::fail;
+using common::Result;
+
+PageReader::PageReader(const Definition& definition, const StreamOptions& options)
+    : digester_(published_shape(definition, options).rules), job_only_(definition.job_only) {
+  if (!definition.model.empty()) unknown_fields_.emplace(definition.model);
+  if (rewrites_records(options)) projector_.emplace(options.projection, options.redaction);
+}
+
+Result<void> PageReader::read(const SliceSpec& spec, std::string& body, SlicedPage& page) {
+  if (auto sliced = slicer_.slice(spec, body, page); !sliced) return sliced;
+  if (unknown_fields_) {
+    for (const core::RecordSlice& record : page.records) {
+      if (unknown_fields_->is_due()) unknown_fields_->look_at(record.value);
+    }
+  }
+  if (projector_) {
+    if (auto rewritten = rewrite(body, page); !rewritten) {
+      page.records.clear();
+      page.facts.clear();
+      page.dead_letters.clear();
+      return rewritten;
+    }
+  }
+  records_ += page.records.size();
+  page.digests.clear();
+  page.digests.reserve(page.records.size());
+  for (const core::RecordSlice& record : page.records) {
+    auto digests = digester_.digest(record.value);
+    if (!digests) return fail(std::move(digests.error()));
+    page.digests.push_back(*digests);
+  }
+  return {};
+}
+
+// Into bytes of the page's own, no more than it needs: what they were made from goes no further.
+Result<void> PageReader::rewrite(std::string& body, SlicedPage& page) {
+  written_.clear();
+  ends_.clear();
+  for (const core::RecordSlice& record : page.records) {
+    written_ += record.key;
+    ends_.push_back(written_.size());
+    if (auto projected = projector_->project(record.value, written_); !projected) return projected;
+    ends_.push_back(written_.size());
+  }
+  for (core::DeadLetter& letter : page.dead_letters) {
+    written_ += letter.key;
+    ends_.push_back(written_.size());
+    letter.apart = XXH3_64bits(letter.bytes.data(), letter.bytes.size());
+    if (letter.bytes.starts_with('{')) {
+      if (auto projected = projector_->project(letter.bytes, written_); !projected) return projected;
+    } else {
+      letter.size = letter.bytes.size();
+      letter.detail += "; its bytes are withheld, because the stream has a projection or redaction";
+    }
+    ends_.push_back(written_.size());
+  }
+
+  std::string bytes;  // on the heap, because of the padding: the views stay good when it moves
+  bytes.reserve(written_.size() + ContentDigester::padding());
+  bytes.append(written_);
+  std::size_t begin = 0;
+  std::size_t next = 0;
+  const auto piece = [&] {
+    const std::size_t end = ends_[next++];
+    const std::string_view view = std::string_view(bytes).substr(begin, end - begin);
+    begin = end;
+    return view;
+  };
+  for (core::RecordSlice& record : page.records) {
+    record.key = piece();
+    record.value = piece();
+  }
+  for (core::DeadLetter& letter : page.dead_letters) {
+    letter.key = piece();
+    letter.bytes = piece();
+  }
+  storage_ = std::exchange(body, std::move(bytes));
+  return {};
+}
+
+std::optional<std::string> PageReader::take_storage() {
+  return std::exchange(storage_, std::nullopt);
+}
+
+std::vector<std::string> PageReader::take_unknown_fields() {
+  return unknown_fields_ ? unknown_fields_->take_found() : std::vector<std::string>();
+}
+
+std::vector<std::string> PageReader::unmatched() const {
+  std::vector<std::string> unmatched;
+  if (!projector_) return unmatched;
+  for (const ConfiguredPointer& configured : projector_->unmatched()) {
+    const PointerPattern pointer(configured.pointer);
+    const bool may_come =
+        std::ranges::any_of(job_only_, [&](const std::string& job_only) { return PointerPattern(job_only).may_cover(pointer); });
+    if (!may_come) unmatched.push_back(configured.setting + " " + configured.pointer);
+  }
+  return unmatched;
+}
+
+}  // namespace connector::source
