@@ -167,7 +167,8 @@ void read_records(Section& section, source::RecordsRule& records) {
   records = std::move(pointer);
 }
 
-// The members that a record has; nothing if it is what the service sends.
+}  // namespace
+
 std::optional<std::set<std::string>> members_of(const source::RecordsRule& records) {
   const auto* composite = std::get_if<source::CompositeRecords>(&records);
   if (composite == nullptr || composite->each.empty()) {
@@ -182,6 +183,8 @@ std::optional<std::set<std::string>> members_of(const source::RecordsRule& recor
   }
   return members;
 }
+
+namespace {
 
 std::string join_members(const std::set<std::string>& members) {
   const std::vector<std::string_view> names(members.begin(), members.end());
@@ -608,6 +611,11 @@ void check_records(Section& root, const Definition& definition) {
                                       std::pair{std::string_view("digest_ignore"), &definition.digest_ignore}}) {
     for (std::size_t i = 0; i < pointers->size(); ++i) {
       check_item(key, i, (*pointers)[i]);
+    }
+  }
+  for (const auto& [pointer, names] : definition.model) {
+    if (!is_inside(pointer)) {
+      root.scope().problem(root.mark("model"), root.path("model"), pointer, wrong);
     }
   }
 }

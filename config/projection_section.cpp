@@ -27,7 +27,7 @@ std::optional<std::string> check_wide_pointer(const std::string& pointer) {
   return check_pointer(pointer, Wildcards::kAllowed);
 }
 
-// One field: `name: /pointer`, or `name: {from: /pointer, take: first}`.
+// One field: `name: /pointer`, `name: {from: /pointer, take: first}`, or `name: {from: /pointer, until: /pointer}`.
 std::optional<ProjectedField> read_field(Section& fields, const Node::Member& member) {
   Scope& scope = fields.scope();
   const std::string path = fields.path(member.key);
@@ -57,6 +57,12 @@ std::optional<ProjectedField> read_field(Section& fields, const Node::Member& me
                            {{"all", TakeValues::kAll}, {"first", TakeValues::kFirst}, {"last", TakeValues::kLast}});
   if (from && entry.given("take") && !PointerPattern(field.from).is_list()) {
     entry.problem("take", "has no meaning for " + field.from + ", which leads to one value (allowed: leave it out)");
+  }
+  const bool until = entry.text("until", field.until, {.check = check_wide_pointer});
+  for (const auto& [key, pointer] : {std::pair{"from", &field.from}, std::pair{"until", &field.until}}) {
+    if (from && until && PointerPattern(*pointer).is_list()) {
+      entry.problem(key, "leads to several values, and a time is measured between two (allowed: pointers without *)");
+    }
   }
   entry.finish();
   return from ? std::optional(std::move(field)) : std::nullopt;
@@ -143,6 +149,7 @@ struct Placed {
   std::string pointer;  // as written
   std::string path;
   Mark mark;
+  bool is_time = false;  // of which a length is computed
 };
 
 std::vector<Placed> placed(Section& section, std::string_view key, const std::vector<std::string>& pointers) {
@@ -162,9 +169,17 @@ std::vector<Placed> placed(const Section& fields, const std::vector<ProjectedFie
   found.reserve(projected.size());
   for (const ProjectedField& field : projected) {
     const Node& value = *std::ranges::find(fields.members(), field.name, &Node::Member::key)->value;  // it was read from there
-    const Node& from = value.kind == Node::Kind::kScalar ? value : *value.find("from")->value;
-    found.push_back(
-        {.pattern = PointerPattern(field.from), .pointer = from.text, .path = fields.path(field.name), .mark = from.mark});
+    const auto add = [&](const std::string& pointer, const Node& node) {
+      found.push_back({.pattern = PointerPattern(pointer),
+                       .pointer = node.text,
+                       .path = fields.path(field.name),
+                       .mark = node.mark,
+                       .is_time = !field.until.empty()});
+    };
+    add(field.from, value.kind == Node::Kind::kScalar ? value : *value.find("from")->value);
+    if (!field.until.empty()) {
+      add(field.until, *value.find("until")->value);
+    }
   }
   return found;
 }
@@ -183,8 +198,9 @@ class Together {
   void check(const Definition* definition) const {
     if (definition != nullptr) {
       for (const std::string& key : key_pointers(*definition)) {
-        check_key(key);
+        check_key(*definition, key);
       }
+      check_members(*definition);
       check_forms(*definition);
       warn_of_unknown(definition->model);
     }
@@ -222,13 +238,46 @@ class Together {
 
   void problem(const Placed& at, std::string message) const { scope_.problem(at.mark, at.path, at.pointer, std::move(message)); }
 
-  // Records are found again by their key: when they are read by id, compared, or looked up by whoever consumes them.
-  void check_key(const std::string& key) const {
+  // Two records must not get one key, and whoever is asked for a record by its key must know that one.
+  void check_key(const Definition& definition, const std::string& key) const {
     const PointerPattern identifies(key);
-    for (const auto* list : {&drop_, &hash_}) {
-      for (const Placed& removed : *list) {
-        if (removed.pattern.covers(identifies)) {
-          problem(removed, "would take away what identifies a record, " + key + " (allowed: pointers to what does not hold it)");
+    const auto concerns = [&](const Placed& removed) {
+      return removed.pattern.may_cover(identifies) || identifies.may_cover(removed.pattern);
+    };
+    for (const Placed& drop : drop_) {
+      if (concerns(drop)) {
+        problem(drop, "would take away what identifies a record, " + key + " (allowed: pointers to what does not hold it)");
+      }
+    }
+    for (const Placed& hash : hash_) {
+      if (!concerns(hash)) {
+        continue;
+      }
+      if (definition.by_id) {
+        problem(hash, "would hide what identifies a record, " + key +
+                          ", and the service is asked for records by it (allowed: pointers to what does not hold it, or a "
+                          "definition without by_id)");
+      } else if (hash.pattern.is_shorter_than(identifies)) {
+        problem(hash, "would take away what identifies a record, " + key + " (allowed: pointers to it, or to what is in it)");
+      }
+    }
+  }
+
+  // What records are put together of is known: another member is a slip, and leaves in what was to go.
+  void check_members(const Definition& definition) const {
+    const auto members = definition.query ? members_of(definition.query->records)
+                         : definition.job ? members_of(definition.job->records)
+                                          : std::nullopt;
+    if (!members) {
+      return;
+    }
+    const std::vector<std::string_view> names(members->begin(), members->end());
+    for (const auto* list : {&drop_, &hash_, &fields_}) {
+      for (const Placed& pointer : *list) {
+        const std::string& first = pointer.pattern.tokens().front();
+        if (first != "*" && !members->contains(first)) {
+          problem(pointer,
+                  "is in no record: its members are " + join_names(names) + " (allowed: a pointer that begins with one of them)");
         }
       }
     }
@@ -276,10 +325,12 @@ class Together {
   // What is hashed is one text: nothing of it is there to be looked at.
   void is_open(const Placed& inner) const {
     const auto whole = std::ranges::find_if(hash_, [&](const Placed& hash) {
-      return hash.pattern.covers(inner.pattern) && hash.pattern.is_shorter_than(inner.pattern);
+      return hash.pattern.covers(inner.pattern) && (inner.is_time || hash.pattern.is_shorter_than(inner.pattern));
     });
     if (whole != hash_.end()) {
-      problem(inner, "lies in " + whole->pointer + ", which is hashed as a whole (allowed: one of the two)");
+      problem(inner, whole->pattern.is_shorter_than(inner.pattern)
+                         ? "lies in " + whole->pointer + ", which is hashed as a whole (allowed: one of the two)"
+                         : "is hashed by " + whole->pointer + " and no time then (allowed: one of the two)");
     }
   }
 

@@ -5,6 +5,8 @@
 #include "config/reader.h"
 
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,8 @@ namespace config {
 void read_genesys(Section genesys, connector::genesys::GenesysOptions& options);
 void read_kafka(Section kafka, const connector::core::ConnectorName& name, connector::kafka::KafkaOptions& options);
 void read_streams(Section& root, const std::map<std::string, connector::source::Definition>& definitions, Config& config);
+// The members that a definition's records have; nothing if they are what the service sends.
+std::optional<std::set<std::string>> members_of(const connector::source::RecordsRule& records);
 // `projection` and `redaction` of a stream; `definition` may be unknown.
 void read_rewriting(Section& stream, const connector::source::Definition* definition, connector::source::StreamOptions& options);
 // {name, partitions, replication_factor, config}.

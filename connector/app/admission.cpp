@@ -40,10 +40,11 @@ common::Result<void> has_members(const source::StreamOptions& stream, const core
   if (stored.membership == now.membership || stream.on_changed_membership != source::OnChangedMembership::kRefuse) return {};
   return fail(
       ErrorCode::kStateRefused,
-      fmt::format("stream {}: endpoint, filters or key differ from those its ledger was made with (fingerprint {}, now {}); "
-                  "give the changed stream another name and topic, restore the old `query`, or set "
-                  "streams.{}.on_changed_membership to `continue` (what was read stays as it is) or `re_read`",
-                  stream.name.str(), stored.membership, now.membership, stream.name.str()));
+      fmt::format(
+          "stream {}: endpoint, filters or key (or its hashes) differ from those its ledger was made with (fingerprint {}, now "
+          "{}); give the changed stream another name and topic, restore the old `query` or `redaction`, or set "
+          "streams.{}.on_changed_membership to `continue` (what was read stays as it is) or `re_read`",
+          stream.name.str(), stored.membership, now.membership, stream.name.str()));
 }
 
 common::Instant first_start(const source::StreamOptions& stream, const StreamFindings& findings) {

@@ -160,9 +160,15 @@ class Comparison {
     const std::string path = path_of(after);
     for (const char* key : {".query", ".definition"}) cover(path + key);
     const bool filters = setting(before_, path + ".query") != setting(after_, path + ".query");
-    const std::string key = filters ? ".query" : ".definition";
-    const std::string was = filters ? setting(before_, path + key) : before.definition;
-    const std::string is = filters ? setting(after_, path + key) : after.definition;
+    StreamOptions hashed_as_after = before;
+    hashed_as_after.redaction = after.redaction;
+    const bool hashes =
+        source::membership_fingerprint(old_definition, before) != source::membership_fingerprint(old_definition, hashed_as_after);
+    const std::string key = filters ? ".query" : hashes ? ".redaction" : ".definition";
+    const std::string was = filters  ? setting(before_, path + key)
+                            : hashes ? "other hashes of the record key"
+                                     : before.definition;
+    const std::string is = filters ? setting(after_, path + key) : hashes ? "hashes of the record key" : after.definition;
     switch (after.on_changed_membership) {
       case source::OnChangedMembership::kRefuse:
         add(path + key, was, is, Effect::kRefuses,

@@ -5,7 +5,6 @@
 #include "connector/source/keyed_hash.h"
 
 #include <algorithm>
-#include <stdexcept>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -28,20 +27,16 @@ constexpr int kRewritingVersion = 1;
 common::json::Object rewriting(const StreamOptions& options) {
   common::json::Object fields;
   for (const ProjectedField& field : options.projection.fields) {
-    fields[field.name] = common::json::Array{std::string_view{field.from}, static_cast<int>(field.take)};
+    common::json::Array drawn{std::string_view{field.from}, static_cast<int>(field.take)};
+    if (!field.until.empty()) drawn.emplace_back(std::string_view{field.until});
+    fields[field.name] = std::move(drawn);
   }
   common::json::Object object;
   object["version"] = kRewritingVersion;
   object["fields"] = std::move(fields);
   object["drop"] = sorted(options.redaction.drop);
   object["hash"] = sorted(options.redaction.hash);
-  if (!options.redaction.hash.empty()) {
-    std::string key;
-    if (auto hashed = KeyedHash(options.redaction.key.value()).append("genesys-kafka: which key this is", key); !hashed) {
-      throw std::runtime_error(hashed.error().message);
-    }
-    object["key"] = key;
-  }
+  if (!options.redaction.hash.empty()) object["key"] = KeyedHash(options.redaction.key.value()).key_mark();
   return object;
 }
 

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <array>
+#include <stdexcept>
 #include <utility>
 
 namespace connector::source {
@@ -57,6 +58,12 @@ common::Result<void> KeyedHash::append(std::string_view text, std::string& out) 
     out += kHex[byte & 0xFU];
   }
   return {};
+}
+
+std::string KeyedHash::key_mark() {
+  std::string mark;
+  if (auto hashed = append("genesys-kafka: which key this is", mark); !hashed) throw std::runtime_error(hashed.error().message);
+  return mark;
 }
 
 }  // namespace connector::source

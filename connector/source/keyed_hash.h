@@ -26,6 +26,9 @@ class KeyedHash {
   // configuration); nothing is appended then.
   common::Result<void> append(std::string_view text, std::string& out);
 
+  // What tells the key from another one, and may be stored. Throws std::runtime_error where append() fails.
+  std::string key_mark();
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;

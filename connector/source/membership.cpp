@@ -2,6 +2,12 @@
 
 #include "connector/source/fingerprint.h"
 #include "connector/source/json_pointer.h"
+#include "connector/source/keyed_hash.h"
+#include "connector/source/published_shape.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
 
 namespace connector::source {
 
@@ -42,6 +48,16 @@ Value to_json(const KeyRule& key) {
   return array;
 }
 
+// Where the key is hashed, other hashes are other keys. (Which pointers lead into it is not told apart: a wildcard may.)
+Object hashed(const RedactionOptions& redaction) {
+  std::vector<std::string> pointers = redaction.hash;
+  std::ranges::sort(pointers);
+  Object object;
+  object["pointers"] = texts(pointers);
+  object["by"] = KeyedHash(redaction.key.value()).key_mark();
+  return object;
+}
+
 Value to_json(const RecordsRule& records) {
   if (const auto* pointer = std::get_if<std::string>(&records)) return Value(std::string_view(*pointer));
   const auto& composite = std::get<CompositeRecords>(records);
@@ -58,6 +74,7 @@ Value to_json(const RecordsRule& records) {
 std::string membership_fingerprint(const Definition& definition, const StreamOptions& options) {
   Object object;
   object["key"] = to_json(definition.key);
+  if (rewrites_key(definition, options.redaction)) object["hashed"] = hashed(options.redaction);
   if (definition.query) {
     object["query"] = call(definition.query->request, options.query);
     object["query_records"] = to_json(definition.query->records);

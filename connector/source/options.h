@@ -82,6 +82,8 @@ struct ProjectedField {
   std::string name;
   std::string from;                    // pointer into the record as the service sent it; `*` for every element and every member
   TakeValues take = TakeValues::kAll;  // all: an array, if there is a `*` in `from`
+  // Another pointer: the field is the milliseconds from the time at `from` to the time here. No `*` in either then.
+  std::string until = {};
 };
 
 // A record becomes an object of these fields alone. Without any it keeps its shape.
@@ -89,7 +91,8 @@ struct ProjectionOptions {
   std::vector<ProjectedField> fields;
 };
 
-// Pointers as in ProjectedField. None leads to the record's key or to what holds it.
+// Pointers as in ProjectedField. None drops the record's key or a part of it; hashed it may be where no record is asked for by
+// it.
 struct RedactionOptions {
   std::vector<std::string> drop;
   std::vector<std::string> hash;  // replaced by their HMAC-SHA-256

@@ -17,6 +17,7 @@ PageReader::PageReader(const Definition& definition, const StreamOptions& option
     : digester_(published_shape(definition, options).rules), job_only_(definition.job_only) {
   if (!definition.model.empty()) unknown_fields_.emplace(definition.model);
   if (rewrites_records(options)) projector_.emplace(options.projection, options.redaction);
+  if (rewrites_key(definition, options.redaction)) redactor_.emplace(ProjectionOptions{}, options.redaction);
 }
 
 Result<void> PageReader::read(const SliceSpec& spec, std::string& body, SlicedPage& page) {
@@ -27,7 +28,7 @@ Result<void> PageReader::read(const SliceSpec& spec, std::string& body, SlicedPa
     }
   }
   if (projector_) {
-    if (auto rewritten = rewrite(body, page); !rewritten) {
+    if (auto rewritten = rewrite(spec.key, body, page); !rewritten) {
       page.records.clear();
       page.facts.clear();
       page.dead_letters.clear();
@@ -46,7 +47,10 @@ Result<void> PageReader::read(const SliceSpec& spec, std::string& body, SlicedPa
 }
 
 // Into bytes of the page's own, no more than it needs: what they were made from goes no further.
-Result<void> PageReader::rewrite(std::string& body, SlicedPage& page) {
+Result<void> PageReader::rewrite(const KeyRule& key, std::string& body, SlicedPage& page) {
+  if (redactor_) {
+    if (auto rewritten = rewrite_keys(key, page); !rewritten) return rewritten;
+  }
   written_.clear();
   ends_.clear();
   for (const core::RecordSlice& record : page.records) {
@@ -88,6 +92,24 @@ Result<void> PageReader::rewrite(std::string& body, SlicedPage& page) {
     letter.bytes = piece();
   }
   storage_ = std::exchange(body, std::move(bytes));
+  return {};
+}
+
+// The key is then that of what the redaction leaves, found as it is in what the service sent.
+Result<void> PageReader::rewrite_keys(const KeyRule& key, SlicedPage& page) {
+  redacted_ = "[";
+  for (const core::RecordSlice& record : page.records) {
+    if (redacted_.size() > 1) redacted_ += ',';
+    if (auto redacted = redactor_->project(record.value, redacted_); !redacted) return redacted;
+  }
+  redacted_ += ']';
+  if (auto sliced = slicer_.slice({.records = {}, .key = key}, redacted_, keyed_); !sliced) return sliced;
+  if (keyed_.records.size() != page.records.size()) {
+    // (config/ refuses what would come to this.)
+    return fail(common::ErrorCode::kConfigInvalid,
+                "the redaction leaves no key of a record: hash its values, or what is in them");
+  }
+  for (std::size_t i = 0; i < page.records.size(); ++i) page.records[i].key = keyed_.records[i].key;
   return {};
 }
 

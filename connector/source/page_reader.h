@@ -24,8 +24,9 @@ class PageReader {
   PageReader(const Definition& definition, const StreamOptions& options);
 
   // As PageSlicer::slice, with every record's digests. Where the stream has a projection or redaction, `body` is replaced by the
-  // bytes that the records have become; `facts` are those of the records as the service sent them. A dead letter that has no
-  // members to choose from has no bytes then, but its size and what tells it from others.
+  // bytes that the records have become; `facts` are those of the records as the service sent them, and so are keys, unless a part
+  // of them is hashed. A dead letter that has no members to choose from has no bytes then, but its size and what tells it from
+  // others.
   common::Result<void> read(const SliceSpec& spec, std::string& body, SlicedPage& page);
 
   // Storage of a body that was replaced, to be reused; none without projection and redaction.
@@ -40,17 +41,21 @@ class PageReader {
   [[nodiscard]] std::vector<std::string> unmatched() const;
 
  private:
-  common::Result<void> rewrite(std::string& body, SlicedPage& page);
+  common::Result<void> rewrite(const KeyRule& key, std::string& body, SlicedPage& page);
+  common::Result<void> rewrite_keys(const KeyRule& key, SlicedPage& page);
 
   PageSlicer slicer_;
   std::optional<UnknownFields> unknown_fields_;  // none: the definition has no model
   std::optional<Projector> projector_;
+  std::optional<Projector> redactor_;  // without the projection; only where it makes another key of a record's
   ContentDigester digester_;
   std::vector<std::string> job_only_;
   std::uint64_t records_ = 0;
 
   std::string written_;            // of one page, one after another: keys and values
   std::vector<std::size_t> ends_;  // of each of them
+  std::string redacted_;           // of one page, where keys are hashed: its records as an array
+  SlicedPage keyed_;               // of that
   std::optional<std::string> storage_;
 };
 

@@ -1,12 +1,14 @@
 #include "connector/source/projector.h"
 
+#include "common/instant.h"
+#include "common/json.h"
 #include "connector/source/keyed_hash.h"
 #include "connector/source/page_slicer.h"
 #include "connector/source/pointer_automaton.h"
 #include "connector/source/pointer_pattern.h"
+#include "connector/source/raw_json.h"
 
 #include <simdjson.h>
-#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -22,29 +24,6 @@ using common::Result;
 using Place = PointerAutomaton::Place;
 
 namespace {
-
-// As one JSON string, the shortest way.
-void append_quoted(std::string_view text, std::string& out) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  constexpr std::string_view kShort = "\"\\\b\f\n\r\t";
-  constexpr std::string_view kLetters = "\"\\bfnrt";
-  constexpr unsigned char kFirstPrintable = 0x20;
-  out += '"';
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
-    if (const std::size_t known = kShort.find(character); known != std::string_view::npos) {
-      out += '\\';
-      out += kLetters[known];
-    } else if (byte < kFirstPrintable) {
-      out += "\\u00";
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 0xFU];
-    } else {
-      out += character;
-    }
-  }
-  out += '"';
-}
 
 std::string_view trimmed(std::string_view token) {
   return token.substr(0, token.find_last_not_of(" \n\r\t") + 1);
@@ -74,11 +53,16 @@ struct Projector::Impl {
     std::size_t begin = 0;
     std::size_t size = 0;
   };
+  // What is drawn from the places that one pointer leads to.
   struct Field {
-    std::string name;  // as the member's beginning: `"name":`
     TakeValues take = TakeValues::kAll;
     bool is_list = false;
     std::vector<Piece> pieces;  // of this record: where in the text its values are
+  };
+  struct Member {
+    std::string name;  // as the member's beginning: `"name":`
+    std::size_t field = 0;
+    std::optional<std::size_t> until;  // it is the time from `field` to this one
   };
 
   Impl(const ProjectionOptions& projection, const RedactionOptions& redaction) : pointers(all_of(projection, redaction)) {
@@ -86,11 +70,15 @@ struct Projector::Impl {
     for (const std::string& pointer : redaction.hash) configured.push_back({.setting = "redaction.hash", .pointer = pointer});
     for (const ProjectedField& field : projection.fields) {
       configured.push_back({.setting = "projection.fields." + field.name, .pointer = field.from});
-      Field& made = fields.emplace_back();
-      append_quoted(field.name, made.name);
-      made.name += ':';
-      made.take = field.take;
-      made.is_list = PointerPattern(field.from).is_list();
+      Member& member = members.emplace_back();
+      append_quoted(field.name, member.name);
+      member.name += ':';
+      member.field = fields.size();
+      fields.push_back({.take = field.take, .is_list = PointerPattern(field.from).is_list(), .pieces = {}});
+      if (field.until.empty()) continue;
+      configured.push_back({.setting = "projection.fields." + field.name, .pointer = field.until});
+      member.until = fields.size();
+      fields.emplace_back();
     }
     met.resize(configured.size());
     says.resize(pointers.places());
@@ -113,18 +101,24 @@ struct Projector::Impl {
   static std::vector<std::string> all_of(const ProjectionOptions& projection, const RedactionOptions& redaction) {
     std::vector<std::string> all = redaction.drop;
     all.insert(all.end(), redaction.hash.begin(), redaction.hash.end());
-    for (const ProjectedField& field : projection.fields) all.push_back(field.from);
+    for (const ProjectedField& field : projection.fields) {
+      all.push_back(field.from);
+      if (!field.until.empty()) all.push_back(field.until);
+    }
     return all;
   }
 
   PointerAutomaton pointers;
   std::vector<Says> says;  // of each place
   std::vector<Field> fields;
+  std::vector<Member> members;                // of the record that is made of them
   std::vector<ConfiguredPointer> configured;  // each pointer
   std::vector<bool> met;                      // of each pointer
   std::optional<KeyedHash> hash;
   std::optional<common::Error> hash_error;
   ondemand::parser parser;
+  RawJson values;
+  std::string canonical;        // of one value
   std::string drawn;            // of one record: the values of its fields
   std::string* text = nullptr;  // where values go: `drawn`, or what is published
 
@@ -155,26 +149,54 @@ struct Projector::Impl {
 
   void append_fields(std::string& out) const {
     char before = '{';
-    for (const Field& field : fields) {
+    for (const Member& member : members) {
+      const Field& field = fields[member.field];
       if (field.pieces.empty()) continue;
-      out += std::exchange(before, ',');
-      out += field.name;
-      const auto append = [&](const Piece& piece) { out.append(drawn, piece.begin, piece.size); };
-      if (!field.is_list || field.take == TakeValues::kFirst) {
-        append(field.pieces.front());  // (of members of one name the first counts)
-      } else if (field.take == TakeValues::kLast) {
-        append(field.pieces.back());
-      } else {
-        char between = '[';
-        for (const Piece& piece : field.pieces) {
-          out += std::exchange(between, ',');
-          append(piece);
-        }
-        out += ']';
+      const std::size_t begin = out.size();
+      out += before;
+      out += member.name;
+      if (!member.until) {
+        append_field(field, out);
+      } else if (!append_time(field, fields[*member.until], out)) {
+        out.resize(begin);
+        continue;
       }
+      before = ',';
     }
     if (before == '{') out += '{';
     out += '}';
+  }
+
+  void append_field(const Field& field, std::string& out) const {
+    const auto append = [&](const Piece& piece) { out.append(drawn, piece.begin, piece.size); };
+    if (!field.is_list || field.take == TakeValues::kFirst) {
+      append(field.pieces.front());  // (of members of one name the first counts)
+    } else if (field.take == TakeValues::kLast) {
+      append(field.pieces.back());
+    } else {
+      char between = '[';
+      for (const Piece& piece : field.pieces) {
+        out += std::exchange(between, ',');
+        append(piece);
+      }
+      out += ']';
+    }
+  }
+
+  // False: one of the two is no time.
+  bool append_time(const Field& from, const Field& until, std::string& out) const {
+    const auto begin = instant_of(from);
+    const auto end = instant_of(until);
+    if (!begin || !end) return false;
+    out += std::to_string((*end - *begin).count());
+    return true;
+  }
+  [[nodiscard]] std::optional<common::Instant> instant_of(const Field& field) const {
+    if (field.pieces.empty()) return std::nullopt;
+    const auto value = common::json::parse(std::string_view(drawn).substr(field.pieces.front().begin, field.pieces.front().size));
+    if (!value || !value->is_string()) return std::nullopt;
+    const auto instant = common::parse_instant(std::string_view(value->get_string()));
+    return instant ? std::optional(*instant) : std::nullopt;
   }
 
   void note(Place place) {
@@ -199,7 +221,7 @@ struct Projector::Impl {
     Error error = simdjson::SUCCESS;
     if (here.hash) {
       // Nothing inside is looked at: a field that draws from there would bring it out.
-      if (kept) error = write_hash(value, depth);
+      if (kept) error = write_hash(value);
     } else if (pointers.is_last(place)) {
       if (kept) error = copy(value);
     } else {
@@ -233,7 +255,7 @@ struct Projector::Impl {
   Error write_object(ondemand::object& object, Place place, std::size_t depth, bool kept) {
     // The order of members is no content: what is drawn from all of them comes in the order of their names.
     const bool in_order = !fields.empty() && place != PointerAutomaton::kNowhere && pointers.leads_to_all(place);
-    Drawn members;
+    Drawn by_name;
     std::vector<std::size_t> before_all;
     if (in_order) {
       for (const Field& field : fields) before_all.push_back(field.pieces.size());
@@ -253,7 +275,7 @@ struct Projector::Impl {
         text->append(spelling);
         *text += "\":";
       }
-      const auto member = in_order ? members.emplace(name, fields.size()) : members.end();
+      const auto member = in_order ? by_name.emplace(name, fields.size()) : by_name.end();
       if (const auto error = write_value(field.value(), inner, depth + 1, kept)) return error;
       if (in_order) take_out(before_all, member->second);
     }
@@ -261,7 +283,7 @@ struct Projector::Impl {
       if (before == '{') *text += '{';
       *text += '}';
     }
-    if (in_order) put_back(members);
+    if (in_order) put_back(by_name);
     return simdjson::SUCCESS;
   }
 
@@ -273,8 +295,8 @@ struct Projector::Impl {
       pieces.erase(first, pieces.end());
     }
   }
-  void put_back(const Drawn& members) {
-    for (const auto& [name, taken] : members) {
+  void put_back(const Drawn& by_name) {
+    for (const auto& [name, taken] : by_name) {
       for (std::size_t i = 0; i < fields.size(); ++i) {
         fields[i].pieces.insert(fields[i].pieces.end(), taken[i].begin(), taken[i].end());
       }
@@ -315,7 +337,7 @@ struct Projector::Impl {
 
   // A text is hashed as what it says, without quotes and escapes; a number and a truth value as they are spelled; null stays.
   // Anything else is hashed whole, however it is written: its names may be as personal as its values.
-  Error write_hash(ondemand::value& value, std::size_t depth) {
+  Error write_hash(ondemand::value& value) {
     ondemand::json_type type{};
     if (const auto error = value.type().get(type)) return error;
     if (type == ondemand::json_type::null) {
@@ -328,8 +350,10 @@ struct Projector::Impl {
       return append_hash(said);
     }
     if (type == ondemand::json_type::object || type == ondemand::json_type::array) {
-      std::string canonical;
-      if (const auto error = canonicalise(value, depth, canonical)) return error;
+      std::string_view spelling;
+      if (const auto error = simdjson::to_json_string(value).get(spelling)) return error;
+      canonical.clear();
+      if (!values.append_canonical(spelling, canonical)) return simdjson::TAPE_ERROR;
       return append_hash(canonical);
     }
     return append_hash(trimmed(value.raw_json_token()));
@@ -343,61 +367,6 @@ struct Projector::Impl {
     }
     *text += '"';
     return simdjson::SUCCESS;
-  }
-
-  // The same text for the same content, as the content digest understands that: members in the order of their names, without
-  // white space, texts with the fewest escapes, numbers as they are spelled.
-  static Error canonicalise(ondemand::value value, std::size_t depth, std::string& out) {
-    if (depth > kMaxNesting) return simdjson::DEPTH_ERROR;
-    ondemand::json_type type{};
-    if (const auto error = value.type().get(type)) return error;
-    if (type == ondemand::json_type::object) {
-      ondemand::object object;
-      if (const auto error = value.get_object().get(object)) return error;
-      std::vector<std::string> members;
-      for (auto item : object) {
-        ondemand::field field;
-        if (const auto error = std::move(item).get(field)) return error;
-        std::string_view name;
-        if (const auto error = field.unescaped_key().get(name)) return error;
-        std::string& member = members.emplace_back();
-        append_quoted(name, member);
-        member += ':';
-        if (const auto error = canonicalise(field.value(), depth + 1, member)) return error;
-      }
-      std::ranges::sort(members);
-      append_joined(members, '{', '}', out);
-      return simdjson::SUCCESS;
-    }
-    if (type == ondemand::json_type::array) {
-      ondemand::array array;
-      if (const auto error = value.get_array().get(array)) return error;
-      std::vector<std::string> elements;
-      for (auto item : array) {
-        ondemand::value element;
-        if (const auto error = std::move(item).get(element)) return error;
-        if (const auto error = canonicalise(element, depth + 1, elements.emplace_back())) return error;
-      }
-      append_joined(elements, '[', ']', out);
-      return simdjson::SUCCESS;
-    }
-    if (type == ondemand::json_type::string) {
-      std::string_view said;
-      if (const auto error = value.get_string().get(said)) return error;
-      append_quoted(said, out);
-      return simdjson::SUCCESS;
-    }
-    out.append(trimmed(value.raw_json_token()));
-    return simdjson::SUCCESS;
-  }
-
-  static void append_joined(const std::vector<std::string>& parts, char opening, char closing, std::string& out) {
-    out += opening;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      if (i > 0) out += ',';
-      out += parts[i];
-    }
-    out += closing;
   }
 };
 

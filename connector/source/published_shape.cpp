@@ -31,7 +31,7 @@ std::string published(const std::string& pointer, const StreamOptions& options) 
   if (options.projection.fields.empty()) return pointer;
   for (const ProjectedField& field : options.projection.fields) {
     const PointerPattern from(field.from);
-    if (from.is_list() || !from.covers(wanted)) continue;
+    if (!field.until.empty() || from.is_list() || !from.covers(wanted)) continue;
     return "/" + escape_token(field.name) + joined(std::span(wanted.tokens()).subspan(from.tokens().size()));
   }
   return {};
@@ -48,7 +48,10 @@ std::vector<std::string> published_rules(const std::vector<std::string>& rules, 
     for (const ProjectedField& field : projection.fields) {
       const PointerPattern from(field.from);
       const std::string name = "/" + escape_token(field.name);
-      if (enough == Overlap::kWholly ? what.covers(from) : what.may_cover(from)) {
+      if (!field.until.empty()) {
+        // What is computed is no better than the worse of the two.
+        if (what.covers(from) || what.covers(PointerPattern(field.until))) published.push_back(name);
+      } else if (enough == Overlap::kWholly ? what.covers(from) : what.may_cover(from)) {
         published.push_back(name);
       } else if (from.is_shorter_than(what)) {
         // What the rule speaks of lies inside what the field draws.
@@ -76,6 +79,17 @@ PublishedShape published_shape(const Definition& definition, const StreamOptions
                                          [&](const std::string& key) { return published(key, options) == key; }),
           .rules = {.ignore = published_rules(definition.digest_ignore, options.projection, Overlap::kWholly),
                     .job_only = published_rules(definition.job_only, options.projection, Overlap::kInPart)}};
+}
+
+bool rewrites_key(const Definition& definition, const RedactionOptions& redaction) {
+  const std::vector<std::string> keys = key_pointers(definition);
+  return std::ranges::any_of(redaction.hash, [&](const std::string& pointer) {
+    const PointerPattern hashed(pointer);
+    return std::ranges::any_of(keys, [&](const std::string& key) {
+      const PointerPattern identifies(key);
+      return hashed.may_cover(identifies) || identifies.may_cover(hashed);
+    });
+  });
 }
 
 }  // namespace connector::source

@@ -23,4 +23,7 @@ struct PublishedShape {
 // counts as such, even if not all of it does: the form that lacks it must not look different for that.
 PublishedShape published_shape(const Definition& definition, const StreamOptions& options);
 
+// Whether the redaction hashes a record's key or something in it: its key is then another one.
+bool rewrites_key(const Definition& definition, const RedactionOptions& redaction);
+
 }  // namespace connector::source

@@ -1,8 +1,8 @@
 #include "connector/source/raw_json.h"
 
 #include <simdjson.h>
+#include <algorithm>
 #include <charconv>
-#include <map>
 #include <utility>
 
 namespace connector::source {
@@ -40,16 +40,16 @@ bool is_index(std::string_view token, std::size_t& index) {
 Error append(ondemand::value value, std::string& out);
 
 Error append(ondemand::object object, std::string& out) {
-  std::map<std::string, std::string> members;
+  std::vector<std::pair<std::string, std::string>> members;
   for (auto item : object) {
     ondemand::field field;
     if (const auto error = std::move(item).get(field)) return error;
     std::string_view name;
     if (const auto error = field.unescaped_key().get(name)) return error;
-    const auto [member, is_first] = members.try_emplace(std::string(name));
-    if (!is_first) continue;
-    if (const auto error = append(field.value(), member->second)) return error;
+    members.emplace_back(name, std::string());
+    if (const auto error = append(field.value(), members.back().second)) return error;
   }
+  std::ranges::sort(members);
   out += '{';
   bool first = true;
   for (const auto& [name, value] : members) {

@@ -25,8 +25,8 @@ class RawJson {
   std::optional<std::string_view> find(std::string_view text, std::span<const std::string> tokens);
   // The elements of an array; false if it is none.
   bool split(std::string_view text, std::vector<std::string_view>& elements);
-  // The value without white space, an object's members in the order of their names' bytes and of equal names the first, only
-  // those characters escaped that must be; numbers as they are spelled. False: not JSON after all.
+  // The value without white space, an object's members in the order of their names' bytes (of equal names in that of their
+  // values), only those characters escaped that must be; numbers as they are spelled. False: not JSON after all.
   bool append_canonical(std::string_view text, std::string& out);
 
  private:

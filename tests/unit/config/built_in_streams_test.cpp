@@ -8,6 +8,7 @@
 #include "connector/source/pagination.h"
 #include "connector/source/record_reader.h"
 #include "connector/source/request_template.h"
+#include "connector/source/unknown_fields.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -32,6 +33,7 @@ using ::testing::Contains;
 using ::testing::ElementsAreArray;
 using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
+using ::testing::Not;
 using ::testing::SizeIs;
 namespace core = connector::core;
 namespace json = common::json;
@@ -257,7 +259,7 @@ class BuiltInStream : public ::testing::TestWithParam<std::string> {
     EXPECT_THAT(page.dead_letters, IsEmpty()) << (page.dead_letters.empty() ? "" : page.dead_letters.front().detail);
     ASSERT_GE(page.records.size(), 2U) << body;
     std::set<std::string_view> keys;
-    source::RecordReader reader(definition);
+    source::RecordReader reader(definition, source::StreamOptions{});
     for (std::size_t i = 0; i < page.records.size(); ++i) {
       EXPECT_TRUE(keys.insert(page.records[i].key).second) << page.records[i].key;
       const auto read = reader.read(page.records[i].value);
@@ -267,6 +269,12 @@ class BuiltInStream : public ::testing::TestWithParam<std::string> {
         EXPECT_TRUE(page.facts[i].start && page.facts[i].end);
       }
     }
+    source::UnknownFields unknown(definition.model);
+    for (const auto& record : page.records) {
+      unknown.look_at(record.value);
+    }
+    EXPECT_THAT(unknown.take_found(), IsEmpty()) << "the vendor's own members are no news";
+    EXPECT_THAT(definition.model, Not(IsEmpty()));
     if (const auto* composite = std::get_if<source::CompositeRecords>(&records)) {
       EXPECT_EQ(page.records.size(), count_elements(body_of(model_name), *composite));
     }

@@ -357,16 +357,19 @@ TEST(Config, ReadsProjectionAndRedaction) {
   using connector::source::TakeValues;
   const Loaded loaded = load_good("projection");
 
-  ASSERT_THAT(loaded.config.streams, SizeIs(4));
+  ASSERT_THAT(loaded.config.streams, SizeIs(6));
   const auto& flat = loaded.config.streams[0].projection.fields;
-  ASSERT_THAT(flat, SizeIs(7));
+  ASSERT_THAT(flat, SizeIs(8));
   EXPECT_EQ(flat[0].name, "conversationId");
   EXPECT_EQ(flat[0].from, "/conversationId");
   EXPECT_EQ(flat[0].take, TakeValues::kAll);
   EXPECT_EQ(flat[1].from, "/participants/*/sessions/*/mediaType");
   EXPECT_EQ(flat[1].take, TakeValues::kFirst);
-  EXPECT_EQ(flat[4].take, TakeValues::kLast);
-  EXPECT_EQ(flat[6].name, "with space / and ~");
+  EXPECT_EQ(flat[3].until, "");
+  EXPECT_EQ(flat[4].from, "/conversationStart");
+  EXPECT_EQ(flat[4].until, "/conversationEnd");
+  EXPECT_EQ(flat[5].take, TakeValues::kLast);
+  EXPECT_EQ(flat[7].name, "with space / and ~");
   EXPECT_TRUE(rewrites_records(loaded.config.streams[0]));
   const auto& redacted = loaded.config.streams[1].redaction;
   EXPECT_THAT(redacted.drop, ElementsAre("/participants/*/attributes", "/participants/*/participantName"));
@@ -382,7 +385,7 @@ TEST(Config, WarnsOfPointersToWhatTheDefinitionDoesNotKnow) {
   const Loaded loaded =
       load_text(minimal("", "",
                         "    redaction:\n"
-                        "      drop: [/particpants/*/attributes, /participants/0/attributes/any, /participants/*/*]\n"
+                        "      drop: [/particpants/*/attributes, /participants/0/attributes/any, /evaluations/*/*]\n"
                         "    projection:\n"
                         "      fields: {a: /participants/*/sessions/*/Ani, b: {from: /surveys/0/newer}, c: /externalTag/x}\n"));
 

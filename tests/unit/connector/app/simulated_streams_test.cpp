@@ -6,6 +6,7 @@
 #include "connector/app/stream_topics.h"
 #include "connector/kafka/task_digests.h"
 #include "connector/kafka/transaction.h"
+#include "connector/source/keyed_hash.h"
 #include "connector/source/page_slicer.h"
 #include "connector/source/pagination.h"
 #include "connector/source/request_template.h"
@@ -371,6 +372,68 @@ TEST_F(SimulatedStream, UserAggregatesOfADayEach) {
   EXPECT_EQ(truth.size(), 12U) << "three days of four users";
   EXPECT_EQ(publisher->topic.size(), 12U);
   for (const auto& [key, record] : truth) EXPECT_EQ(*common::json::parse(last_of(key)), *common::json::parse(record)) << key;
+  expect_no_repeats();
+}
+
+// --- records that are put together, of which something is taken out ---
+
+constexpr const char* kPseudonyms = "the key of this test, 16 bytes or more";
+
+std::string pseudonym(std::string_view text) {
+  std::string hash;
+  EXPECT_TRUE(source::KeyedHash(common::Secret(kPseudonyms)).append(text, hash));
+  return hash;
+}
+
+TEST_F(SimulatedStream, AHashedGroupIsHashedInTheKeyTooAndFiguresAreWhatTheyWere) {
+  begin(
+      "    definition: user-aggregates\n    start: now\n    live: {ages: [1h]}\n"
+      "    query: {granularity: P1D, groupBy: [userId], metrics: [tSystemPresence, tAgentRoutingStatus]}\n"
+      "    redaction: {hash: [/group/userId], key: \"" +
+      std::string(kPseudonyms) + "\"}\n");
+  pass(76h);
+
+  const auto truth = ask({.start = at(kBegin), .end = at("2026-05-05T00:00:00Z")});
+  EXPECT_EQ(truth.size(), 12U) << "three days of four users";
+  EXPECT_EQ(publisher->topic.size(), 12U);
+  for (const auto& [key, record] : truth) {
+    common::json::Value expected = common::json::parse(record).value();
+    auto& user = expected.at("group").at("userId");
+    const std::string id(user.as_string());
+    user = pseudonym(id);
+    const std::string hashed_key = R"([{"userId":")" + pseudonym(id) + R"("},)" + key.substr(key.find("},") + 2);
+    EXPECT_EQ(*common::json::parse(last_of(hashed_key)), expected) << key;
+    EXPECT_EQ(last_of(hashed_key).find(id), std::string::npos);
+  }
+  expect_no_repeats();
+}
+
+// By query and jobs: the two forms meet under one hashed key, and closed statuses are not published again when they are sealed.
+TEST_F(SimulatedStream, FlatRecordsOfStatusesUnderAHashedKey) {
+  begin(
+      "    definition: user-details\n    start: now\n    live: {every: 5m, ages: []}\n"
+      "    settle: {ages: [0h, 12h, 30h], poll_initial: 1s, poll_max: 5s}\n"
+      "    projection:\n      fields:\n        user: /userId\n        list: /list\n"
+      "        duration: {from: /status/startTime, until: /status/endTime}\n"
+      "    redaction: {hash: [/userId], key: \"" +
+      std::string(kPseudonyms) + "\"}\n");
+  pass(80h);
+
+  std::size_t closed = 0;
+  for (const auto& [key, record] : ask({.start = at(kBegin), .end = clock.utc_now()})) {
+    const Status status = status_of(record);
+    if (!status.end || *status.end >= clock.utc_now() - 10min) continue;
+    const auto sent = common::json::parse(record).value();
+    const std::string user(sent.at("userId").as_string());
+    const std::string hashed_key = "[\"" + pseudonym(user) + "\"" + key.substr(key.find(','));
+    const common::json::Object expected{
+        {"user", pseudonym(user)}, {"list", sent.at("list")}, {"duration", (*status.end - status.start).count()}};
+    ASSERT_NE(last_of(hashed_key), "") << key;
+    EXPECT_EQ(*common::json::parse(last_of(hashed_key)), common::json::Value(expected)) << key;
+    EXPECT_LE(publisher->topic[hashed_key].size(), 2U) << "open, then closed";
+    ++closed;
+  }
+  EXPECT_GT(closed, 100U) << "or nothing was tested";
   expect_no_repeats();
 }
 

@@ -396,7 +396,7 @@ TEST(CompositeRecords, AreReadFromATopicAsFromAPage) {
   const auto sliced = slice(spec, sample_file("user_details_query_response.json"));
   ContentDigester digester({});
 
-  RecordReader reader(definition);
+  RecordReader reader(definition, StreamOptions{});
   const auto read = reader.read(sliced->page.records[1].value);
 
   ASSERT_TRUE(read);

@@ -63,6 +63,23 @@ TEST(MembershipFingerprint, HowRecordsArePutTogetherCounts) {
   EXPECT_EQ(of([](Definition&, CompositeRecords&) {}), of([](Definition&, CompositeRecords&) {}));
 }
 
+TEST(MembershipFingerprint, HashesOfTheKeyCountAndNoOthers) {
+  Definition definition = conversation_details();
+  definition.key = std::vector<KeyPart>{{"/group"}, {"/interval"}};
+  const auto of = [&](std::vector<std::string> hash, const char* key) {
+    StreamOptions options = conversations(false);
+    options.redaction = {.drop = {}, .hash = std::move(hash), .key = common::SecretSource::of_value(common::Secret(key))};
+    return membership_fingerprint(definition, options);
+  };
+  const std::string plain = membership_fingerprint(definition, conversations(false));
+  EXPECT_EQ(of({"/name"}, "one key of 16 bytes"), plain);
+  const std::string hashed = of({"/group/ani", "/name"}, "one key of 16 bytes");
+  EXPECT_NE(hashed, plain);
+  EXPECT_EQ(of({"/name", "/group/ani"}, "one key of 16 bytes"), hashed);
+  EXPECT_NE(of({"/group/ani", "/name"}, "two key of 16 bytes"), hashed) << "every record would have another key";
+  EXPECT_NE(of({"/group", "/name"}, "one key of 16 bytes"), hashed);
+}
+
 TEST(MembershipFingerprint, LanesWindowsAndPageSizesDoNotCount) {
   StreamOptions options = conversations(false);
   options.page_size = 17;

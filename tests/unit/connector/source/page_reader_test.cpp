@@ -1,5 +1,6 @@
 #include "connector/source/page_reader.h"
 
+#include "connector/source/keyed_hash.h"
 #include "tests/unit/connector/source/reader_fixture.h"
 
 namespace connector::source {
@@ -177,6 +178,124 @@ TEST_F(PageReaderTest, TellsWhichPointersMetNothingButNotOfWhatOnlyTheJobHas) {
 
   EXPECT_EQ(reader.records(), 1U);
   EXPECT_THAT(reader.unmatched(), ElementsAre("redaction.drop /conversatonStart"));
+}
+
+// Records that are put together of an answer's parts: the rules are those of any other record.
+class CompositePageTest : public PageReaderTest {
+ protected:
+  SliceSpec spec{.records = CompositeRecords{.each = {"/results/*/data/*"}, .with = {"/results/*/group"}, .as = {}, .list = {}},
+                 .key = std::vector<KeyPart>{{"/group", true}, {"/data/interval"}}};
+
+  CompositePageTest() {
+    definition.key = spec.key;
+    options.redaction.key = common::SecretSource::of_value(common::Secret("the key of this test"));
+  }
+  common::Result<void> read_results(PageReader& reader, const std::string& results) {
+    body = R"({"results":[)" + results + "]}";
+    return reader.read(spec, body, page);
+  }
+  [[nodiscard]] std::vector<std::string> keys() const {
+    std::vector<std::string> texts;
+    for (const auto& record : page.records) texts.emplace_back(record.key);
+    return texts;
+  }
+  [[nodiscard]] static std::string hashed(std::string_view text) {
+    std::string out = "\"";
+    EXPECT_TRUE(KeyedHash(common::Secret("the key of this test")).append(text, out));
+    return out + "\"";
+  }
+};
+
+constexpr const char* kResult =
+    R"({"group":{"queueId":"q","ani":"PERSONAL +49"},"data":[{"interval":"i/1","metrics":[{"metric":"n","note":"PERSONAL"}]},{"interval":"i/2"}]})";
+
+TEST_F(CompositePageTest, WithoutProjectionAndRedactionTheyAreEnvelopesOfTheServicesBytes) {
+  PageReader reader(definition, options);
+
+  ASSERT_TRUE(read_results(reader, R"({"data":[{"interval":"i/1", "x":1.0 }],"group": {"queueId":"\u0071"}})"));
+
+  EXPECT_THAT(values(), ElementsAre(R"({"group":{"queueId":"\u0071"},"data":{"interval":"i/1", "x":1.0 }})"));
+  EXPECT_FALSE(reader.take_storage());
+}
+
+TEST_F(CompositePageTest, WhatIsDroppedAndChosenIsOfTheEnvelope) {
+  options.redaction.drop = {"/data/metrics/*/note"};
+  options.projection.fields = {{.name = "queue", .from = "/group/queueId"}, {.name = "metrics", .from = "/data/metrics"}};
+  PageReader reader(definition, options);
+
+  ASSERT_TRUE(read_results(reader, kResult));
+
+  EXPECT_THAT(values(), ElementsAre(R"({"queue":"q","metrics":[{"metric":"n"}]})", R"({"queue":"q"})"));
+  EXPECT_THAT(keys(),
+              ElementsAre(R"([{"ani":"PERSONAL +49","queueId":"q"},"i/1"])", R"([{"ani":"PERSONAL +49","queueId":"q"},"i/2"])"))
+      << "which nothing was to happen to";
+  EXPECT_THAT(page.digests, SizeIs(2));
+  EXPECT_EQ(page.elements, 1U) << "what the service counts";
+}
+
+TEST_F(CompositePageTest, WhatIsHashedInTheKeyIsHashedInBoth) {
+  options.redaction.hash = {"/group/ani", "/data/metrics/*/note"};
+  PageReader reader(definition, options);
+
+  ASSERT_TRUE(read_results(reader, kResult));
+
+  const std::string ani = hashed("PERSONAL +49");
+  EXPECT_THAT(keys(),
+              ElementsAre(R"([{"ani":)" + ani + R"(,"queueId":"q"},"i/1"])", R"([{"ani":)" + ani + R"(,"queueId":"q"},"i/2"])"));
+  EXPECT_THAT(values()[0], HasSubstr(R"({"group":{"queueId":"q","ani":)" + ani + "}"));
+  EXPECT_THAT(body, Not(HasSubstr("PERSONAL")));
+  for (const auto& record : page.records) EXPECT_TRUE(lies_in_body(record.key) && lies_in_body(record.value));
+}
+
+TEST_F(CompositePageTest, AKeyIsTheSameHashHoweverItIsSpelledAndWhateverIsChosen) {
+  options.redaction.hash = {"/group"};
+  options.projection.fields = {{.name = "interval", .from = "/data/interval"}};
+  PageReader reader(definition, options);
+  const std::string key = "[" + hashed(R"({"ani":"+49","queueId":"q"})") + R"(,"i/1"])";
+
+  ASSERT_TRUE(read_results(reader, R"({"group":{"queueId":"q","ani":"+49"},"data":[{"interval":"i/1"}]})"));
+  EXPECT_THAT(keys(), ElementsAre(key));
+  EXPECT_THAT(values(), ElementsAre(R"({"interval":"i/1"})"));
+
+  ASSERT_TRUE(read_results(reader, R"({"data":[ {"interval":"i\/1"} ], "group": { "ani":"\u002b49", "queueId":"q" }})"));
+  EXPECT_THAT(keys(), ElementsAre(key));
+
+  ASSERT_TRUE(read_results(reader, R"({"data":[{"interval":"i/1"}]},{"group":null,"data":[{"interval":"i/2"}]})"));
+  EXPECT_THAT(keys(), ElementsAre(R"([null,"i/1"])", R"([null,"i/2"])")) << "no group is no text";
+}
+
+TEST_F(CompositePageTest, ADeadLetterIsRedactedOrWithheld) {
+  options.redaction.drop = {"/group/name"};
+  PageReader reader(definition, options);
+
+  ASSERT_TRUE(
+      read_results(reader, R"({"group":{"name":"PERSONAL","id":1},"data":[{"x":1}]},"PERSONAL",["PERSONAL"],{"data":[17]})"));
+
+  EXPECT_THAT(page.records, IsEmpty());
+  std::vector<std::string> letters;
+  for (const auto& letter : page.dead_letters) letters.push_back(letter.reason + " " + std::string(letter.bytes));
+  EXPECT_THAT(letters, ElementsAre(R"(no_key {"group":{"id":1},"data":{"x":1}})", "not_an_object ", "not_an_object ",
+                                   R"(no_key {"data":17})"));
+  EXPECT_THAT(body, Not(HasSubstr("PERSONAL")));
+}
+
+TEST_F(PageReaderTest, AKeyThatIsOneTextIsThatTextsHash) {
+  definition.by_id.reset();
+  options.redaction = {
+      .drop = {}, .hash = {"/conversationId"}, .key = common::SecretSource::of_value(common::Secret("the key of this test"))};
+  PageReader reader(definition, options);
+
+  ASSERT_TRUE(
+      read(reader, query_page({conversation("PERSONAL a"), R"({"conversationId":"b\u0063"})", R"({"x":"PERSONAL"})"}, 3)));
+
+  ASSERT_THAT(page.records, SizeIs(2));
+  std::string expected;
+  ASSERT_TRUE(KeyedHash(common::Secret("the key of this test")).append("bc", expected));
+  EXPECT_EQ(page.records[1].key, expected);
+  EXPECT_EQ(page.records[1].value, R"({"conversationId":")" + expected + R"("})");
+  EXPECT_THAT(std::string(page.records[0].key), testing::MatchesRegex("[0-9a-f]{64}"));
+  EXPECT_EQ(page.dead_letters.at(0).reason, "no_key");
+  EXPECT_THAT(body, Not(HasSubstr("PERSONAL a")));
 }
 
 }  // namespace

@@ -111,5 +111,32 @@ TEST_F(Shape, RulesOfWhatIsNotPublishedAreGone) {
   EXPECT_THAT(shape().rules.ignore, IsEmpty());
 }
 
+TEST_F(Shape, WhatIsMeasuredIsNoBetterThanWhatItIsMeasuredBy) {
+  definition.digest_ignore = {"/updated"};
+  definition.job_only = {"/surveyed"};
+  options.projection.fields = {{.name = "a", .from = "/conversationStart", .until = "/updated"},
+                               {.name = "b", .from = "/surveyed", .until = "/conversationEnd"},
+                               {.name = "c", .from = "/conversationStart", .until = "/conversationEnd"}};
+  EXPECT_THAT(shape().rules.ignore, ElementsAre("/a"));
+  EXPECT_THAT(shape().rules.job_only, ElementsAre("/b"));
+  EXPECT_EQ(shape().start, "") << "it is there no longer";
+}
+
+TEST(RewritesKey, IfAHashIsOfItOrOfSomethingInIt) {
+  Definition definition;
+  definition.key = std::vector<KeyPart>{{"/group", true}, {"/data/interval"}};
+  const auto rewrites = [&](const std::string& pointer) {
+    return rewrites_key(definition, {.drop = {}, .hash = {pointer}, .key = {}});
+  };
+  for (const char* pointer : {"/group", "/group/ani", "/*/ani", "/*", "/data/interval"})
+    EXPECT_TRUE(rewrites(pointer)) << pointer;
+  EXPECT_FALSE(rewrites("/groups"));
+  EXPECT_FALSE(rewrites("/data/metrics"));
+  definition.key = "/userId";
+  EXPECT_TRUE(rewrites("/userId"));
+  EXPECT_FALSE(rewrites("/user"));
+  EXPECT_FALSE(rewrites_key(definition, {.drop = {"/userId"}, .hash = {}, .key = {}})) << "which config/ refuses";
+}
+
 }  // namespace
 }  // namespace connector::source

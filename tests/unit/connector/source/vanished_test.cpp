@@ -127,6 +127,18 @@ TEST_F(Vanished, WhatTheJobDidNotReturnIsAskedForTwiceBesideWhatItDid) {
   EXPECT_EQ(api.requests.back().source.lane == core::Lane::kSettle, true) << "its budget pays";
 }
 
+// They are looked for by their keys, which a redaction leaves where it matters.
+TEST_F(Vanished, WhatIsLeftOfRecordsDecidesNothing) {
+  options.redaction.drop = {"/conversationStart", "/conversationEnd"};
+  options.projection.fields = {{.name = "nothing", .from = "/nothing"}};
+  run_settle();
+  pass(3h);
+
+  EXPECT_THAT(asked, ElementsAre("gone,there", "gone,there"));
+  EXPECT_THAT(gone, ElementsAre("gone"));
+  EXPECT_THAT(publisher.keys(), testing::IsSupersetOf({"there", "also there"}));
+}
+
 TEST_F(Vanished, ARunThatEndsByItselfWaitsUntilItIsDecided) {
   options.live.enabled = false;
   const common::Instant due = clock.utc_now();
