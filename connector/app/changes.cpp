@@ -165,10 +165,8 @@ class Comparison {
     const bool hashes =
         source::membership_fingerprint(old_definition, before) != source::membership_fingerprint(old_definition, hashed_as_after);
     const std::string key = filters ? ".query" : hashes ? ".redaction" : ".definition";
-    const std::string was = filters  ? setting(before_, path + key)
-                            : hashes ? "other hashes of the record key"
-                                     : before.definition;
-    const std::string is = filters ? setting(after_, path + key) : hashes ? "hashes of the record key" : after.definition;
+    const std::string was = filters ? setting(before_, path + key) : hashes ? "hashes of the record key" : before.definition;
+    const std::string is = filters ? setting(after_, path + key) : hashes ? "other hashes of the record key" : after.definition;
     switch (after.on_changed_membership) {
       case source::OnChangedMembership::kRefuse:
         add(path + key, was, is, Effect::kRefuses,

@@ -51,6 +51,7 @@ std::array<Projector, 3>& projectors() {
   static const connector::source::ProjectionOptions flat{
       .fields = {{.name = "id", .from = "/conversationId"},
                  {.name = "all", .from = "/participants/*/*/*"},
+                 {.name = "time", .from = "/conversationStart", .until = "/conversationEnd"},
                  {.name = "last", .from = "/*/name", .take = TakeValues::kLast}}};
   static std::array<Projector, 3> made{Projector({}, redaction), Projector(flat, {}), Projector(flat, redaction)};
   return made;

@@ -115,6 +115,12 @@ INSTANTIATE_TEST_SUITE_P(
              {.stream = "    redaction: {hash: [/a], key: not-the-real-key-2}\n"},
              "publishes again: streams.conversations.redaction.key: a key -> another key",
              "No hash equals its former one"},
+        Case{
+            "RecordKeyHashedOtherwise",
+            {.more = "  agents: {definition: agent-status, start: now, redaction: {hash: [/userId], key: not-the-real-key-1}}\n"},
+            {.more = "  agents: {definition: agent-status, start: now, redaction: {hash: [/userId], key: not-the-real-key-2}}\n"},
+            "refused: streams.agents.redaction: hashes of the record key -> other hashes of the record key",
+            "on_changed_membership"},
         Case{"AgeAdded",
              {},
              {.stream = "    settle: {ages: [0h, 72h, 7d, 30d]}\n"},

@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Spelling{"Literals", R"([true,false,null])", R"([true,false,null])"},
                     Spelling{"TextAlone", R"("x\u0079")", R"("xy")"}, Spelling{"NumberAlone", "17", "17"},
                     Spelling{"NullAlone", "null", "null"},
-                    Spelling{"FirstOfEqualNames", R"({"a":1,"b":2,"a":3})", R"({"a":1,"b":2})"},
+                    Spelling{"EqualNamesByTheirValues", R"({"a":3,"b":2,"a":1})", R"({"a":1,"a":3,"b":2})"},
                     Spelling{"ByBytes", "{\"\xC3\xA4\":1,\"z\":2,\"Z\":3}", "{\"Z\":3,\"z\":2,\"\xC3\xA4\":1}"}),
     [](const auto& info) { return info.param.name; });
 
