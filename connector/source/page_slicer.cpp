@@ -390,8 +390,9 @@ struct PageSlicer::Impl {
     }
     // The same bytes stand in the record, unless they were written with escapes.
     std::string_view key = fields.key;
-    const void* found = ::memmem(text.data(), text.size(), key.data(), key.size());
-    if (found != nullptr) {
+    if (key.empty()) {
+      key = text.substr(0, 0);  // there is none, and none is needed
+    } else if (const void* found = ::memmem(text.data(), text.size(), key.data(), key.size()); found != nullptr) {
       key = text.substr(static_cast<std::size_t>(static_cast<const char*>(found) - text.data()), key.size());
     } else {
       side_keys.push_back({.record = page.records.size(), .offset = side.size()});
