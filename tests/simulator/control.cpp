@@ -1,5 +1,7 @@
 #include "tests/simulator/control.h"
 
+#include "tests/simulator/dialects.h"
+
 #include <algorithm>
 
 namespace tests::simulator {
@@ -31,7 +33,7 @@ std::string parameter(const Call& call, std::string_view name) {
 }
 
 // Every conversation that starts in [from, to) and exists now: what must be found in the topic. With form=query|job the records
-// themselves, a line each, as they are now: what must be found there in the end.
+// themselves, a line each, as they are now: what must be found there in the end; with dialect=… as that dialect shows them.
 Answer truth(const Service& service, const Call& call) {
   const auto from = common::parse_instant(parameter(call, "from"));
   const auto to = common::parse_instant(parameter(call, "to"));
@@ -42,7 +44,12 @@ Answer truth(const Service& service, const Call& call) {
   if (!form.empty() && form != "query" && form != "job") {
     return complaint(400, "form must be query or job");
   }
-  const bool lines = parameter(call, "format") == "ndjson" || !form.empty();
+  const std::string dialect_name = parameter(call, "dialect");
+  const Dialect* dialect = find_dialect(dialect_name);
+  if (dialect == nullptr && !dialect_name.empty()) {
+    return complaint(400, "there is no such dialect");
+  }
+  const bool lines = parameter(call, "format") == "ndjson" || !form.empty() || dialect != nullptr;
   const World& world = service.world;
   Answer answer{.body = lines ? "" : "[", .content_type = lines ? "application/x-ndjson" : "application/json"};
   JsonText json(answer.body);
@@ -52,7 +59,9 @@ Answer truth(const Service& service, const Call& call) {
     if (!conversation.exists_at(call.now)) {
       continue;
     }
-    if (!form.empty()) {
+    if (dialect != nullptr) {
+      append_record(answer.body, world, conversation, call.now, *dialect);
+    } else if (!form.empty()) {
       append_record(answer.body, world, conversation, call.now, form == "job" ? Form::kJob : Form::kQuery);
     } else {
       json.open('{').key("id").plain(world.id_of(index)).key("start").instant(conversation.start).key("end");

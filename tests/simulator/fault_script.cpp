@@ -23,7 +23,7 @@ struct Spelling {
   E value;
 };
 
-constexpr std::array<Spelling<FaultKind>, 30> kKinds{{
+constexpr std::array<Spelling<FaultKind>, 32> kKinds{{
     {"status", FaultKind::kStatus},
     {"html", FaultKind::kHtml},
     {"not_json", FaultKind::kNotJson},
@@ -47,6 +47,8 @@ constexpr std::array<Spelling<FaultKind>, 30> kKinds{{
     {"short_page", FaultKind::kShortPage},
     {"empty_page", FaultKind::kEmptyPage},
     {"wrong_total", FaultKind::kWrongTotal},
+    {"cut_chain", FaultKind::kCutChain},
+    {"cursor_in_body", FaultKind::kCursorInBody},
     {"bad_record", FaultKind::kBadRecord},
     {"job_state", FaultKind::kJobState},
     {"unknown_cursor", FaultKind::kUnknownCursor},

@@ -43,6 +43,8 @@ enum class FaultKind : std::uint8_t {
   kShortPage,
   kEmptyPage,
   kWrongTotal,
+  kCutChain,
+  kCursorInBody,
   kBadRecord,
   // Of jobs and the lake.
   kJobState,

@@ -57,10 +57,12 @@ struct Credentials {
 struct TokenOptions {
   std::vector<Credentials> clients{{.client_id = "simulator-client", .client_secret = "simulator-secret"}};
   Duration life{86'400'000};
-  int invalid_client_status = 400;       // unknown for the real service: 400 or 401
+  int invalid_client_status = 400;  // unknown for the real service: 400 or 401
+  bool accept_basic = true;
   bool accept_body_credentials = false;  // client_id and client_secret in the form instead of Basic
-  std::string refresh_token;             // valid at the start for the first client; empty: no refresh grant
-  bool rotate_refresh_token = true;      // the old one dies with its use
+  bool accept_client_credentials = true;
+  std::string refresh_token;         // valid at the start for the first client; empty: no refresh grant
+  bool rotate_refresh_token = true;  // the old one dies with its use
 };
 
 enum class SyncMatch : std::uint8_t { kOverlap, kStartDay };

@@ -16,7 +16,9 @@
 #include "tests/support/scripted_server.h"
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +42,7 @@ struct Service {
   Lake lake;
   RateLimiter limiter;
   Tokens tokens;
+  std::map<std::string, Tokens, std::less<>> dialect_tokens;  // by dialect, made with their first use
   FaultScript faults;
   JobStore jobs;
   Statistics statistics;
@@ -65,6 +68,7 @@ struct Answer {
   std::string body;
   std::shared_ptr<const std::string> shared_body;
   std::string_view content_type = "application/json";
+  common::http::Headers headers = {};
 };
 
 // The request's body as an object whose members are all among `known` (unless the simulator is told to be lenient).

@@ -5,6 +5,7 @@
 #include "tests/simulator/control.h"
 #include "tests/simulator/conversation_details.h"
 #include "tests/simulator/details_jobs.h"
+#include "tests/simulator/dialects.h"
 #include "tests/simulator/platform.h"
 #include "tests/simulator/user_details.h"
 
@@ -28,6 +29,8 @@ struct Route {
   std::string_view path;  // {x} stands for one segment
   Endpoint endpoint;
 };
+
+constexpr std::string_view kAnalytics = "/api/v2/analytics/";
 
 constexpr JobKind kConversations = JobKind::kConversations;
 constexpr JobKind kUsers = JobKind::kUsers;
@@ -163,6 +166,8 @@ std::string format_http_date(Instant instant) {
 Simulator::Simulator(SimulatorOptions options) : service_(std::move(options)) {}
 
 Outcome<Answer> Simulator::answer(Call& call, std::string& endpoint, support::Reply& reply) {
+  const Dialect* dialect = take_dialect(call.path);
+  Tokens& tokens = dialect == nullptr ? service_.tokens : tokens_of(service_, *dialect);
   if (call.path == "/oauth/token") {
     endpoint = "POST /oauth/token";
     if (call.request.method != "POST") {
@@ -173,7 +178,7 @@ Outcome<Answer> Simulator::answer(Call& call, std::string& endpoint, support::Re
         return std::move(*faulty);
       }
     }
-    Tokens::Answer granted = service_.tokens.grant(call.request.headers, call.request.body, call.now);
+    Tokens::Answer granted = tokens.grant(call.request.headers, call.request.body, call.now);
     return Answer{.status = granted.status, .body = std::move(granted.body)};
   }
 
@@ -181,6 +186,10 @@ Outcome<Answer> Simulator::answer(Call& call, std::string& endpoint, support::Re
   bool path_known = false;
   for (const Route& candidate : kRoutes) {
     std::vector<std::string> parameters;
+    // What a service of a dialect tells of itself is what every one does.
+    if (dialect != nullptr && (candidate.method != "GET" || candidate.path.starts_with(kAnalytics))) {
+      continue;
+    }
     if (matches(candidate.path, call.path, parameters)) {
       path_known = true;
       if (candidate.method == call.request.method) {
@@ -190,12 +199,15 @@ Outcome<Answer> Simulator::answer(Call& call, std::string& endpoint, support::Re
       }
     }
   }
-  endpoint = route == nullptr ? "unknown" : std::string(route->method) + " " + std::string(route->path);
+  const bool in_dialect = dialect != nullptr && is_dialect_query(*dialect, call.request.method, call.path);
+  endpoint = in_dialect         ? "query in a dialect"
+             : route == nullptr ? "unknown"
+                                : std::string(route->method) + " " + std::string(route->path);
   if (call.fault_of(FaultKind::kRevokeTokens) != nullptr) {
-    service_.tokens.revoke_all();
+    tokens.revoke_all();
   }
 
-  auto client = service_.tokens.authenticate(call.request.headers, call.now);
+  auto client = tokens.authenticate(call.request.headers, call.now);
   if (!client) {
     return std::unexpected(client.error());
   }
@@ -215,7 +227,7 @@ Outcome<Answer> Simulator::answer(Call& call, std::string& endpoint, support::Re
       return std::move(*faulty);
     }
   }
-  if (route == nullptr) {
+  if (route == nullptr && !in_dialect) {
     return path_known ? Outcome<Answer>(refuse(405, "method.not.allowed", "Method not allowed."))
                       : Outcome<Answer>(refuse(404, "not.found", "The requested resource was not found."));
   }
@@ -223,10 +235,11 @@ Outcome<Answer> Simulator::answer(Call& call, std::string& endpoint, support::Re
     return refuse(413, "request.entity.too.large",
                   "The request is over the size limit. Maximum bytes: " + std::to_string(service_.options.api.max_request_bytes));
   }
-  if (route->method == "POST" && !call.request.headers.find("Content-Type").value_or("").starts_with("application/json")) {
+  if ((in_dialect || route->method == "POST") &&
+      !call.request.headers.find("Content-Type").value_or("").starts_with("application/json")) {
     return std::unexpected(problem_of(415, std::nullopt, 0));
   }
-  return route->endpoint(service_, call);
+  return in_dialect ? query_in_dialect(service_, call, *dialect) : route->endpoint(service_, call);
 }
 
 support::Reply Simulator::handle(const support::ReceivedRequest& request, Instant host_now) {
@@ -260,6 +273,9 @@ support::Reply Simulator::handle(const support::ReceivedRequest& request, Instan
     reply.body = std::move(outcome->body);
     reply.shared_body = std::move(outcome->shared_body);
     content_type = outcome->content_type;
+    for (const common::http::Header& header : outcome->headers) {
+      reply.headers.add(header.name, header.value);
+    }
   } else {
     reply.status = outcome.error().status;
     reply.body = to_body(outcome.error(), correlation);

@@ -66,7 +66,7 @@ Tokens::Answer Tokens::grant(const common::http::Headers& headers, std::string_v
   std::string client_id;
   std::string client_secret;
   const std::string_view authorization = headers.find("Authorization").value_or("");
-  if (authorization.starts_with("Basic ")) {
+  if (options_.accept_basic && authorization.starts_with("Basic ")) {
     const std::string pair = from_base64(authorization.substr(6));
     const std::size_t colon = pair.find(':');
     client_id = pair.substr(0, colon);
@@ -86,7 +86,7 @@ Tokens::Answer Tokens::grant(const common::http::Headers& headers, std::string_v
   }
 
   const std::string& grant_type = form["grant_type"];
-  if (grant_type == "client_credentials") {
+  if (grant_type == "client_credentials" && options_.accept_client_credentials) {
     return issue(client_id, false, now);
   }
   if (grant_type == "refresh_token") {
