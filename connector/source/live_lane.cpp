@@ -257,7 +257,10 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
       if (auto passed = check_clock(planned.window.end + planned.pass.age); !passed) co_return passed;
       co_return co_await complete(reading, read->is_short);
     } else {
-      co_return fail(std::get<core::FailRead>(action).error);
+      const Error& error = std::get<core::FailRead>(action).error;
+      const bool at_a_token = std::holds_alternative<core::AtCursor>(position_);
+      if (at_a_token && error.code == ErrorCode::kPositionInvalid) stream_.metrics.window_restarted(source_, "position_rejected");
+      co_return fail(error);
     }
   }
 }

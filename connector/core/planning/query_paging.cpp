@@ -35,6 +35,12 @@ PagingAction QueryPaging::split_or(Error error) const {
 
 PagingAction QueryPaging::step(const Error& error) {
   if (error.code == ErrorCode::kTooComplex) return split_or(error);
+  // The same question without a token was answered: what is refused is the token, however the service says so.
+  if (error.code == ErrorCode::kRequestRejected && !token_.empty()) {
+    Error refused = error;
+    refused.code = ErrorCode::kPositionInvalid;
+    return FailRead{std::move(refused)};
+  }
   return FailRead{error};
 }
 

@@ -41,6 +41,23 @@ TEST(QueryPaging, ReadsUntilAPageIsEmpty) {
   EXPECT_EQ(show(paging.step(page(0, 130, 130))), "read");
 }
 
+// However a service says that a cursor is no longer good: the same question without one was answered.
+TEST(QueryPaging, ACursorThatIsRefusedIsNoWrongQuestion) {
+  const common::Error refused{.code = ErrorCode::kRequestRejected, .message = "no longer there"};
+  QueryPaging paging({.chain = PageChain::kToken, .limits = {.memory_bytes = 10'000'000, .min_window = 1s}}, kWindow);
+  EXPECT_EQ(show(paging.step(refused)), "request_rejected") << "the first page is the question itself";
+
+  PageFacts facts = page(100, 100);
+  facts.next = "a";
+  EXPECT_EQ(show(paging.step(facts)), "cursor a");
+  EXPECT_EQ(show(paging.step(refused)), "position_invalid");
+  EXPECT_EQ(show(paging.step({.code = ErrorCode::kPermissionDenied, .message = "no"})), "permission_denied");
+
+  QueryPaging by_number(numbered(), kWindow);
+  EXPECT_EQ(show(by_number.step(page(100, 100))), "page 2");
+  EXPECT_EQ(show(by_number.step(refused)), "request_rejected") << "a number is good for ever";
+}
+
 TEST(QueryPaging, AShortPageEndsNothing) {
   QueryPaging paging(numbered(TotalUse::kNone), kWindow);
   EXPECT_EQ(show(paging.step(page(3, 3))), "page 2");
