@@ -22,10 +22,6 @@ constexpr std::string_view kPlace = "(allowed: {body: /pointer}, {query: name} o
 
 enum class Direction : std::uint8_t { kRequest, kAnswer };
 
-bool has_body(Method method) {
-  return method == Method::kPost || method == Method::kPut || method == Method::kPatch;
-}
-
 std::optional<std::string> check_plain_pointer(const std::string& pointer) {
   return check_pointer(pointer);
 }
@@ -235,9 +231,9 @@ void read_pointer(Section& section, std::string_view key, std::optional<std::str
   }
 }
 
-// `method`: of the request that carries it, or nothing if either will do.
+// `request`: that carries it, or null if either will do.
 std::optional<source::Place> read_place(Scope& scope, const Node& node, Mark mark, const std::string& path, Direction direction,
-                                        std::optional<Method> method) {
+                                        const source::RequestTemplate* request) {
   if (node.kind != Node::Kind::kMap || node.members.size() != 1) {
     scope.problem(mark, path, "", "one place is expected " + std::string(kPlace));
     return std::nullopt;
@@ -261,10 +257,10 @@ std::optional<source::Place> read_place(Scope& scope, const Node& node, Mark mar
       scope.problem(value->mark, path + ".body", value->text, *wrong);
       return std::nullopt;
     }
-    if (direction == Direction::kRequest && method && !has_body(*method)) {
+    if (direction == Direction::kRequest && request != nullptr && !has_body(*request)) {
       scope.problem(
           value->mark, path + ".body", value->text,
-          "a request by " + std::string(to_string(*method)) + " has no body (allowed: {query: name} or {header: name})");
+          "a request by " + std::string(to_string(request->method)) + " has no body (allowed: {query: name} or {header: name})");
       return std::nullopt;
     }
     return source::InBody{value->text};
@@ -288,7 +284,7 @@ std::optional<source::Place> read_place(Scope& scope, const Node& node, Mark mar
 }
 
 std::optional<source::Place> read_place(Section& section, std::string_view key, Need need, Direction direction,
-                                        std::optional<Method> method) {
+                                        const source::RequestTemplate* request) {
   const Node* node = section.node(key);
   if (node == nullptr) {
     if (need == Need::kRequired) {
@@ -296,7 +292,7 @@ std::optional<source::Place> read_place(Section& section, std::string_view key, 
     }
     return std::nullopt;
   }
-  return read_place(section.scope(), *node, section.mark(key), section.path(key), direction, method);
+  return read_place(section.scope(), *node, section.mark(key), section.path(key), direction, request);
 }
 
 struct RequestRule {
@@ -329,14 +325,23 @@ void read_request(Section request, source::RequestTemplate& out, Need need, cons
   };
   request.text("path", out.path, {.need = need, .check = path});
   request.json_object("body", out.body);
-  if (request.given("body") && !has_body(out.method)) {
-    request.problem(
-        "body", "a request by " + std::string(to_string(out.method)) + " has no body (allowed: leave it out, or method: POST)");
+  request.boolean("send_body", out.send_body);
+  if (request.given("body") && !has_body(out)) {
+    request.problem("body",
+                    "a request by " + std::string(to_string(out.method)) +
+                        " has no body (allowed: leave it out, or method: POST; send_body: true for a service that wants one "
+                        "all the same)");
+  }
+  std::vector<std::pair<std::string, Scalar>> parameters;
+  request.node("query");
+  request.properties("query", parameters);
+  for (auto& [name, value] : parameters) {
+    out.parameters.emplace_back(name, value.text);
   }
   request.finish();
 }
 
-source::Pages read_pages(Section pages, Method method) {
+source::Pages read_pages(Section pages, const source::RequestTemplate& request) {
   enum class Kind : std::uint8_t { kNone, kPageNumber, kCursor, kNextUri };
   if (!pages.given()) {
     return source::NoPages{};  // said already
@@ -358,8 +363,8 @@ source::Pages read_pages(Section pages, Method method) {
       break;
     case Kind::kPageNumber: {
       source::PageNumberPages numbered;
-      numbered.number = read_place(pages, "number", Need::kRequired, Direction::kRequest, method).value_or(source::InBody{});
-      numbered.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, method);
+      numbered.number = read_place(pages, "number", Need::kRequired, Direction::kRequest, &request).value_or(source::InBody{});
+      numbered.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, &request);
       pages.integer("first", numbered.first, {.min = 0, .max = 1});
       pages.integer("max_size", numbered.max_size, {.min = 1, .max = kLargestPage});
       pages.integer("max_depth", numbered.max_depth, {.min = 1, .unset = "(none known)"});
@@ -378,15 +383,14 @@ source::Pages read_pages(Section pages, Method method) {
                       "a list of places is expected, the preferred one first (allowed: [{body: /pointer}, {header: name}])");
       } else {
         for (std::size_t i = 0; i < from->items.size(); ++i) {
-          if (auto place =
-                  read_place(pages.scope(), *from->items[i], from->items[i]->mark,
-                             pages.path("next_from") + "[" + std::to_string(i) + "]", Direction::kAnswer, std::nullopt)) {
+          if (auto place = read_place(pages.scope(), *from->items[i], from->items[i]->mark,
+                                      pages.path("next_from") + "[" + std::to_string(i) + "]", Direction::kAnswer, nullptr)) {
             cursor.next_from.push_back(std::move(*place));
           }
         }
       }
-      cursor.next_to = read_place(pages, "next_to", Need::kRequired, Direction::kRequest, method).value_or(source::InQuery{});
-      cursor.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, method);
+      cursor.next_to = read_place(pages, "next_to", Need::kRequired, Direction::kRequest, &request).value_or(source::InQuery{});
+      cursor.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, &request);
       pages.integer("max_size", cursor.max_size, {.min = 1, .max = kLargestPage});
       result = std::move(cursor);
       break;
@@ -394,7 +398,7 @@ source::Pages read_pages(Section pages, Method method) {
     case Kind::kNextUri: {
       source::NextUriPages uri;
       pages.text("next_from", uri.next_from, {.need = Need::kRequired, .check = check_plain_pointer});
-      uri.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, method);
+      uri.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, &request);
       pages.integer("max_size", uri.max_size, {.min = 1, .max = kLargestPage});
       result = std::move(uri);
       break;
@@ -405,7 +409,7 @@ source::Pages read_pages(Section pages, Method method) {
 }
 
 void check_window(const Section& window, const Definition& definition) {
-  if (definition.bucket && (definition.job || !definition.query || !has_body(definition.query->request.method))) {
+  if (definition.bucket && (definition.job || !definition.query || !has_body(definition.query->request))) {
     window.problem("bucket", "is looked for in the body of the query, and is offered without a job only (allowed: leave it out)");
   }
   if (definition.spans_days && definition.by_id) {
@@ -429,7 +433,7 @@ bool read_snapshot(Section& root, Definition& definition) {
   return true;
 }
 
-void read_window(Section window, const std::optional<Method>& method, Definition& definition) {
+void read_window(Section window, const source::RequestTemplate* request, Definition& definition) {
   if (!window.given()) {
     return;  // said already
   }
@@ -440,10 +444,10 @@ void read_window(Section window, const std::optional<Method>& method, Definition
   } else if (!interval && !span) {
     window.problem("interval", "is missing (allowed: interval, or from and to; each a place)");
   }
-  auto whole = read_place(window, "interval", Need::kOptional, Direction::kRequest, method);
+  auto whole = read_place(window, "interval", Need::kOptional, Direction::kRequest, request);
   const Need both = span ? Need::kRequired : Need::kOptional;
-  auto from = read_place(window, "from", both, Direction::kRequest, method);
-  auto to = read_place(window, "to", both, Direction::kRequest, method);
+  auto from = read_place(window, "from", both, Direction::kRequest, request);
+  auto to = read_place(window, "to", both, Direction::kRequest, request);
   if (whole) {
     definition.window = source::IntervalPlace{std::move(*whole)};
   } else if (from && to) {
@@ -499,7 +503,7 @@ void read_query(Section query, source::QuerySource& out) {
                                       {"none", source::TotalTrust::kNone}});
     total.finish();
   }
-  out.pages = read_pages(query.section("pages", Need::kRequired), out.request.method);
+  out.pages = read_pages(query.section("pages", Need::kRequired), out.request);
   query.finish();
 }
 
@@ -523,14 +527,14 @@ void read_job(Section job, source::JobSource& out) {
     job.text(key, *pointer, {.check = check_plain_pointer});
   }
   read_records(job, out.records);
-  out.pages = read_pages(job.section("pages", Need::kRequired), out.results.method);
+  out.pages = read_pages(job.section("pages", Need::kRequired), out.results);
   job.finish();
 }
 
 void read_by_id(Section by_id, source::ByIdSource& out) {
   read_request(by_id.section("request", Need::kRequired), out.request, by_id.given("request") ? Need::kRequired : Need::kOptional,
                {});
-  out.ids = read_place(by_id, "ids", Need::kRequired, Direction::kRequest, out.request.method).value_or(source::InQuery{"id"});
+  out.ids = read_place(by_id, "ids", Need::kRequired, Direction::kRequest, &out.request).value_or(source::InQuery{"id"});
   by_id.integer("max_ids", out.max_ids, {.min = 1, .max = 1'000});
   read_records(by_id, out.records);
   by_id.finish();
@@ -694,15 +698,12 @@ void read_definition(Section root, Definition& definition) {
   }
   check_records(root, definition);
   // The window stands in the request that searches: where either has no body, it cannot be in the body.
-  std::optional<Method> method;
-  if (definition.query) {
-    method = definition.query->request.method;
-  }
-  if (definition.job && (!method || has_body(*method))) {
-    method = definition.job->submit.method;
+  const source::RequestTemplate* request = definition.query ? &definition.query->request : nullptr;
+  if (definition.job && (request == nullptr || has_body(*request))) {
+    request = &definition.job->submit;
   }
   if (!read_snapshot(root, definition)) {
-    read_window(root.section("window", Need::kRequired), method, definition);
+    read_window(root.section("window", Need::kRequired), request, definition);
   }
   root.finish();
 }

@@ -252,6 +252,7 @@ void read_genesys(Section genesys, GenesysOptions& options) {
   // oauth first: with a token_url of its own the login URL is not needed.
   read_oauth(genesys.section("oauth"), options);
   read_service(genesys, options);
+  genesys.text("organization_id", options.organization_id, {.unset = "(the service is asked)"});
   genesys.text("client_id", options.client_id, {.need = Need::kRequired});
   genesys.secret("client_secret", options.client_secret, Need::kRequired);
   read_budget(genesys.section("budget"), options.budget);

@@ -204,29 +204,40 @@ struct OwnedPointer {
   std::string_view owner;
 };
 
-void add_place(const connector::source::Place& place, std::string_view owner, std::vector<OwnedPointer>& owned) {
+// The user's filters are in the body, or in the URL where there is none.
+void add_place(const connector::source::Place& place, std::string_view owner, std::vector<OwnedPointer>& owned,
+               bool in_url = false) {
   if (const auto* body = std::get_if<connector::source::InBody>(&place)) {
     owned.push_back({body->pointer, owner});
+  } else if (const auto* parameter = std::get_if<connector::source::InQuery>(&place); parameter != nullptr && in_url) {
+    owned.push_back({"/" + parameter->name, owner});
   }
 }
 
-void add_pages(const connector::source::Pages& pages, std::string_view size_key, std::vector<OwnedPointer>& owned) {
+void add_pages(const connector::source::Pages& pages, std::string_view size_key, std::vector<OwnedPointer>& owned,
+               bool in_url = false) {
   constexpr std::string_view kPaging = "paging";
   if (const auto* numbered = std::get_if<connector::source::PageNumberPages>(&pages)) {
-    add_place(numbered->number, kPaging, owned);
+    add_place(numbered->number, kPaging, owned, in_url);
     if (numbered->size) {
-      add_place(*numbered->size, size_key, owned);
+      add_place(*numbered->size, size_key, owned, in_url);
     }
   } else if (const auto* cursor = std::get_if<connector::source::CursorPages>(&pages)) {
-    add_place(cursor->next_to, kPaging, owned);
+    add_place(cursor->next_to, kPaging, owned, in_url);
     if (cursor->size) {
-      add_place(*cursor->size, size_key, owned);
+      add_place(*cursor->size, size_key, owned, in_url);
     }
   } else if (const auto* uri = std::get_if<connector::source::NextUriPages>(&pages)) {
     if (uri->size) {
-      add_place(*uri->size, size_key, owned);
+      add_place(*uri->size, size_key, owned, in_url);
     }
   }
+}
+
+bool is_parameter(const common::json::Value& value) {
+  const auto is_single = [](const common::json::Value& item) { return item.is_string() || item.is_number() || item.is_bool(); };
+  return is_single(value) ||
+         (value.is_array() && !value.get_array().empty() && std::ranges::all_of(value.get_array(), is_single));
 }
 
 // What the engine itself writes into a request must not be overwritten by the user's filters.
@@ -241,15 +252,24 @@ void check_query(const Section& stream, const Definition& definition, const comm
                            message);
   };
 
+  const bool in_url = definition.query && !has_body(definition.query->request);
   std::vector<OwnedPointer> owned;
   if (const auto* interval = std::get_if<connector::source::IntervalPlace>(&definition.window)) {
-    add_place(interval->place, "windows", owned);
+    add_place(interval->place, "windows", owned, in_url);
   } else if (const auto* span = std::get_if<connector::source::FromToPlaces>(&definition.window)) {
-    add_place(span->from, "windows", owned);
-    add_place(span->to, "windows", owned);
+    add_place(span->from, "windows", owned, in_url);
+    add_place(span->to, "windows", owned, in_url);
   }
   if (definition.query) {
-    add_pages(definition.query->pages, "page_size", owned);
+    add_pages(definition.query->pages, "page_size", owned, in_url);
+  }
+  for (const auto& member : query) {
+    if (in_url && !is_parameter(member.value())) {
+      report(
+          std::string(member.key()),
+          "does not fit into a URL, and the query of this definition has no body (allowed: a text, a number, true or false, or "
+          "a list of them)");
+    }
   }
   if (definition.job) {
     add_pages(definition.job->pages, "job_page_size", owned);

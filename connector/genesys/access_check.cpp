@@ -1,5 +1,7 @@
 #include "connector/genesys/access_check.h"
 
+#include "connector/genesys/oauth.h"
+
 #include <utility>
 
 namespace connector::genesys {
@@ -63,16 +65,19 @@ boost::asio::awaitable<std::vector<CheckItem>> check_access(GenesysApi& api, std
     items.push_back(failed("token", organization.error()));
     co_return items;
   }
-  items.push_back(proven("token", "client id " + api.options().client_id + " is accepted by " + api.options().login_url));
+  items.push_back(proven("token", "client id " + api.options().client_id + " is accepted by " + token_url(api.options())));
   items.push_back(organization ? proven("organisation", organization->name + " (" + organization->id + ")")
                                : failed("organisation", organization.error()));
 
-  const auto info = co_await api.token_info();
-  if (info) {
-    add_token_info(items, *info);
-  } else {
-    // Only informative: a service that does not offer it can still be read.
-    items.push_back(not_provable("client", "its state and grant cannot be read: " + info.error().message));
+  const bool tells_of_itself = api.options().organization_id.empty();
+  if (tells_of_itself) {
+    const auto info = co_await api.token_info();
+    if (info) {
+      add_token_info(items, *info);
+    } else {
+      // Only informative: a service that does not offer it can still be read.
+      items.push_back(not_provable("client", "its state and grant cannot be read: " + info.error().message));
+    }
   }
 
   for (StreamProbe& probe : probes) {
@@ -90,6 +95,9 @@ boost::asio::awaitable<std::vector<CheckItem>> check_access(GenesysApi& api, std
     }
   }
 
+  if (!tells_of_itself) {
+    co_return items;
+  }
   items.push_back(
       not_provable("divisions",
                    "the service leaves out records of divisions that the client's roles do not cover, without saying so: "

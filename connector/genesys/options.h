@@ -54,9 +54,10 @@ struct BreakerOptions {
 };
 
 struct GenesysOptions {
-  std::string api_url;    // https://api.<domain>; from `region` or given
-  std::string login_url;  // https://login.<domain>
-  std::string region;     // as configured, for the log; empty with explicit URLs
+  std::string api_url;          // https://api.<domain>; from `region` or given
+  std::string login_url;        // https://login.<domain>
+  std::string region;           // as configured, for the log; empty with explicit URLs
+  std::string organization_id;  // for a service that tells none; empty: it is asked
   std::string client_id;
   common::SecretSource client_secret;
   OAuthOptions oauth;

@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -34,7 +35,16 @@ struct RequestTemplate {
   common::http::Method method = common::http::Method::kPost;
   std::string path;           // {job} is replaced by the job id
   common::json::Object body;  // fixed members; the stream's `query` is merged over them
+  // Fixed parameters of the URL. A request without a body takes the stream's `query` here, in place of those of the same name.
+  std::vector<std::pair<std::string, std::string>> parameters = {};
+  bool send_body = false;  // though the method has none by its nature: some services want a body with a GET
 };
+
+inline bool has_body(const RequestTemplate& request) {
+  using common::http::Method;
+  return request.send_body || request.method == Method::kPost || request.method == Method::kPut ||
+         request.method == Method::kPatch;
+}
 
 enum class TotalTrust : std::uint8_t { kExact, kApproximate, kNone };
 struct Total {

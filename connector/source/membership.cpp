@@ -27,6 +27,11 @@ Value call(const RequestTemplate& request, const Object& user_query) {
   object["method"] = common::http::to_string(request.method);
   object["path"] = request.path;
   object["body"] = std::move(body);
+  if (!request.parameters.empty()) {  // not before there were any: state that is stored names the hash
+    Object parameters;
+    for (const auto& [name, value] : request.parameters) parameters[name] = value;
+    object["parameters"] = std::move(parameters);
+  }
   return object;
 }
 

@@ -14,15 +14,37 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
+std::string to_parameter(const common::json::Value& value) {
+  return value.is_string() ? std::string(value.get_string()) : common::json::serialize(value);
+}
+
 }  // namespace
 
 RequestBuilder::RequestBuilder(const RequestTemplate& request, const common::json::Object& user_query) : RequestBuilder(request) {
-  merge_over(body_, user_query);
+  if (has_body_) {
+    merge_over(body_, user_query);
+  } else {
+    put_parameters(user_query);
+  }
 }
 
-RequestBuilder::RequestBuilder(const RequestTemplate& request) : body_(request.body) {
+RequestBuilder::RequestBuilder(const RequestTemplate& request) : has_body_(has_body(request)), body_(request.body) {
   request_.method = request.method;
   request_.path = request.path;
+  request_.query = request.parameters;
+}
+
+// A list is its parameter several times.
+void RequestBuilder::put_parameters(const common::json::Object& user_query) {
+  for (const auto& member : user_query) {
+    const std::string name(member.key());
+    std::erase_if(request_.query, [&](const auto& parameter) { return parameter.first == name; });
+    if (const auto* list = member.value().if_array()) {
+      for (const common::json::Value& item : *list) request_.query.emplace_back(name, to_parameter(item));
+    } else {
+      request_.query.emplace_back(name, to_parameter(member.value()));
+    }
+  }
 }
 
 RequestBuilder& RequestBuilder::window(const WindowPlaces& places, const common::Interval& window) {
@@ -70,9 +92,7 @@ RequestBuilder& RequestBuilder::newest_first() {
 
 core::ApiRequest RequestBuilder::build(core::SourcePartition source) && {
   request_.source = std::move(source);
-  const bool takes_body = request_.method == common::http::Method::kPost || request_.method == common::http::Method::kPut ||
-                          request_.method == common::http::Method::kPatch;
-  if (takes_body || !body_.empty()) request_.body = common::json::serialize(body_);
+  if (has_body_) request_.body = common::json::serialize(body_);
   return std::move(request_);
 }
 

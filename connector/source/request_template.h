@@ -1,6 +1,7 @@
 #pragma once
 
-// Makes a call out of a definition's template: fixed members, over them the user's filters, over them window and page. Pure.
+// Makes a call out of a definition's template: fixed members, over them the user's filters, over them window and page. In a
+// request without a body the filters are parameters of the URL. Pure.
 
 #include "connector/core/names.h"
 #include "connector/core/ports/api.h"
@@ -31,7 +32,10 @@ class RequestBuilder {
   [[nodiscard]] core::ApiRequest build(core::SourcePartition source) &&;
 
  private:
+  void put_parameters(const common::json::Object& user_query);
+
   core::ApiRequest request_;
+  bool has_body_;
   common::json::Object body_;
 };
 

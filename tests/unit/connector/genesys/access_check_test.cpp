@@ -47,6 +47,20 @@ class AccessCheckTest : public GenesysFixture {
   std::optional<GenesysApi> api_;
 };
 
+TEST_F(AccessCheckTest, AsksAServiceThatTellsNothingOfItselfForItsStreamsAlone) {
+  options_.organization_id = "desk-example";
+  give_tokens();
+  http_.expect(Method::kPost, "/details/query").returns(200, "{}");
+
+  const auto items = check();
+
+  EXPECT_EQ(find(items, "token")->status, CheckStatus::kProven);
+  EXPECT_EQ(find(items, "stream conversations")->status, CheckStatus::kProven);
+  EXPECT_EQ(find(items, "client"), nullptr);
+  EXPECT_EQ(find(items, "divisions"), nullptr);
+  EXPECT_EQ(api_requests().size(), 1U);
+}
+
 TEST_F(AccessCheckTest, ProvesTokenOrganisationAndStreamsAndSaysWhatItCannotProve) {
   give_tokens();
   give_organization();

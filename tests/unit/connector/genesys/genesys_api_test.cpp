@@ -589,6 +589,27 @@ TEST_F(GenesysApiTest, OrganisationAndTokenAreRead) {
   EXPECT_EQ(metrics_.count("request_done", "_connector/live"), 2U);
 }
 
+TEST_F(GenesysApiTest, AnOrganisationThatIsNamedIsNotAskedForAndNeitherAreItsLimits) {
+  options_.organization_id = "desk-example";
+  give_tokens();
+
+  const auto organization = run(api().organization());
+  const auto limits = run(api().load_limits());
+
+  ASSERT_TRUE(organization);
+  EXPECT_EQ(organization->id, "desk-example");
+  ASSERT_TRUE(limits);
+  EXPECT_FALSE(limits->requests_per_minute);
+  EXPECT_THAT(api_requests(), IsEmpty());
+}
+
+TEST_F(GenesysApiTest, OfANamedOrganisationTooWrongCredentialsAreKnownAtOnce) {
+  options_.organization_id = "desk-example";
+  http_.expect(Method::kPost, "/oauth/token").returns(400, R"({"error":"invalid_client"})");
+
+  EXPECT_EQ(run(api().organization()).error().code, ErrorCode::kCredentialsInvalid);
+}
+
 // G10: a whole life, with peers that repeat what they were sent, leaves no secret in any log line, error or metric.
 TEST_F(GenesysApiTest, NoSecretReachesLogsErrorsOrMetrics) {
   const std::string basic = basic_credentials("client-1", Secret(kClientSecret)).reveal();

@@ -45,6 +45,37 @@ TEST(RequestBuilder, PutsTwoPlacesInQueryAndHeader) {
   EXPECT_EQ(built.body, "");
 }
 
+TEST(RequestBuilder, WithoutABodyFiltersAreParametersOverTheDefinitions) {
+  const RequestTemplate request{
+      .method = common::http::Method::kGet, .path = "/list", .body = {}, .parameters = {{"expand", "all"}, {"status", "open"}}};
+  RequestBuilder builder(request, json(R"({"status":["new","closed"],"minimum":3,"vip":true})"));
+  builder.put(InQuery{"limit"}, 50);
+
+  const core::ApiRequest built = std::move(builder).build(kSource);
+
+  EXPECT_THAT(built.query, ElementsAre(Pair("expand", "all"), Pair("status", "new"), Pair("status", "closed"),
+                                       Pair("minimum", "3"), Pair("vip", "true"), Pair("limit", "50")));
+  EXPECT_EQ(built.body, "");
+}
+
+TEST(RequestBuilder, SendsABodyWithAGetIfTold) {
+  const RequestTemplate request{
+      .method = common::http::Method::kGet, .path = "/list", .body = json(R"({"a":1})"), .send_body = true};
+  RequestBuilder builder(request, json(R"({"b":2})"));
+  builder.window(FromToPlaces{.from = InBody{"/from"}, .to = InQuery{"to"}}, kWindow);
+
+  const core::ApiRequest built = std::move(builder).build(kSource);
+
+  EXPECT_EQ(built.method, common::http::Method::kGet);
+  EXPECT_EQ(built.body, R"({"a":1,"b":2,"from":"2026-05-04T00:00:00.000Z"})");
+  EXPECT_THAT(built.query, ElementsAre(Pair("to", "2026-05-04T01:00:00.000Z")));
+}
+
+TEST(RequestBuilder, AFixedParameterGoesWithEveryRequest) {
+  RequestBuilder builder(RequestTemplate{.path = "/q", .body = {}, .parameters = {{"view", "x"}}});
+  EXPECT_THAT(std::move(builder).build(kSource).query, ElementsAre(Pair("view", "x")));
+}
+
 TEST(RequestBuilder, EncodesTheJobIntoThePath) {
   RequestBuilder builder(RequestTemplate{.method = common::http::Method::kGet, .path = "/jobs/{job}/results", .body = {}});
   EXPECT_EQ(std::move(builder.job(core::JobId("a/b c"))).build(kSource).path, "/jobs/a%2Fb%20c/results");
