@@ -4,8 +4,6 @@
 #include "common/http/message.h"
 #include "config/config.h"
 #include "connector/app/stream_topics.h"
-#include "connector/kafka/task_digests.h"
-#include "connector/kafka/transaction.h"
 #include "connector/source/keyed_hash.h"
 #include "connector/source/page_slicer.h"
 #include "connector/source/pagination.h"
@@ -15,6 +13,7 @@
 #include "tests/support/fake_api.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/recording_metrics.h"
+#include "tests/unit/connector/app/deciding_publisher.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -47,65 +46,6 @@ using tests::simulator::at;
 using tests::simulator::Caller;
 using tests::simulator::SimulatorOptions;
 using tests::support::FakeAnswer;
-
-// Decides and keeps as the product's publisher does: digests over whole transactions, ledgers with them.
-class DecidingPublisher final : public core::Publisher {
- public:
-  explicit DecidingPublisher(const kafka::StreamTopic& topic) : topic_(topic), digests_({topic}) {}
-
-  asio::awaitable<Result<void>> submit(core::PageGroup group) override {
-    kafka::Transaction transaction;
-    transaction.batch.stream = topic_.stream;
-    transaction.batch.pages = std::move(group);
-    core::Ledgers changed = ledgers;
-    for (const core::Page& page : transaction.batch.pages) {
-      for (const core::LedgerChange& change : page.changes) {
-        if (auto applied = changed[page.source].apply(change); !applied) contradictions.push_back(applied.error().message);
-      }
-      changed[page.source].set_stamp({.incarnation = "i", .number = ++transactions_});
-    }
-    kafka::measure(transaction, {.record = 1'000'000, .dead_letter = 1'000'000});
-    digests_.decide(transaction, ledgers);
-    std::size_t place = 0;
-    for (const core::Page& page : transaction.batch.pages) {
-      dead_letters += page.dead_letters.size();
-      for (const core::RecordSlice& record : page.records) {
-        if (transaction.batch.fates[place++] != core::RecordFate::kPublish) continue;
-        topic[std::string(record.key)].emplace_back(record.value);
-      }
-    }
-    digests_.apply(transaction);
-    ledgers = std::move(changed);
-    co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable);
-    co_return Result<void>{};
-  }
-  asio::awaitable<Result<void>> flush(core::SourcePartition /*source*/) override { co_return Result<void>{}; }
-  [[nodiscard]] const core::Ledger& committed(const core::SourcePartition& source) const override {
-    static const core::Ledger kNone;
-    const auto found = ledgers.find(source);
-    return found == ledgers.end() ? kNone : found->second;
-  }
-  [[nodiscard]] const core::StreamDigests* digests(const core::StreamName& stream) const override { return digests_.of(stream); }
-  std::string take_spare_storage() override { return {}; }
-
-  // A whole round of the sweep.
-  void expire(common::Instant now) {
-    for (std::size_t steps = digests_.steps_a_round() + 1; steps > 0; --steps) {
-      if (auto expired = digests_.expire(ledgers, now)) digests_.apply(*expired);
-    }
-  }
-  [[nodiscard]] std::size_t remembered() const { return digests_.of(topic_.stream)->committed().size(); }
-
-  core::Ledgers ledgers;
-  std::map<std::string, std::vector<std::string>> topic;  // values by key, in order
-  std::size_t dead_letters = 0;
-  std::vector<std::string> contradictions;
-
- private:
-  kafka::StreamTopic topic_;
-  kafka::TaskDigests digests_;
-  std::uint64_t transactions_ = 0;
-};
 
 class SimulatedStream : public testing::Test {
  protected:
