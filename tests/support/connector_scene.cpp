@@ -170,6 +170,14 @@ std::vector<crash::Final> SimulatorProcess::records_before(common::Instant until
   return conversations;
 }
 
+std::string SimulatorProcess::truth_in_dialect(const std::string& dialect, common::Instant until) const {
+  const auto answer = http_get(
+      fmt::format("{}/_sim/truth?dialect={}&from={}&to={}", url_, dialect, instant(begin_), common::format_instant(until)),
+      trust_);
+  if (answer.status != 200) throw std::runtime_error("the simulator does not answer: " + answer.body.substr(0, 200));
+  return answer.body;
+}
+
 ConnectorProcess::ConnectorProcess(const std::string& binary, const std::filesystem::path& configuration,
                                    std::filesystem::path log)
     : process({.arguments = {binary, "run", "--config", configuration.string()}, .output = log}), log_(std::move(log)) {}
@@ -253,6 +261,10 @@ void ConnectorScene::write_secret(const std::string& secret) const {
 }
 
 std::filesystem::path ConnectorScene::write_configuration() const {
+  std::vector<std::string> lanes{"live: " + configuration.live};
+  if (configuration.job_page_size > 0) lanes.push_back(fmt::format("job_page_size: {}", configuration.job_page_size));
+  if (!configuration.follow.empty()) lanes.push_back("follow: " + configuration.follow);
+  if (!configuration.settle.empty()) lanes.push_back("settle: " + configuration.settle);
   write(configuration_file(),
         fmt::format(R"(name: {name}
 genesys:
@@ -268,24 +280,20 @@ genesys:
   commit_interval: 20ms
 {kafka}streams:
   conversations:
-    definition: conversation-details
+    definition: {definition}
     start: {start}
-    job_page_size: {job_page_size}
-    live: {live}
-    follow: {follow}
-    settle: {settle}
-{stream}metrics: {{listen: "{metrics_listen}"}}
+{lanes}{stream}metrics: {{listen: "{metrics_listen}"}}
 log: {{level: {log_level}}}
 {top})",
-                    fmt::arg("name", name_), fmt::arg("service", simulator_.url()),
+                    fmt::arg("name", name_),
+                    fmt::arg("service", configuration.service.empty() ? simulator_.url() : configuration.service),
                     fmt::arg("client_id", configuration.client_id), fmt::arg("folder", folder().string()),
                     fmt::arg("budget", configuration.budget), fmt::arg("retry", configuration.retry),
                     fmt::arg("breaker", configuration.breaker), fmt::arg("genesys", lines(configuration.genesys, "  ")),
                     fmt::arg("bootstrap", configuration.bootstrap.empty() ? broker().bootstrap() : configuration.bootstrap),
                     fmt::arg("kafka", lines(configuration.kafka, "  ")),
                     fmt::arg("start", configuration.start.empty() ? instant(simulator_.begin()) : configuration.start),
-                    fmt::arg("job_page_size", configuration.job_page_size), fmt::arg("live", configuration.live),
-                    fmt::arg("follow", configuration.follow), fmt::arg("settle", configuration.settle),
+                    fmt::arg("definition", configuration.definition), fmt::arg("lanes", lines(lanes, "    ")),
                     fmt::arg("stream", lines(configuration.stream, "    ")),
                     fmt::arg("metrics_listen", configuration.metrics_listen), fmt::arg("log_level", configuration.log_level),
                     fmt::arg("top", lines(configuration.top, ""))));
@@ -355,13 +363,13 @@ void ConnectorScene::wait_until_complete(common::Instant instant, std::chrono::s
       bound);
 }
 
-void ConnectorScene::wait_until_settled(common::Instant instant, std::chrono::seconds bound) {
+void ConnectorScene::wait_until_settled(common::Instant instant, std::chrono::seconds bound, Lane lane) {
   connector_->wait_until_ready(bound);
   connector_->until(
       "everything is settled until " + common::format_instant(instant),
       [&] {
         const auto now = ledgers();
-        return now.contains(Lane::kSettle) && now.at(Lane::kSettle).settled_until() >= instant;
+        return now.contains(lane) && now.at(lane).settled_until() >= instant;
       },
       bound);
 }

@@ -49,6 +49,8 @@ class SimulatorProcess final {
   [[nodiscard]] std::vector<crash::Truth> truth() const;  // everything that has begun by now
   // What began before `instant`, as it is now.
   [[nodiscard]] std::vector<crash::Final> records_before(common::Instant instant) const;
+  // The same, one JSON text a line, as a dialect shows them (docs/seed-systems.md).
+  [[nodiscard]] std::string truth_in_dialect(const std::string& dialect, common::Instant instant) const;
 
  private:
   [[nodiscard]] common::json::Value ask(const std::string& question) const;
@@ -98,11 +100,14 @@ struct VerbResult {
 
 // What a configuration is made of; changes take effect at the next start.
 struct SceneConfiguration {
+  std::string service;                              // base URL of API and login; the simulator's if empty
+  std::string definition = "conversation-details";  // one of your own needs `definitions: […]` in `top`
   std::string client_id = "simulator-client";
   std::string start;  // of the stream; the begin of the history if empty
   std::string retry = "{initial: 20ms, max: 500ms, deadline: 10s}";
   std::string breaker = "{failures: 20, open: 200ms, max_open: 1s}";
   std::string budget = "{share: 1.0, assumed_requests_per_minute: 60000}";
+  // Lanes that are empty are left out, and so is a page size of 0: for definitions that have none.
   std::string live = "{every: 500ms, delay: 300ms, min_window: 100ms, ages: [2s]}";
   std::string follow = "{every: 500ms, max: 5s, quiet: 2s}";
   std::string settle = "{window: 2s, ages: [0s, 4s], poll_initial: 50ms, poll_max: 500ms, availability_every: 500ms}";
@@ -171,7 +176,8 @@ class ConnectorScene final {
   void wait_until_complete(common::Instant instant, std::chrono::seconds bound = kPatience);
   void wait_until_complete() { wait_until_complete(now()); }
   // Until every pass over what began before `instant` is done: what is to be known of it is published then.
-  void wait_until_settled(common::Instant instant, std::chrono::seconds bound = kPatience);
+  void wait_until_settled(common::Instant instant, std::chrono::seconds bound = kPatience,
+                          connector::core::Lane lane = connector::core::Lane::kSettle);
   // Until the instance has committed records.
   void wait_until_committed(std::chrono::seconds bound = kPatience);
   [[nodiscard]] std::vector<crash::Violation> violations() const;
