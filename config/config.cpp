@@ -39,7 +39,8 @@ void read_log(Section log, common::LogOptions& options) {
   log.finish();
 }
 
-void read_root(Section root, std::map<std::string, connector::source::Definition>& definitions, Config& config) {
+void read_root(Section root, Loaded& loaded) {
+  Config& config = loaded.config;
   // Topics add up to 13 characters to it (`-dead-letters`) and end at 249.
   constexpr std::size_t kLongestName = 200;
   std::string name;
@@ -48,8 +49,8 @@ void read_root(Section root, std::map<std::string, connector::source::Definition
   config.name = connector::core::ConnectorName(name);
   read_genesys(root.section("genesys", Need::kRequired), config.genesys);
   read_kafka(root.section("kafka", Need::kRequired), config.name, config.kafka);
-  read_definitions(root, definitions);
-  read_streams(root, definitions, config);
+  read_definitions(root, loaded.definitions, loaded.definition_files);
+  read_streams(root, loaded.definitions, config);
   read_metrics(root, config.metrics);
   read_log(root.section("log"), config.log);
   Section shutdown = root.section("shutdown");
@@ -93,7 +94,7 @@ Loaded load(std::string_view yaml, const std::string& file_name, const Sources& 
                     "a configuration is expected, not " + std::string(describe(*document.root)) +
                         " (allowed: a map with name, genesys, kafka, streams)");
     } else {
-      read_root(Section(scope, document.root, document.root->mark, "", ""), loaded.definitions, loaded.config);
+      read_root(Section(scope, document.root, document.root->mark, "", ""), loaded);
     }
   }
 

@@ -38,10 +38,17 @@ struct Setting {
   std::string origin;
 };
 
+// A file of `definitions:` as it was read.
+struct DefinitionFile {
+  std::string file;
+  std::string text;
+};
+
 struct Loaded {
   Config config;  // meaningful only if there are no problems
   // Those given to load() and those of the files under `definitions:`; every stream's definition is among them.
   std::map<std::string, connector::source::Definition> definitions;
+  std::map<std::string, DefinitionFile> definition_files;  // of those that are not built in
   std::vector<Problem> problems;
   std::vector<Setting> settings;      // every leaf, in document order
   std::vector<std::string> warnings;  // accepted, but worth saying

@@ -646,6 +646,8 @@ void read_definition(Section root, Definition& definition) {
   root.text("name", definition.name,
             {.need = Need::kRequired, .check = [](const std::string& name) { return check_name(name, kLongestName); }});
   root.text("description", definition.description);
+  root.boolean("preview", definition.preview);
+  root.text("partial", definition.partial);
   read_key(root, definition.key);
   read_pointer(root, "open_while_absent", definition.open_while_absent);
   read_pointer(root, "start", definition.start_pointer);

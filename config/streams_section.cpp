@@ -660,7 +660,8 @@ std::string effective_topic(const StreamOptions& stream, const Config& config) {
   return topic;
 }
 
-void read_definitions(Section& root, std::map<std::string, Definition>& definitions) {
+void read_definitions(Section& root, std::map<std::string, Definition>& definitions,
+                      std::map<std::string, DefinitionFile>& definition_files) {
   Scope& scope = root.scope();
   std::vector<std::string> files;
   root.text_list("definitions", files);
@@ -685,7 +686,9 @@ void read_definitions(Section& root, std::map<std::string, Definition>& definiti
     const std::string name = loaded.definition.name;
     if (!definitions.emplace(name, std::move(loaded.definition)).second) {
       scope.problem(mark, path, files[i], "defines " + name + ", which is there already (allowed: another name)");
+      continue;
     }
+    definition_files.emplace(name, DefinitionFile{.file = file, .text = *text});
   }
 }
 

@@ -70,6 +70,8 @@ int dispatch(const cli::Command& command, const cli::Surroundings& surroundings)
         if constexpr (std::is_same_v<Verb, cli::RunCommand>) return cli::run(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::CheckCommand>) return cli::check(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::SampleCommand>) return cli::sample(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::StreamsListCommand>) return cli::streams_list(verb, surroundings);
+        if constexpr (std::is_same_v<Verb, cli::StreamsShowCommand>) return cli::streams_show(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::OffsetsGetCommand>) return cli::offsets_get(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::OffsetsSetCommand>) return cli::offsets_set(verb, surroundings);
         if constexpr (std::is_same_v<Verb, cli::OffsetsResetCommand>) return cli::offsets_reset(verb, surroundings);

@@ -17,6 +17,9 @@ namespace {
 const std::map<std::string, Output> kOutputs{{"text", Output::kText}, {"json", Output::kJson}};
 const std::map<std::string, VerifyForm> kVerifyForms{{"job", VerifyForm::kJob}, {"query", VerifyForm::kQuery}};
 
+const std::map<std::string, SavedForm> kSavedForms{
+    {"query", SavedForm::kQuery}, {"job", SavedForm::kJob}, {"by_id", SavedForm::kById}};
+
 void add_config_option(CLI::App& verb, std::filesystem::path& path) {
   verb.add_option("-c,--config", path, "Configuration file (YAML)")->required()->type_name("FILE");
 }
@@ -38,6 +41,38 @@ void add_change_options(CLI::App& verb, OffsetsChange& change) {
   verb.add_flag("-y,--yes", change.yes, "Do not ask; needed where there is no terminal");
   add_output_option(verb, change.output);
 }
+
+// Of a verb that knows the built-in definitions without one.
+void add_optional_config_option(CLI::App& verb, std::filesystem::path& path) {
+  verb.add_option("-c,--config", path, "Configuration file (YAML)")->type_name("FILE");
+}
+
+struct StreamsVerbs {
+  StreamsListCommand list;
+  StreamsShowCommand show;
+  CLI::App* list_verb = nullptr;
+  CLI::App* show_verb = nullptr;
+
+  explicit StreamsVerbs(CLI::App& app) {
+    CLI::App* streams = app.add_subcommand("streams", "Look at the stream definitions there are; nothing is asked");
+    streams->require_subcommand(1);
+    list_verb = streams->add_subcommand("list", "The built-in definitions, and those of the configuration if one is given");
+    add_optional_config_option(*list_verb, list.config);
+    add_output_option(*list_verb, list.output);
+    show_verb = streams->add_subcommand("show", "A definition as it stands in its file, to copy and to change");
+    show_verb->add_option("name", show.name, "Name of a definition, or of a stream of the configuration")
+        ->required()
+        ->type_name("NAME");
+    add_optional_config_option(*show_verb, show.config);
+    add_output_option(*show_verb, show.output);
+  }
+
+  [[nodiscard]] std::optional<Command> chosen() const {
+    if (*list_verb) return Command{list};
+    if (*show_verb) return Command{show};
+    return std::nullopt;
+  }
+};
 
 struct OffsetsVerbs {
   OffsetsGetCommand get;
@@ -241,14 +276,26 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
 
   SampleCommand sample;
   CLI::App* sample_verb = app.add_subcommand("sample", "Read a few records of a stream and print them; Kafka is not touched");
-  add_config_option(*sample_verb, sample.config);
-  sample_verb->add_option("stream", sample.stream, "Name of a stream of the configuration")->required()->type_name("STREAM");
+  add_optional_config_option(*sample_verb, sample.config);  // required unless --against: checked below
+  sample_verb->add_option("stream", sample.stream, "Name of a stream of the configuration; with --against of a definition, too")
+      ->required()
+      ->type_name("STREAM");
+  CLI::Option* against =
+      sample_verb->add_option("--against", sample.against, "Cut this saved answer instead: nobody is asked")->type_name("FILE");
+  sample_verb->add_option("--form", sample.form, "What it answers: query, job or by_id (default: query where there is one)")
+      ->transform(CLI::CheckedTransformer(kSavedForms, CLI::ignore_case))
+      ->needs(against)
+      ->type_name("FORM");
+  add_output_option(*sample_verb, sample.output);
   sample_verb->add_option("--from", sample.from, "Start of the interval, RFC 3339 (default: an hour ago)")->type_name("INSTANT");
   sample_verb->add_option("--to", sample.to, "End of the interval, RFC 3339 (default: now)")->type_name("INSTANT");
   sample_verb->add_option("--max-records", sample.max_records, "How many records at most")
       ->check(CLI::Range(1U, 100000U))
       ->capture_default_str();
 
+  for (const char* interval : {"--from", "--to"}) against->excludes(sample_verb->get_option(interval));
+
+  const StreamsVerbs streams(app);
   const OffsetsVerbs offsets(app);
   const BackfillVerbs backfills(app);
   PlanCommand plan;
@@ -305,11 +352,17 @@ std::variant<Command, Answered> parse(const std::vector<std::string>& arguments)
 
   if (*run_verb) return Command{run};
   if (*check_verb) return Command{check};
-  if (*sample_verb) return Command{sample};
+  if (*sample_verb) {
+    if (sample.config.empty() && sample.against.empty()) {
+      return Answered{.exit_code = 2, .text = "--config is required\nRun with --help for more information.\n"};
+    }
+    return Command{sample};
+  }
   if (*plan_verb) return Command{plan};
   if (*verify_verb) return Command{verify};
   if (*show_verb) return Command{show};
   if (*schema_verb) return Command{ConfigSchemaCommand{}};
+  if (auto chosen = streams.chosen()) return std::move(*chosen);
   if (auto chosen = offsets.chosen()) return std::move(*chosen);
   if (auto chosen = backfills.chosen()) return std::move(*chosen);
   if (auto chosen = dead_letters.chosen()) return std::move(*chosen);

@@ -22,12 +22,25 @@ struct CheckCommand {
   bool offline = false;  // configuration only
   Output output = Output::kText;
 };
+enum class SavedForm : std::uint8_t { kQuery, kJob, kById };
 struct SampleCommand {
-  std::filesystem::path config;
-  std::string stream;
-  std::string from;  // RFC 3339; empty: the last hour
+  std::filesystem::path config;  // may be empty beside `against`
+  std::string stream;            // beside `against`: or a definition
+  std::string from;              // RFC 3339; empty: the last hour
   std::string to;
   std::uint64_t max_records = 10;
+  std::filesystem::path against;  // an answer that was saved: nobody is asked
+  std::optional<SavedForm> form;  // what it answers
+  Output output = Output::kText;
+};
+struct StreamsListCommand {
+  std::filesystem::path config;  // empty: the built-in definitions alone
+  Output output = Output::kText;
+};
+struct StreamsShowCommand {
+  std::filesystem::path config;
+  std::string name;  // of a definition, or of a stream of the configuration
+  Output output = Output::kText;
 };
 struct PlanCommand {
   std::filesystem::path config;
@@ -136,10 +149,10 @@ struct DeadLettersRetryCommand {
   bool yes = false;  // do not ask
   Output output = Output::kText;
 };
-using Command =
-    std::variant<RunCommand, CheckCommand, SampleCommand, PlanCommand, VerifyCommand, ConfigShowCommand, ConfigSchemaCommand,
-                 OffsetsGetCommand, OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand, OffsetsAcceptLostDigestsCommand,
-                 BackfillCommand, BackfillCancelCommand, BackfillListCommand, DeadLettersListCommand, DeadLettersRetryCommand>;
+using Command = std::variant<RunCommand, CheckCommand, SampleCommand, PlanCommand, VerifyCommand, ConfigShowCommand,
+                             ConfigSchemaCommand, OffsetsGetCommand, OffsetsSetCommand, OffsetsResetCommand, OffsetsImportCommand,
+                             OffsetsAcceptLostDigestsCommand, BackfillCommand, BackfillCancelCommand, BackfillListCommand,
+                             DeadLettersListCommand, DeadLettersRetryCommand, StreamsListCommand, StreamsShowCommand>;
 
 // The command line is answered already: --help and --version (exit 0, text for stdout), or a mistake (exit 2, text for stderr).
 struct Answered {

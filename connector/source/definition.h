@@ -130,6 +130,8 @@ struct Definition {
   int version = 1;
   std::string name;
   std::string description;
+  bool preview = false;  // the vendor may change what it asks at any time
+  std::string partial;   // why the service shows only a part of what there is; empty: it shows everything
   KeyRule key;                                   // inside a record
   std::optional<std::string> open_while_absent;  // pointer: the record is open while this is absent
   std::optional<std::string> start_pointer;      // pointer to the record's start time (window checks, start_day)

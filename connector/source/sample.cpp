@@ -16,6 +16,26 @@ using common::ErrorCode;
 using common::fail;
 using common::Result;
 
+SliceSpec sample_spec(const Definition& definition, const RecordsRule& records) {
+  return {.records = records,
+          .key = definition.key,
+          .start = definition.start_pointer.value_or(""),
+          .end = definition.end_pointer.value_or(""),
+          .open_while_absent = definition.open_while_absent.value_or(""),
+          .wanted = {}};
+}
+
+SampledRecord sampled_record(const Definition& definition, const SlicedPage& page, std::size_t index) {
+  SampledRecord record{.key = std::string(page.records[index].key), .value = std::string(page.records[index].value)};
+  if (!page.facts.empty()) {
+    const RecordFacts& facts = page.facts[index];
+    record.start = facts.start;
+    record.end = facts.end;
+    if (definition.open_while_absent) record.open = facts.open;
+  }
+  return record;
+}
+
 boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, const StreamOptions& options, core::Api& api,
                                               common::Interval interval, std::size_t max_records) {
   if (!definition.query) {
@@ -26,7 +46,7 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
   const common::Duration bucket = options.live.bucket;
   interval.start = core::bucket_start(interval.start, bucket);
   interval.end = std::max(core::bucket_start(interval.end, bucket), interval.start + bucket);
-  SliceSpec spec{.records = query.records, .key = definition.key};
+  SliceSpec spec = sample_spec(definition, query.records);
   const PageScalars scalars(query.pages, query.total, std::string(), spec);
   const auto wanted = static_cast<int>(std::min<std::size_t>(max_records, std::numeric_limits<int>::max()));
   const int size = std::min(page_size_of(query.pages, options.page_size), std::max(wanted, 1));
@@ -57,9 +77,8 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
     if (auto read = reader.read(spec, response->body, page); !read) co_return fail(std::move(read.error()));
     sampled.total = scalars.total(page);
     sampled.without_key += page.dead_letters.size();
-    for (const core::RecordSlice& record : page.records) {
-      if (sampled.records.size() == max_records) break;
-      sampled.records.push_back({.key = std::string(record.key), .value = std::string(record.value)});
+    for (std::size_t i = 0; i < page.records.size() && sampled.records.size() < max_records; ++i) {
+      sampled.records.push_back(sampled_record(definition, page, i));
     }
     // No window is bounded here, so every page counts as new: only its emptiness or its last cursor ends the sample.
     core::PageFacts facts{.rows = page.elements, .bytes = response->body.size()};

@@ -7,6 +7,7 @@
 #include "connector/core/ports/api.h"
 #include "connector/source/definition.h"
 #include "connector/source/options.h"
+#include "connector/source/page_slicer.h"
 
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
@@ -18,8 +19,12 @@
 namespace connector::source {
 
 struct SampledRecord {
-  std::string key;  // empty if the record has none
+  std::string key;
   std::string value;
+  // Where the definition says where these stand, and the record has them.
+  std::optional<common::Instant> start;
+  std::optional<common::Instant> end;
+  std::optional<bool> open;
 };
 
 struct Sample {
@@ -29,6 +34,10 @@ struct Sample {
   std::uint32_t pages = 0;             // requests sent
   std::vector<std::string> unmatched;  // pointers of the projection and redaction that met nothing in the records read
 };
+
+// What to look for in an answer, and one of its records, copied.
+SliceSpec sample_spec(const Definition& definition, const RecordsRule& records);
+SampledRecord sampled_record(const Definition& definition, const SlicedPage& page, std::size_t index);
 
 // Reads pages until `max_records` are there or the interval is exhausted. kConfigInvalid if the definition has no query; errors
 // of the Api as they are. `definition`, `options` and `api` must outlive the coroutine.

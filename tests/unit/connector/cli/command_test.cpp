@@ -44,6 +44,24 @@ TEST(Parse, ReadsEveryVerbWithItsOptions) {
   EXPECT_NO_THROW(parsed<ConfigSchemaCommand>({"config", "schema"}));
 }
 
+TEST(Parse, ReadsTheVerbsAboutDefinitions) {
+  EXPECT_TRUE(parsed<StreamsListCommand>({"streams", "list"}).config.empty());
+  EXPECT_EQ(parsed<StreamsListCommand>({"streams", "list", "-c", "a.yaml", "-o", "json"}).config, "a.yaml");
+  const auto show = parsed<StreamsShowCommand>({"streams", "show", "agent-status"});
+  EXPECT_EQ(show.name, "agent-status");
+  EXPECT_TRUE(show.config.empty());
+
+  const auto saved = parsed<SampleCommand>({"sample", "agent-status", "--against", "a.json", "--form", "by_id"});
+  EXPECT_EQ(saved.against, "a.json");
+  EXPECT_EQ(saved.form, SavedForm::kById);
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"sample", "calls"}, std::vector<std::string>{"sample", "calls", "-c", "a.yaml", "--form", "job"},
+        std::vector<std::string>{"sample", "calls", "--against", "a.json", "--from", "2026-01-01T00:00:00Z"},
+        std::vector<std::string>{"streams"}, std::vector<std::string>{"streams", "show"}}) {
+    EXPECT_EQ(std::get<Answered>(parse(wrong)).exit_code, 2) << wrong.back();
+  }
+}
+
 TEST(Parse, ReadsTheBackfillVerbs) {
   const auto ask = parsed<BackfillCommand>({"backfill", "calls", "-c", "a.yaml", "--from", "2026-01-01T00:00:00Z", "--to",
                                             "2026-02-01T00:00:00Z", "--parallel", "4", "--weight", "0.5", "--detach"});
