@@ -231,6 +231,11 @@ void read_pointer(Section& section, std::string_view key, std::optional<std::str
   }
 }
 
+// Of a URL's parameter or a header.
+bool is_parameter_name(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7F && c != ':' && c != '&' && c != '='; });
+}
+
 // `request`: that carries it, or null if either will do.
 std::optional<source::Place> read_place(Scope& scope, const Node& node, Mark mark, const std::string& path, Direction direction,
                                         const source::RequestTemplate* request) {
@@ -265,9 +270,7 @@ std::optional<source::Place> read_place(Scope& scope, const Node& node, Mark mar
     }
     return source::InBody{value->text};
   }
-  const bool token =
-      std::ranges::all_of(value->text, [](char c) { return c > ' ' && c < 0x7F && c != ':' && c != '&' && c != '='; });
-  if (!token) {
+  if (!is_parameter_name(value->text)) {
     scope.problem(value->mark, path + "." + kind, value->text,
                   "is not a name (allowed: printable characters without space, : & =)");
     return std::nullopt;
@@ -296,8 +299,34 @@ std::optional<source::Place> read_place(Section& section, std::string_view key, 
 }
 
 struct RequestRule {
-  bool wants_job = false;  // {job} must stand in the path, else must not
+  bool wants_job = false;    // {job} must stand in the path, else must not
+  bool takes_query = false;  // other places of the path are filled from the stream's `query`
 };
+
+// What is wrong with the places of a path beside {job}.
+std::optional<std::string> check_places(std::string_view path, bool takes_query) {
+  constexpr std::string_view kNone =
+      "holds a placeholder that does not exist (allowed: {job} once, in requests about a job; others in the request of query)";
+  constexpr std::string_view kUnusable =
+      "has a placeholder that is no name, or twice the same (allowed: such as /flows/{flowId}/turns)";
+  std::set<std::string_view> names;
+  for (auto at = path.find_first_of("{}"); at != std::string_view::npos; at = path.find_first_of("{}", at)) {
+    if (!takes_query) {
+      return std::string(kNone);
+    }
+    const auto close = path.find_first_of("{}", at + 1);
+    const auto name = close == std::string_view::npos ? std::string_view() : path.substr(at + 1, close - at - 1);
+    const bool good = path[at] == '{' && !name.empty() && path[close] == '}' && names.insert(name).second &&
+                      std::ranges::all_of(name, [](char c) {
+                        return ('a' <= c && c <= 'z') || ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9') || c == '_';
+                      });
+    if (!good) {
+      return std::string(kUnusable);
+    }
+    at = close + 1;
+  }
+  return std::nullopt;
+}
 
 void read_request(Section request, source::RequestTemplate& out, Need need, const RequestRule& rule) {
   request.choice<Method>("method", out.method,
@@ -318,12 +347,19 @@ void read_request(Section request, source::RequestTemplate& out, Need need, cons
     if (const std::size_t at = rest.find("{job}"); at != std::string::npos) {
       rest.erase(at, 5);
     }
-    return rest.find_first_of("{}") == std::string::npos
-               ? std::nullopt
-               : std::optional<std::string>(
-                     "holds a placeholder that does not exist (allowed: {job} once, in requests about a job)");
+    return check_places(rest, rule.takes_query);
   };
   request.text("path", out.path, {.need = need, .check = path});
+  std::vector<std::pair<std::string, Scalar>> parameters;
+  request.properties("parameters", parameters);
+  for (auto& [name, value] : parameters) {
+    if (name.empty() || !is_parameter_name(name)) {
+      request.problem("parameters", "its name " + name +
+                                        " is no parameter of a URL (allowed: printable characters without "
+                                        "space, : & =)");
+    }
+    out.parameters.emplace_back(name, std::move(value.text));
+  }
   request.json_object("body", out.body);
   request.boolean("send_body", out.send_body);
   if (request.given("body") && !has_body(out)) {
@@ -331,12 +367,6 @@ void read_request(Section request, source::RequestTemplate& out, Need need, cons
                     "a request by " + std::string(to_string(out.method)) +
                         " has no body (allowed: leave it out, or method: POST; send_body: true for a service that wants one "
                         "all the same)");
-  }
-  std::vector<std::pair<std::string, Scalar>> parameters;
-  request.node("query");
-  request.properties("query", parameters);
-  for (auto& [name, value] : parameters) {
-    out.parameters.emplace_back(name, value.text);
   }
   request.finish();
 }
@@ -369,6 +399,8 @@ source::Pages read_pages(Section pages, const source::RequestTemplate& request) 
       pages.integer("max_size", numbered.max_size, {.min = 1, .max = kLargestPage});
       pages.integer("max_depth", numbered.max_depth, {.min = 1, .unset = "(none known)"});
       read_pointer(pages, "page_count", numbered.page_count);
+      pages.choice<source::PagesEnd>("end", numbered.end,
+                                     {{"empty", source::PagesEnd::kEmpty}, {"nothing_new", source::PagesEnd::kNothingNew}});
       if (numbered.max_depth != 0 && numbered.max_depth < numbered.max_size) {
         pages.problem("max_depth", "is less than one page of max_size (allowed: at least max_size)");
       }
@@ -488,7 +520,7 @@ void read_query(Section query, source::QuerySource& out) {
     return;  // said already
   }
   read_request(query.section("request", Need::kRequired), out.request, query.given("request") ? Need::kRequired : Need::kOptional,
-               {});
+               {.takes_query = true});
   read_records(query, out.records);
   if (query.given("total")) {
     Section total = query.section("total");
@@ -504,6 +536,13 @@ void read_query(Section query, source::QuerySource& out) {
     total.finish();
   }
   out.pages = read_pages(query.section("pages", Need::kRequired), out.request);
+  const auto* numbered = std::get_if<source::PageNumberPages>(&out.pages);
+  if (numbered != nullptr && numbered->end == source::PagesEnd::kNothingNew && out.total &&
+      out.total->trust != source::TotalTrust::kNone) {
+    query.problem("total",
+                  "says when pages are missing, and pages.end: nothing_new is for those of which nothing says so "
+                  "(allowed: leave one of them out, or trust: none)");
+  }
   query.finish();
 }
 
@@ -538,6 +577,31 @@ void read_by_id(Section by_id, source::ByIdSource& out) {
   by_id.integer("max_ids", out.max_ids, {.min = 1, .max = 1'000});
   read_records(by_id, out.records);
   by_id.finish();
+}
+
+void add_parameter(const source::Place& place, std::string_view owner, std::vector<OwnedParameter>& owned) {
+  if (const auto* parameter = std::get_if<source::InQuery>(&place)) {
+    owned.push_back({parameter->name, owner});
+  }
+}
+
+// Nobody else may set what the connector sets; and a place in the path is filled from what the query alone knows.
+void check_url(Section& root, const Definition& definition) {
+  if (!definition.query) {
+    return;
+  }
+  for (const auto& [name, owner] : parameters_of_the_connector(definition)) {
+    if (std::ranges::find(definition.query->request.parameters, name, &std::pair<std::string, std::string>::first) !=
+        definition.query->request.parameters.end()) {
+      root.problem("query", "its request has the parameter " + name + ", which belongs to the connector's " + std::string(owner) +
+                                " (allowed: leave it out of parameters)");
+    }
+  }
+  if (definition.query->request.path.contains('{') && (definition.job || definition.by_id)) {
+    root.problem("query",
+                 "its path has places for members of the stream's query, which job and by_id do not know (allowed: a "
+                 "query alone)");
+  }
 }
 
 // What points into a record must find something in the envelopes that composite records are; and all requests yield the same.
@@ -707,10 +771,40 @@ void read_definition(Section root, Definition& definition) {
   if (!read_snapshot(root, definition)) {
     read_window(root.section("window", Need::kRequired), request, definition);
   }
+  check_url(root, definition);
   root.finish();
 }
 
 }  // namespace
+
+std::vector<OwnedParameter> parameters_of_the_connector(const Definition& definition) {
+  std::vector<OwnedParameter> owned;
+  if (const auto* interval = std::get_if<source::IntervalPlace>(&definition.window)) {
+    add_parameter(interval->place, "windows", owned);
+  } else if (const auto* span = std::get_if<source::FromToPlaces>(&definition.window)) {
+    add_parameter(span->from, "windows", owned);
+    add_parameter(span->to, "windows", owned);
+  }
+  if (!definition.query) {
+    return owned;
+  }
+  std::visit(
+      [&](const auto& pages) {
+        if constexpr (requires { pages.number; }) {
+          add_parameter(pages.number, "paging", owned);
+        }
+        if constexpr (requires { pages.next_to; }) {
+          add_parameter(pages.next_to, "paging", owned);
+        }
+        if constexpr (requires { pages.size; }) {
+          if (pages.size) {
+            add_parameter(*pages.size, "page_size", owned);
+          }
+        }
+      },
+      definition.query->pages);
+  return owned;
+}
 
 LoadedDefinition load_definition(std::string_view yaml, const std::string& file_name) {
   LoadedDefinition loaded;

@@ -28,6 +28,13 @@ void read_ages(Section& lane, std::vector<common::Duration>& ages, bool settle);
 void read_definitions(Section& root, std::map<std::string, connector::source::Definition>& definitions,
                       std::map<std::string, DefinitionFile>& files);
 
+// A parameter of the query's URL that the connector sets, and by which of its parts.
+struct OwnedParameter {
+  std::string name;
+  std::string_view owner;  // "windows", "paging", "page_size"
+};
+std::vector<OwnedParameter> parameters_of_the_connector(const connector::source::Definition& definition);
+
 // What kafka.librdkafka does not take: other keys or the guarantees own it.
 std::vector<std::string_view> refused_librdkafka_properties();
 

@@ -1,6 +1,7 @@
 #include "config/checks.h"
 #include "config/interpolation.h"
 #include "config/sections.h"
+#include "connector/source/url_members.h"
 
 #include <algorithm>
 
@@ -292,6 +293,25 @@ void check_query(const Section& stream, const Definition& definition, const comm
   }
 }
 
+// The places of the query's path are filled.
+void check_path(const Section& stream, const Definition& definition, const common::json::Object& query) {
+  if (!definition.query) {
+    return;
+  }
+  for (const auto& name : connector::source::places_in(definition.query->request.path)) {
+    const auto* value = query.if_contains(name);
+    const bool missing = value == nullptr || value->is_null();
+    const auto texts = missing ? std::vector<std::string>() : connector::source::url_texts(*value);
+    const bool one = !missing && !value->is_array() && !value->is_object();
+    if (!one || texts.front().empty() || texts.front() == "." || texts.front() == "..") {
+      stream.scope().problem(stream.mark("query"), stream.path("query") + "." + name, "",
+                             (missing ? std::string("is missing: ") : std::string("cannot be a part of a path: ")) +
+                                 "the definition's path has a place for it, " + definition.query->request.path +
+                                 " (allowed: a text)");
+    }
+  }
+}
+
 // What the query's body has at `pointer`: the user's, else what the definition says.
 const common::json::Value* find_in_body(const Definition& definition, const common::json::Object& query,
                                         const std::string& pointer) {
@@ -479,6 +499,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     check_query(stream, *definition, options.query);
   }
   if (definition != nullptr) {
+    check_path(stream, *definition, options.query);
     check_body(stream, *definition, options);
   }
   read_rewriting(stream, definition, options);

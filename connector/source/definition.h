@@ -33,9 +33,10 @@ using Place = std::variant<InBody, InQuery, InHeader>;
 
 struct RequestTemplate {
   common::http::Method method = common::http::Method::kPost;
-  std::string path;           // {job} is replaced by the job id
+  // {job} is replaced by the job id; in a query every other {name} by the member of the stream's `query` with that name.
+  std::string path;
   common::json::Object body;  // fixed members; the stream's `query` is merged over them
-  // Fixed parameters of the URL. A request without a body takes the stream's `query` here, in place of those of the same name.
+  // Of the URL; where there is no body, the members of the stream's `query` stand beside them and in their place.
   std::vector<std::pair<std::string, std::string>> parameters = {};
   bool send_body = false;  // though the method has none by its nature: some services want a body with a GET
 };
@@ -53,6 +54,11 @@ struct Total {
 };
 
 struct NoPages {};
+// What shows that a page was the last one, where neither a total nor a count of pages says so.
+enum class PagesEnd : std::uint8_t {
+  kEmpty,      // a page without records
+  kNothingNew  // that, or one that only repeats others: as a service answers that gives its last page again, or numbers none
+};
 struct PageNumberPages {
   Place number;
   std::optional<Place> size;
@@ -60,6 +66,7 @@ struct PageNumberPages {
   int max_size = 100;
   std::int64_t max_depth = 0;             // page × size; 0: none known
   std::optional<std::string> page_count;  // pointer, where the service gives one
+  PagesEnd end = PagesEnd::kEmpty;
 };
 struct CursorPages {
   std::vector<Place> next_from;  // in order of preference
@@ -130,8 +137,8 @@ struct Definition {
   int version = 1;
   std::string name;
   std::string description;
-  bool preview = false;  // the vendor may change what it asks at any time
-  std::string partial;   // why the service shows only a part of what there is; empty: it shows everything
+  bool preview = false;                          // the vendor may change what it asks at any time
+  std::string partial;                           // why the service shows only a part of what there is; empty: it shows everything
   KeyRule key;                                   // inside a record
   std::optional<std::string> open_while_absent;  // pointer: the record is open while this is absent
   std::optional<std::string> start_pointer;      // pointer to the record's start time (window checks, start_day)

@@ -113,6 +113,7 @@ core::QueryPagingOptions LiveLane::paging_options() const {
   options.limits.min_window = is_snapshot(stream_.definition) ? common::Duration::max() : stream_.options.live.min_window;
   if (const auto* numbered = std::get_if<PageNumberPages>(&query_.pages)) {
     options.first_page = numbered->first;
+    options.repeats_end = numbered->end == PagesEnd::kNothingNew;
     options.limits.max_depth = static_cast<std::uint64_t>(std::max<std::int64_t>(numbered->max_depth, 0));
   }
   return options;

@@ -287,6 +287,7 @@ core::QueryPagingOptions RangeReader::paging_options() const {
   options.limits.min_window = options_.live.min_window;
   if (const auto* numbered = std::get_if<PageNumberPages>(&query.pages)) {
     options.first_page = numbered->first;
+    options.repeats_end = numbered->end == PagesEnd::kNothingNew;
     options.limits.max_depth = static_cast<std::uint64_t>(std::max<std::int64_t>(numbered->max_depth, 0));
   }
   return options;

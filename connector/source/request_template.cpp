@@ -2,7 +2,9 @@
 
 #include "common/http/message.h"
 #include "connector/source/json_pointer.h"
+#include "connector/source/url_members.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace connector::source {
@@ -14,17 +16,25 @@ struct Overloaded : Handlers... {
   using Handlers::operator()...;
 };
 
-std::string to_parameter(const common::json::Value& value) {
-  return value.is_string() ? std::string(value.get_string()) : common::json::serialize(value);
-}
-
 }  // namespace
 
 RequestBuilder::RequestBuilder(const RequestTemplate& request, const common::json::Object& user_query) : RequestBuilder(request) {
+  common::json::Object rest = user_query;
+  for (const std::string& name : places_in(request.path)) {
+    const auto* member = user_query.if_contains(name);
+    const auto texts = member == nullptr ? std::vector<std::string>() : url_texts(*member);
+    if (texts.size() != 1) continue;  // config/ has said so
+    const std::string place = "{" + name + "}";
+    request_.path.replace(request_.path.find(place), place.size(), common::http::percent_encode(texts.front()));
+    rest.erase(name);
+  }
   if (has_body_) {
-    merge_over(body_, user_query);
-  } else {
-    put_parameters(user_query);
+    merge_over(body_, rest);
+    return;
+  }
+  for (const auto& member : rest) {
+    std::erase_if(request_.query, [&](const auto& fixed) { return fixed.first == member.key(); });
+    for (std::string& text : url_texts(member.value())) request_.query.emplace_back(member.key(), std::move(text));
   }
 }
 
@@ -32,19 +42,6 @@ RequestBuilder::RequestBuilder(const RequestTemplate& request) : has_body_(has_b
   request_.method = request.method;
   request_.path = request.path;
   request_.query = request.parameters;
-}
-
-// A list is its parameter several times.
-void RequestBuilder::put_parameters(const common::json::Object& user_query) {
-  for (const auto& member : user_query) {
-    const std::string name(member.key());
-    std::erase_if(request_.query, [&](const auto& parameter) { return parameter.first == name; });
-    if (const auto* list = member.value().if_array()) {
-      for (const common::json::Value& item : *list) request_.query.emplace_back(name, to_parameter(item));
-    } else {
-      request_.query.emplace_back(name, to_parameter(member.value()));
-    }
-  }
 }
 
 RequestBuilder& RequestBuilder::window(const WindowPlaces& places, const common::Interval& window) {

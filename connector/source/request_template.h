@@ -15,6 +15,8 @@ namespace connector::source {
 
 class RequestBuilder {
  public:
+  // `user_query`: its members go to the places of the path that have their names; the others into the body, or where the request
+  // has none, into the URL: a list as one parameter for each item.
   RequestBuilder(const RequestTemplate& request, const common::json::Object& user_query);
   // A call that the user's filters do not belong to (status, results, availability).
   explicit RequestBuilder(const RequestTemplate& request);
@@ -32,8 +34,6 @@ class RequestBuilder {
   [[nodiscard]] core::ApiRequest build(core::SourcePartition source) &&;
 
  private:
-  void put_parameters(const common::json::Object& user_query);
-
   core::ApiRequest request_;
   bool has_body_;
   common::json::Object body_;

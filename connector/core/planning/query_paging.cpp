@@ -91,7 +91,8 @@ PagingAction QueryPaging::follow(const PageFacts& page) {
   if (options_.start_day && page.rows > 0 && page.all_before_window) return WindowRead{};
   const bool by_total = options_.total == TotalUse::kExact && total_ && page.distinct >= static_cast<std::uint64_t>(*total_);
   const bool by_count = page.page_count && page_ - options_.first_page + 1 >= *page.page_count;
-  if (page.rows == 0 || by_total || by_count) return finish(page.distinct);
+  const bool by_repeat = options_.repeats_end && barren_ > 0;
+  if (page.rows == 0 || by_total || by_count || by_repeat) return finish(page.distinct);
   ++page_;
   const std::int64_t depth = (page_ - options_.first_page + 1) * options_.page_size;
   if (options_.limits.max_depth != 0 && static_cast<std::uint64_t>(depth) > options_.limits.max_depth) {

@@ -27,8 +27,10 @@ struct QueryPagingOptions {
   std::int64_t first_page = 1;
   std::int64_t page_size = 100;
   TotalUse total = TotalUse::kNone;
-  bool start_day = false;     // rows come newest first and are those of the whole start day
-  bool split_short = true;    // cut a window that yields fewer rows than its total (false: cutting has not helped lately)
+  bool start_day = false;   // rows come newest first and are those of the whole start day
+  bool split_short = true;  // cut a window that yields fewer rows than its total (false: cutting has not helped lately)
+  // A page that only repeats others is behind the last one (kNumbered): the service says of its end nothing better.
+  bool repeats_end = false;
   std::uint32_t rereads = 2;  // of a window that yields fewer rows than its total
   // The window's beginning that an earlier one has covered. Every part of the window begins with it again, so that only what
   // lies behind it can be cut.

@@ -22,7 +22,7 @@ using ::testing::SizeIs;
 namespace source = connector::source;
 
 TEST(BuiltInDefinition, AreAllWithoutProblems) {
-  EXPECT_THAT(built_in_definition_texts(), SizeIs(27));
+  EXPECT_THAT(built_in_definition_texts(), SizeIs(34));
   for (const auto& [name, text] : built_in_definition_texts()) {
     const LoadedDefinition loaded = load_definition(text, name);
     EXPECT_EQ(problems_text(loaded.problems), "");
@@ -176,6 +176,29 @@ TEST(Definition, ReadsPagesByUriAndNoPages) {
   EXPECT_TRUE(std::holds_alternative<source::NoPages>(none.definition.query->pages));
 }
 
+TEST(Definition, ReadsParametersAndPlacesOfTheUrlAndHowPagesEnd) {
+  const auto loaded = load_definition(
+      definition_with("{interval: {query: interval}}",
+                      query_with("{kind: page-number, number: {query: pageNumber}, end: nothing_new}",
+                                 "{method: GET, path: \"/flows/{flowId}/turns\", parameters: {state: any, deleted: true}}")),
+      "d.yaml");
+
+  ASSERT_EQ(problems_text(loaded.problems), "");
+  const auto& query = *loaded.definition.query;
+  EXPECT_EQ(query.request.path, "/flows/{flowId}/turns");
+  EXPECT_THAT(query.request.parameters, ElementsAre(::testing::Pair("state", "any"), ::testing::Pair("deleted", "true")));
+  EXPECT_EQ(std::get<source::PageNumberPages>(query.pages).end, source::PagesEnd::kNothingNew);
+}
+
+TEST(Definition, ReadsRemarksForPeople) {
+  const auto loaded = load_definition(
+      definition_with(kInterval, query_with("{kind: none}"), "preview: true\npartial: the newest ten\n"), "d.yaml");
+
+  ASSERT_EQ(problems_text(loaded.problems), "");
+  EXPECT_TRUE(loaded.definition.preview);
+  EXPECT_EQ(loaded.definition.partial, "the newest ten");
+}
+
 TEST(Definition, RecordsMayBeTheAnswerItself) {
   const auto loaded = load_definition(
       definition_with(kInterval, "{request: {method: POST, path: /q}, records: \"\", pages: {kind: none}}"), "d.yaml");
@@ -314,8 +337,30 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"PathQuery", definition_with(kInterval, query_with(kNone, "{method: POST, path: \"/q?a=b\"}")), "is no path"},
         Wrong{"PathJob", definition_with(kInterval, query_with(kNone, "{method: POST, path: \"/q/{job}\"}")),
               "{job} has no meaning here"},
-        Wrong{"PathPlaceholder", definition_with(kInterval, query_with(kNone, "{method: POST, path: \"/q/{id}\"}")),
+        Wrong{"PathPlaceOfAJob",
+              "name: x\nkey: /id\nwindow: " + kInterval +
+                  "\njob: {request: {path: \"/j/{id}\"}, status: {path: \"/s/{job}\"}, results: {path: \"/r/{job}\"}, cancel: "
+                  "{path: \"/c/{job}\"}, availability: {path: /a}, records: /r, pages: {kind: none}}\n",
               "holds a placeholder that does not exist"},
+        Wrong{"PathPlaceBesideAJob", definition_with(kInterval, query_with(kNone, "{path: \"/q/{id}\"}"), "job: " + kJob + "\n"),
+              "query: its path has places for members of the stream's query, which job and by_id do not know"},
+        Wrong{"PathPlaceTwice", definition_with(kInterval, query_with(kNone, "{path: \"/q/{id}/{id}\"}")),
+              "has a placeholder that is no name, or twice the same"},
+        Wrong{"PathPlaceOpen", definition_with(kInterval, query_with(kNone, "{path: \"/q/{id\"}")),
+              "has a placeholder that is no name"},
+        Wrong{"PathPlaceClosed", definition_with(kInterval, query_with(kNone, "{path: \"/q/id}/{a}\"}")),
+              "has a placeholder that is no name"},
+        Wrong{"ParameterName", definition_with(kInterval, query_with(kNone, "{path: /q, parameters: {\"a b\": 1}}")),
+              "query.request.parameters: its name a b is no parameter of a URL"},
+        Wrong{"ParameterOfThePaging",
+              definition_with(kInterval,
+                              query_with("{kind: page-number, number: {query: page}}", "{path: /q, parameters: {page: 1}}")),
+              "query: its request has the parameter page, which belongs to the connector's paging"},
+        Wrong{"PagesEndWithATotal",
+              definition_with(kInterval,
+                              "{request: {path: /q}, records: /r, total: {pointer: /t, trust: exact}, pages: {kind: page-number, "
+                              "number: {query: n}, end: nothing_new}}"),
+              "query.total: says when pages are missing"},
         Wrong{"StatusWithoutJob",
               definition_with(kInterval, query_with(kNone),
                               "job: {request: {method: POST, path: /j}, status: {path: /j}, records: /r, pages: {kind: none}}\n"),

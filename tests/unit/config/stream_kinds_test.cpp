@@ -52,6 +52,16 @@ window: {interval: {body: /interval}, max: 7d, spans_days: true}
 query: {request: {path: /statuses}, records: /statuses, pages: {kind: none}}
 )";
 
+const std::string kTurns = R"(
+name: turns
+key: /id
+window: {interval: {query: interval}}
+query:
+  request: {method: GET, path: "/flows/{flowId}/turns", parameters: {state: any}}
+  records: /turns
+  pages: {kind: cursor, next_from: [{body: /next}], next_to: {query: after}, size: {query: pageSize}}
+)";
+
 source::Definition definition(const std::string& text) {
   LoadedDefinition loaded = load_definition(text, "d.yaml");
   EXPECT_EQ(problems_text(loaded.problems), "");
@@ -63,8 +73,10 @@ Loaded load_stream(const std::string& stream) {
       "name: acme\ngenesys:\n  region: eu-central-1\n  client_id: c\n  client_secret: ${env:GENESYS_SECRET}\n"
       "kafka:\n  bootstrap_servers: k:9092\nstreams:\n  s: {" +
       stream + "}\n";
-  const std::map<std::string, source::Definition> definitions{
-      {"aggregates", definition(kAggregates)}, {"observations", definition(kObservations)}, {"statuses", definition(kStatuses)}};
+  const std::map<std::string, source::Definition> definitions{{"aggregates", definition(kAggregates)},
+                                                              {"observations", definition(kObservations)},
+                                                              {"statuses", definition(kStatuses)},
+                                                              {"turns", definition(kTurns)}};
   return load(text, "test.yaml", corpus_sources(), definitions);
 }
 
@@ -137,6 +149,11 @@ TEST(Snapshots, HaveACadenceInsteadOfWindows) {
   EXPECT_EQ(own.snapshot.publish, source::PublishSnapshot::kAlways);
 }
 
+TEST(ParametersOfTheUrl, AreTheStreamsQueryWhereThereIsNoBody) {
+  const auto turns = good("definition: turns, start: now, query: {flowId: f, state: closed, id: [a, b], deep: true}");
+  EXPECT_EQ(common::json::serialize(turns.query), R"({"flowId":"f","state":"closed","id":["a","b"],"deep":true})");
+}
+
 // What the vendor has added since must not keep anybody from starting.
 TEST(KnownItems, OthersAreAWarning) {
   const Loaded loaded =
@@ -197,6 +214,22 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"NoList", "definition: aggregates, start: now, query: {metrics: nOffered}", "streams.s.query.metrics: is no list"},
         Wrong{"TooManyItems", "definition: aggregates, start: now, query: {metrics: [nOffered], filter: {predicates: [1, 2, 3]}}",
               "streams.s.query.filter.predicates: has 3 items, and the service takes 2"},
+        Wrong{"PlaceOfThePathMissing", "definition: turns, start: now",
+              "streams.s.query.flowId: is missing: the definition's path has a place for it, /flows/{flowId}/turns"},
+        Wrong{"PlaceOfThePathEmpty", "definition: turns, start: now, query: {flowId: \"\"}",
+              "streams.s.query.flowId: cannot be a part of a path"},
+        Wrong{"PlaceOfThePathUpwards", "definition: turns, start: now, query: {flowId: ..}",
+              "streams.s.query.flowId: cannot be a part of a path"},
+        Wrong{"PlaceOfThePathAList", "definition: turns, start: now, query: {flowId: [a]}",
+              "streams.s.query.flowId: cannot be a part of a path"},
+        Wrong{"ParameterOfObjects", "definition: turns, start: now, query: {flowId: a, x: {y: 1}}",
+              "streams.s.query.x: is a parameter of a URL (allowed: a text, a number, true or false, or a list of such"},
+        Wrong{"ParameterOfWindows", "definition: turns, start: now, query: {flowId: a, interval: x}",
+              "streams.s.query.interval: belongs to the connector's windows (allowed: leave it out)"},
+        Wrong{"ParameterOfPaging", "definition: turns, start: now, query: {flowId: a, after: x}",
+              "streams.s.query.after: belongs to the connector's paging"},
+        Wrong{"ParameterOfPageSize", "definition: turns, start: now, query: {flowId: a, pageSize: 5}",
+              "streams.s.query.pageSize: belongs to the connector's paging (allowed: page_size of the stream)"},
         Wrong{"SnapshotOfThePast", "definition: observations, start: 2026-01-01T00:00:00Z",
               "streams.s.start: 2026-01-01T00:00:00Z: lies where nothing can be read: the service tells the state as it is now "
               "(allowed: now)"},

@@ -211,6 +211,24 @@ TEST_F(LiveSnapshot, ThatDoesNotFitIntoMemoryIsCommittedPageByPage) {
   EXPECT_GT(publisher.transactions, 2U);
 }
 
+// Of some services it is not known what they answer behind their last page.
+TEST_F(LiveSnapshot, EndsWithAPageThatOnlyRepeatsOthersIfTold) {
+  definition.query->pages = PageNumberPages{.number = InQuery{"pageNumber"},
+                                            .size = InQuery{"pageSize"},
+                                            .max_size = 100,
+                                            .page_count = std::nullopt,
+                                            .end = PagesEnd::kNothingNew};
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    const int page = std::min(std::stoi(request.query.at(0).second), 2);  // the last one again, whatever is asked for
+    return answer(R"({"results":[{"group":{"queueId":"q)" + std::to_string(page) + R"("},"data":[{"metric":"m"}]}]})");
+  };
+  run_live();
+
+  EXPECT_THAT(api.requests, SizeIs(3));
+  EXPECT_THAT(publisher.keys(), ElementsAre(R"([{"queueId":"q1"},"m"])", R"([{"queueId":"q2"},"m"])"));
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-04T10:00:00"));
+}
+
 TEST_F(LiveSnapshot, IsCaughtUpWhenItHasBeenRead) {
   run_live();
   EXPECT_TRUE(reader->is_caught_up(at("2026-05-04T10:00:14")));

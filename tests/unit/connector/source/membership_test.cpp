@@ -36,6 +36,12 @@ TEST(MembershipFingerprint, WhatDecidesTheRecordsCounts) {
   EXPECT_NE(membership_fingerprint(other, conversations(true)), fingerprint("{}"));
 }
 
+TEST(MembershipFingerprint, WhatStandsInTheUrlCounts) {
+  Definition other = conversation_details();
+  other.query->request.parameters = {{"state", "any"}};
+  EXPECT_NE(membership_fingerprint(other, conversations(true)), fingerprint("{}"));
+}
+
 TEST(MembershipFingerprint, HowRecordsArePutTogetherCounts) {
   const CompositeRecords records{.each = {"/users/*/presence/*"}, .with = {"/users/*/userId"}, .as = "status", .list = {}};
   const auto of = [&](const auto& change) {

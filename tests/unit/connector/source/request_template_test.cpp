@@ -81,6 +81,42 @@ TEST(RequestBuilder, EncodesTheJobIntoThePath) {
   EXPECT_EQ(std::move(builder.job(core::JobId("a/b c"))).build(kSource).path, "/jobs/a%2Fb%20c/results");
 }
 
+TEST(RequestBuilder, WithoutABodyTheUsersMembersAreParametersOfTheUrl) {
+  const RequestTemplate request{.method = common::http::Method::kGet,
+                                .path = "/flows/{flowId}/turns",
+                                .body = {},
+                                .parameters = {{"state", "any"}, {"expand", "names"}}};
+  RequestBuilder builder(request, json(R"({"flowId":"a/b ?","state":"active","id":["x","y"],"deep":true,"none":null,"max":5})"));
+  builder.window(IntervalPlace{InQuery{"interval"}}, kWindow);
+
+  const core::ApiRequest built = std::move(builder).build(kSource);
+
+  EXPECT_EQ(built.path, "/flows/a%2Fb%20%3F/turns");
+  EXPECT_THAT(built.query, ElementsAre(Pair("expand", "names"), Pair("state", "active"), Pair("id", "x"), Pair("id", "y"),
+                                       Pair("deep", "true"), Pair("max", "5"),
+                                       Pair("interval", "2026-05-04T00:00:00.000Z/2026-05-04T01:00:00.000Z")));
+  EXPECT_EQ(built.body, "");
+}
+
+TEST(RequestBuilder, APlaceInThePathIsFilledBesideABodyToo) {
+  const RequestTemplate request{.path = "/teams/{teamId}/query", .body = {}, .parameters = {{"a", "1"}}};
+  const core::ApiRequest built = RequestBuilder(request, json(R"({"teamId":7,"metrics":["m"]})")).build(kSource);
+
+  EXPECT_EQ(built.path, "/teams/7/query");
+  EXPECT_THAT(built.query, ElementsAre(Pair("a", "1")));
+  EXPECT_EQ(built.body, R"({"metrics":["m"]})");
+}
+
+TEST(RequestBuilder, TheNextPagesAddressHasEverythingInIt) {
+  const RequestTemplate request{.method = common::http::Method::kGet, .path = "/list", .body = {}, .parameters = {{"a", "1"}}};
+  RequestBuilder builder(request, json(R"({"b":"2"})"));
+  put_position(builder, NextUriPages{.next_from = "/nextUri", .size = InQuery{"pageSize"}}, core::AtCursor{"/list?after=x"}, 25);
+  const core::ApiRequest built = std::move(builder).build(kSource);
+
+  EXPECT_EQ(built.path, "/list?after=x");
+  EXPECT_THAT(built.query, IsEmpty());
+}
+
 TEST(PutPosition, NumbersPagesFromTheFirst) {
   const PageNumberPages pages{
       .number = InBody{"/paging/pageNumber"}, .size = InBody{"/paging/pageSize"}, .page_count = std::nullopt};

@@ -65,6 +65,20 @@ TEST(QueryPaging, AShortPageEndsNothing) {
   EXPECT_EQ(show(paging.step(page(0, 4))), "read");
 }
 
+TEST(QueryPaging, APageThatOnlyRepeatsOthersIsBehindTheLastOneIfTold) {
+  QueryPagingOptions options = numbered(TotalUse::kNone);
+  options.repeats_end = true;
+  QueryPaging again(options, kWindow);
+  EXPECT_EQ(show(again.step(page(100, 100))), "page 2");
+  EXPECT_EQ(show(again.step(page(100, 130))), "page 3") << "a row that has moved here from the page before is no end";
+  EXPECT_EQ(show(again.step(page(30, 130))), "read");
+  QueryPaging empty(options, kWindow);
+  EXPECT_EQ(show(empty.step(page(0, 0))), "read");
+  QueryPaging untold(numbered(TotalUse::kNone), kWindow);
+  EXPECT_EQ(show(untold.step(page(100, 100))), "page 2");
+  EXPECT_EQ(show(untold.step(page(100, 100))), "page 3");
+}
+
 TEST(QueryPaging, AnExactTotalSavesTheEmptyPage) {
   QueryPaging paging(numbered(TotalUse::kExact), kWindow);
   EXPECT_EQ(show(paging.step(page(100, 100, 130))), "page 2");
