@@ -19,14 +19,17 @@ struct Overloaded : Handlers... {
 }  // namespace
 
 RequestBuilder::RequestBuilder(const RequestTemplate& request, const common::json::Object& user_query) : RequestBuilder(request) {
-  common::json::Object rest = user_query;
-  for (const std::string& name : places_in(request.path)) {
-    const auto* member = user_query.if_contains(name);
-    const auto texts = member == nullptr ? std::vector<std::string>() : url_texts(*member);
-    if (texts.size() != 1) continue;  // config/ has said so
-    const std::string place = "{" + name + "}";
+  const auto places = places_in(request.path);
+  common::json::Object rest;
+  for (const auto& member : user_query) {
+    const auto texts = url_texts(member.value());
+    const bool has_place = std::ranges::find(places, std::string_view(member.key())) != places.end();
+    if (!has_place || texts.size() != 1) {  // of several config/ has said so
+      rest.emplace(member.key(), member.value());
+      continue;
+    }
+    const std::string place = "{" + std::string(member.key()) + "}";
     request_.path.replace(request_.path.find(place), place.size(), common::http::percent_encode(texts.front()));
-    rest.erase(name);
   }
   if (has_body_) {
     merge_over(body_, rest);
