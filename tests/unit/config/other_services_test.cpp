@@ -163,7 +163,7 @@ Loaded with_query(const std::string& query) {
 
 TEST(Listing, HasFixedParameters) {
   const LoadedDefinition loaded =
-      load_definition(listing("{method: GET, path: /list, query: {expand: all, depth: 2}}"), "d.yaml");
+      load_definition(listing("{method: GET, path: /list, parameters: {expand: all, depth: 2}}"), "d.yaml");
 
   EXPECT_EQ(problems_text(loaded.problems), "");
   EXPECT_THAT(loaded.definition.query->request.parameters, ElementsAre(Pair("expand", "all"), Pair("depth", "2")));

@@ -223,7 +223,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"PlaceOfThePathAList", "definition: turns, start: now, query: {flowId: [a]}",
               "streams.s.query.flowId: cannot be a part of a path"},
         Wrong{"ParameterOfObjects", "definition: turns, start: now, query: {flowId: a, x: {y: 1}}",
-              "streams.s.query.x: is a parameter of a URL (allowed: a text, a number, true or false, or a list of such"},
+              "streams.s.query.x: does not fit into a URL, and the query of this definition has no body (allowed: a text"},
         Wrong{"ParameterOfWindows", "definition: turns, start: now, query: {flowId: a, interval: x}",
               "streams.s.query.interval: belongs to the connector's windows (allowed: leave it out)"},
         Wrong{"ParameterOfPaging", "definition: turns, start: now, query: {flowId: a, after: x}",
