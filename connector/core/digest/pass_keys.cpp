@@ -6,13 +6,9 @@
 
 namespace connector::core {
 
-namespace {
-
-std::uint64_t hash_of(std::string_view key) {
+std::uint64_t PassKeys::hash(std::string_view key) {
   return XXH3_64bits(key.data(), key.size());
 }
-
-}  // namespace
 
 void PassKeys::begin() {
   *this = PassKeys(max_keys_);
@@ -24,17 +20,17 @@ void PassKeys::add(std::string_view key) {
     overflown_ = true;
     return;
   }
-  hashes_.push_back(hash_of(key));
+  hashes_.push_back(hash(key));
   sorted_ = false;
   if (witnesses_.size() < kWitnesses) witnesses_.emplace_back(std::string(key));
 }
 
-bool PassKeys::contains(std::string_view key) const {
+bool PassKeys::contains_hash(std::uint64_t hash) const {
   if (!sorted_) {
     std::ranges::sort(hashes_);
     sorted_ = true;
   }
-  return std::ranges::binary_search(hashes_, hash_of(key));
+  return std::ranges::binary_search(hashes_, hash);
 }
 
 }  // namespace connector::core

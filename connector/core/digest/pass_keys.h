@@ -25,7 +25,10 @@ class PassKeys {
   [[nodiscard]] bool is_whole() const { return begun_ && !overflown_; }
   // They were more than there is room for, and would be the next time.
   [[nodiscard]] bool has_overflown() const { return overflown_; }
-  [[nodiscard]] bool contains(std::string_view key) const;
+  [[nodiscard]] bool contains(std::string_view key) const { return contains_hash(hash(key)); }
+  [[nodiscard]] bool contains_hash(std::uint64_t hash) const;
+  // What stands for a key; the same in every release, as the ledger of a state keeps some (AbsentKeys).
+  static std::uint64_t hash(std::string_view key);
   // Some of the keys: they are known to exist.
   [[nodiscard]] const std::vector<RecordKey>& witnesses() const { return witnesses_; }
 

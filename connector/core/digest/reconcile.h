@@ -48,6 +48,8 @@ struct StreamRules {
   bool has_by_id = true;  // `follow`
   // Readings of several days return one record: its home day is then the last of which one did.
   bool many_days = false;
+  // What readings return no more stays remembered until it is gone: its tombstone is still to come (VanishedReading).
+  bool awaits_absence = false;
 };
 
 // Delete: the key is gone, and a record of it may still stand in the topic.

@@ -3,6 +3,8 @@
 #include "common/json.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <limits>
 #include <utility>
 
@@ -19,6 +21,15 @@ using common::json::Object;
 using common::json::Value;
 
 namespace {
+
+// As long for each, so that a ledger's size is known.
+std::string to_hex(std::uint64_t number) {
+  constexpr int kBase = 16;
+  std::array<char, kBase> digits{};
+  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), number, kBase);
+  const auto length = static_cast<std::size_t>(end - digits.data());
+  return std::string(digits.size() - length, '0') + std::string(digits.data(), length);
+}
 
 constexpr std::string_view kRemedy =
     "; export the state, then reset this lane's offset, or restore the offsets topic from a copy (docs/state.md)";
@@ -278,7 +289,28 @@ struct Ledger::Parser {
       if (set->intervals().size() > kMaxUnjudged) return damaged("`unjudged` has too many intervals");
       ledger.unjudged_ = std::move(*set);
     }
+    if (auto absent = absent_keys(); !absent) return absent;
     return owed();
+  }
+
+  Result<void> absent_keys() {
+    const Value* stored = common::json::find(value, "absent");
+    if (stored == nullptr) return {};
+    if (!stored->is_object()) return damaged("`absent` is no object");
+    std::vector<AbsentKey> keys;
+    for (const auto& [name, readings] : stored->get_object()) {
+      AbsentKey absent;
+      const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), absent.key, 16);
+      const auto* count = readings.if_int64();
+      if (error != std::errc() || end != name.data() + name.size() || count == nullptr || *count < 1 ||
+          *count > std::numeric_limits<std::uint32_t>::max()) {
+        return damaged("`absent` holds something else than keys and how often they were");
+      }
+      absent.readings = static_cast<std::uint32_t>(*count);
+      keys.push_back(absent);
+    }
+    ledger.absent_ = AbsentKeys(std::move(keys));
+    return ledger.absent_.is_valid() ? Result<void>{} : damaged("`absent` has too many keys");
   }
 
   Result<void> backfill() {
@@ -386,6 +418,11 @@ std::string Ledger::serialize() const {
   for (const OwedDay& day : owed_.days()) owed.emplace_back(to_json(day));
   object["owed"] = std::move(owed);
   if (!unjudged_.intervals().empty()) object["unjudged"] = to_json(unjudged_.intervals());
+  if (!absent_.all().empty()) {
+    Object absent;
+    for (const AbsentKey& one : absent_.all()) absent[to_hex(one.key)] = one.readings;
+    object["absent"] = std::move(absent);
+  }
   if (settled_) object["settled"] = common::format_instant(*settled_);
   if (availability_) object["available"] = common::format_instant(*availability_);
   if (backfill_) object["backfill"] = backfill_->to_json();
@@ -597,6 +634,12 @@ struct Ledger::Applier {
     return {};
   }
 
+  Result<void> operator()(const AbsenceCounted& change) {
+    if (!change.absent.is_valid()) return fail(ErrorCode::kInternal, "more keys are absent than a ledger holds, or one twice");
+    ledger.absent_ = change.absent;
+    return {};
+  }
+
   // No pass will ever read what lies before the lane's start.
   Result<void> operator()(const OwedAdded& change) {
     ledger.owed_.add({.window = {.start = std::max(change.window.start, ledger.start_), .end = change.window.end},
@@ -652,10 +695,10 @@ std::size_t Ledger::interval_count() const {
 }
 
 // An upper estimate of the stored size, without rendering: `"<interval>",` is 53 bytes; an open window 280 without its cursor,
-// which escaping may double; an owed day 140, an age 32; identity, start and stamp fit 1 KiB.
+// which escaping may double; an owed day 140, an age 32, an absent key 31; identity, start and stamp fit 1 KiB.
 std::size_t Ledger::size_estimate(std::size_t cursor_reserve) const {
   std::size_t bytes = 1024 + 53 * (interval_count() + open_.size() + short_.size() + unjudged_.intervals().size()) +
-                      140 * owed_.days().size() + 32 * passes_.size();
+                      140 * owed_.days().size() + 32 * passes_.size() + 31 * absent_.all().size();
   if (backfill_) bytes += 700 + 2 * backfill_->detail.size();
   for (const OpenWindow& open : open_) bytes += 280 + std::max(cursor_bytes(open.position) * 2, cursor_reserve);
   return bytes;
@@ -669,7 +712,7 @@ Instant Ledger::settled_until() const {
 
 bool Ledger::has_same_progress(const Ledger& other) const {
   return start_ == other.start_ && complete_ == other.complete_ && passes_ == other.passes_ && open_ == other.open_ &&
-         owed_ == other.owed_ && unjudged_ == other.unjudged_ && backfill_ == other.backfill_;
+         owed_ == other.owed_ && unjudged_ == other.unjudged_ && absent_ == other.absent_ && backfill_ == other.backfill_;
 }
 
 Result<void> Ledger::apply(const LedgerChange& change) {

@@ -6,6 +6,7 @@
 
 #include "common/instant.h"
 #include "common/result.h"
+#include "connector/core/ledger/absent_keys.h"
 #include "connector/core/ledger/backfill_mark.h"
 #include "connector/core/ledger/interval_set.h"
 #include "connector/core/ledger/ledger_change.h"
@@ -99,6 +100,8 @@ class Ledger {
   [[nodiscard]] const std::vector<OwedDay>& owed() const { return owed_.days(); }
   // Home days of which it is not decided yet whether what their last pass did not return is gone.
   [[nodiscard]] const IntervalSet& unjudged() const { return unjudged_; }
+  // Of a state: published keys that the last readings did not return.
+  [[nodiscard]] const AbsentKeys& absent() const { return absent_; }
   [[nodiscard]] std::optional<common::Instant> availability() const { return availability_; }
   // What the lane was asked for last; none: it is no backfill, or has never been asked for one.
   [[nodiscard]] const std::optional<BackfillMark>& backfill() const { return backfill_; }
@@ -127,6 +130,7 @@ class Ledger {
   std::vector<common::Interval> short_;  // the newest 64
   OwedDays owed_;
   IntervalSet unjudged_;
+  AbsentKeys absent_;
   std::optional<common::Instant> settled_;  // how far settled_until() had come when an age was begun
   std::optional<common::Instant> availability_;
   std::optional<BackfillMark> backfill_;

@@ -3,6 +3,7 @@
 // What a page did, as a lane tells it and the publisher applies it to the ledger in the page's transaction. Plain values.
 
 #include "common/instant.h"
+#include "connector/core/ledger/absent_keys.h"
 #include "connector/core/ledger/backfill_mark.h"
 #include "connector/core/names.h"
 
@@ -113,6 +114,10 @@ struct JudgingBegun {
 struct JudgingEnded {
   common::Interval day;
 };
+// Of a state: how often in a row each of these is absent now. They take the place of all there were.
+struct AbsenceCounted {
+  AbsentKeys absent;
+};
 // The lane reads this range, and nothing of what it read before counts. None is under way.
 struct BackfillBegan {
   BackfillOrder order;
@@ -133,6 +138,6 @@ struct BackfillEnded {
 };
 using LedgerChange = std::variant<LaneStarted, AgeStarted, AgeEnded, WindowOpened, PageRead, WindowCompleted, PassCompleted,
                                   WindowRestarted, WindowAbandoned, AvailabilitySeen, OwedAdded, ShortMadeGood, JudgingBegun,
-                                  JudgingEnded, BackfillBegan, BackfillUsed, BackfillEnded>;
+                                  JudgingEnded, AbsenceCounted, BackfillBegan, BackfillUsed, BackfillEnded>;
 
 }  // namespace connector::core

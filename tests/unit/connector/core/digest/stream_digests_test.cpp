@@ -255,6 +255,21 @@ TEST_F(Expiry, ClosedQuietAndSettled) {
   EXPECT_EQ(digests.committed().size(), 2U);
 }
 
+// Its tombstone is still to come, however long no reading told what is gone.
+TEST_F(Expiry, OfAStateWhatIsAbsentStaysUntilItIsGone) {
+  digests = StreamDigests(StreamName("conversations"),
+                          {.has_query = true, .has_job = false, .has_by_id = false, .many_days = true, .awaits_absence = true});
+  commit({query("absent", 1, 10), query("other", 1, 10)});
+  EXPECT_THAT(expire(at(10) + 24h * 400), IsEmpty());
+
+  KeyedSighting gone = query("absent", 0, 20);
+  gone.sighting.form = SightingForm::kAbsent;
+  gone.sighting.availability = at(20);
+  commit({gone});
+  EXPECT_THAT(expire(at(20) + 59min), IsEmpty());
+  EXPECT_THAT(expire(at(20) + 1h), ElementsAre("conversations/absent"));
+}
+
 // While history is caught up everything has just been read.
 TEST_F(Expiry, WhatAJobHasSealedGoesAfterMinutes) {
   rules.quiet = 6h;
