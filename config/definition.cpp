@@ -430,6 +430,11 @@ source::Pages read_pages(Section pages, const source::RequestTemplate& request) 
     case Kind::kNextUri: {
       source::NextUriPages uri;
       pages.text("next_from", uri.next_from, {.need = Need::kRequired, .check = check_plain_pointer});
+      pages.text("next_parameter", uri.parameter, {.check = [](const std::string& name) {
+                   return is_parameter_name(name)
+                              ? std::nullopt
+                              : std::optional<std::string>("is no parameter of a URL (allowed: such as after)");
+                 }});
       uri.size = read_place(pages, "size", Need::kOptional, Direction::kRequest, &request);
       pages.integer("max_size", uri.max_size, {.min = 1, .max = kLargestPage});
       result = std::move(uri);
@@ -456,9 +461,21 @@ void check_window(const Section& window, const Definition& definition) {
 bool read_snapshot(Section& root, Definition& definition) {
   const Node* window = root.node("window");
   if (window == nullptr || window->kind != Node::Kind::kScalar || window->text != "none") {
+    if (root.given("snapshot")) {
+      root.problem("snapshot", "is for what has no window (allowed: leave it out, or window: none)");
+    }
+    root.node("snapshot");
     return false;
   }
-  definition.window = source::Snapshot{};
+  source::Snapshot defaults;
+  Section snapshot = root.section("snapshot");
+  common::Duration every = 60s;
+  if (snapshot.duration("every", every, {.min = 1s, .max = 31 * std::chrono::days{1}})) {
+    defaults.every = every;
+  }
+  snapshot.boolean("compact", defaults.compact);
+  snapshot.finish();
+  definition.window = defaults;
   if (!definition.query || definition.job || definition.by_id) {
     root.problem("window", "is for what a query alone tells (allowed: with query, without job and by_id; or a map)");
   }

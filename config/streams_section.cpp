@@ -419,11 +419,34 @@ void check_body(const Section& stream, const Definition& definition, StreamOptio
   }
 }
 
-void read_snapshot(Section snapshot, connector::source::SnapshotOptions& options) {
+void read_deletions(Section& snapshot, const Definition& definition, connector::source::SnapshotOptions& options) {
+  using connector::core::OnDelete;
+  snapshot.choice<OnDelete>("on_delete", options.on_delete, {{"keep", OnDelete::kKeep}, {"tombstone", OnDelete::kTombstone}});
+  Section rules = snapshot.section("delete");
+  rules.integer("readings", options.delete_readings, {.min = 1, .max = 1'000});
+  rules.number("max_share", options.delete_max_share, {.min = 0, .max = 1});
+  rules.finish();
+  if (options.on_delete != OnDelete::kTombstone) {
+    return;
+  }
+  if (options.publish == connector::source::PublishSnapshot::kAlways) {
+    snapshot.problem("on_delete",
+                     "nothing is remembered of what is published always, so that nothing of it can be missed "
+                     "(allowed: keep, or publish: on_change)");
+  }
+  if (!definition.partial.empty()) {
+    snapshot.problem("on_delete", "the definition shows only a part, so that what is absent may still be there: " +
+                                      definition.partial + " (allowed: keep)");
+  }
+}
+
+void read_snapshot(Section snapshot, const Definition& definition, connector::source::SnapshotOptions& options) {
   using connector::source::PublishSnapshot;
+  options.every = std::get<connector::source::Snapshot>(definition.window).every.value_or(options.every);
   snapshot.duration("every", options.every, {.min = 1s, .max = 31 * kDay});
   snapshot.choice<PublishSnapshot>("publish", options.publish,
                                    {{"on_change", PublishSnapshot::kOnChange}, {"always", PublishSnapshot::kAlways}});
+  read_deletions(snapshot, definition, options);
   snapshot.finish();
 }
 
@@ -525,7 +548,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     stream.node("live");
     options.live.enabled = true;  // the lane that reads it, by rules of its own
     options.live.ages.clear();
-    read_snapshot(stream.section("snapshot"), options.snapshot);
+    read_snapshot(stream.section("snapshot"), *definition, options.snapshot);
   } else {
     if (stream.given("snapshot") && definition != nullptr) {
       stream.scope().problem(stream.mark("snapshot"), stream.path("snapshot"), "",

@@ -30,7 +30,11 @@ std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options, const D
     topic.rules = {.has_query = has(core::Lane::kLive),
                    .has_job = has(core::Lane::kSettle),
                    .has_by_id = has(core::Lane::kFollow),
-                   .many_days = source::is_seen_on_many_days(definition)};
+                   .many_days = source::is_seen_on_many_days(definition),
+                   .awaits_absence = source::is_snapshot(definition) && stream.snapshot.on_delete == core::OnDelete::kTombstone};
+    if (const auto* snapshot = std::get_if<source::Snapshot>(&definition.window); snapshot != nullptr && snapshot->compact) {
+      topic.settings.config.try_emplace("cleanup.policy", "compact");
+    }
     topic.dead_letters = stream.dead_letters;
     topic.expiry.give_up = stream.follow.give_up;
     // Longer than until the last reading by id, or of its window, has its answer: that would be taken for new.

@@ -76,6 +76,7 @@ struct CursorPages {
 };
 struct NextUriPages {
   std::string next_from;  // pointer to the next URI
+  std::string parameter;  // that the next page's URI has: without it, it is none; empty: any URI counts
   std::optional<Place> size;
   int max_size = 100;
 };
@@ -119,7 +120,10 @@ struct FromToPlaces {
   Place to;
 };
 // What the service tells as it is now, without a window: read whole at a cadence.
-struct Snapshot {};
+struct Snapshot {
+  std::optional<common::Duration> every;  // unless the user says otherwise
+  bool compact = false;                   // its topic, if it has to be made and the user says nothing else of it
+};
 using WindowPlaces = std::variant<IntervalPlace, FromToPlaces, Snapshot>;
 
 // A bound that the service sets to a list in the body of its query.

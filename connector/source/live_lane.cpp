@@ -7,7 +7,9 @@
 #include "connector/core/planning/snapshot_planner.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 namespace connector::source {
@@ -68,7 +70,12 @@ struct LiveLane::Reading {
         began(now),
         steady_began(steady),
         paging(options, planned.window),
-        rows(planned.window, rule, memory_bytes, home_days) {}
+        rows(planned.window, rule, memory_bytes, home_days),
+        returned(memory_bytes / kShareOfKeys / sizeof(std::uint64_t)) {
+    returned.begin();
+  }
+
+  static constexpr std::size_t kShareOfKeys = 16;
 
   Interval window;
   core::Pass pass;
@@ -79,13 +86,19 @@ struct LiveLane::Reading {
   core::PageGroup held;
   std::vector<core::Position> next;  // of each page held: the position behind it
   std::uint64_t held_bytes = 0;
+  // Where what is absent is judged:
+  core::PassKeys returned;
+  core::ReadingFacts facts;
+  std::optional<common::Instant> read_from;  // the first answer's `Date`
 };
 
 LiveLane::LiveLane(StreamContext& stream)
     : Lane(stream, core::Lane::kLive),
       query_(*stream.definition.query),
       planner_(plan_options(stream.definition, stream.options.live)),
-      page_size_(page_size_of(query_.pages, stream.options.page_size)) {
+      page_size_(page_size_of(query_.pages, stream.options.page_size)),
+      judges_(is_snapshot(stream.definition) && stream.options.snapshot.on_delete == core::OnDelete::kTombstone &&
+              stream.options.snapshot.publish == PublishSnapshot::kOnChange) {
   spec_.records = query_.records;
   spec_.key = stream.definition.key;
   spec_.start = stream.definition.start_pointer.value_or("");
@@ -168,6 +181,10 @@ core::LivePlan LiveLane::plan(common::Instant now) const {
 }
 
 Lane::Awaited LiveLane::advance() {
+  // What a reading lacks is told by what is remembered of those before it.
+  if (judges_) {
+    if (auto flushed = co_await flush(); !flushed) co_return flushed;
+  }
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   const core::LivePlan planned_next = plan(now);
   if (const auto* planned = std::get_if<core::ReadWindow>(&planned_next)) {
@@ -302,10 +319,20 @@ asio::awaitable<core::PagingAction> LiveLane::read_page(Reading& reading, core::
   // Without contents nothing is compared: every record is published.
   if (is_snapshot(stream_.definition) && stream_.options.snapshot.publish == PublishSnapshot::kAlways)
     read->sliced.digests.clear();
+  if (judges_) {
+    for (const core::RecordSlice& record : read->sliced.records) reading.returned.add(record.key);
+    if (!reading.read_from) reading.read_from = read->service_date;
+  }
+  const std::uint64_t rows = read->sliced.rows();
   reading.held.push_back(make_page(*read, at, reading.window, core::RecordForm::kQuery));
   reading.next.push_back(at);
   const RowCounts counts = reading.rows.take(std::move(read->sliced), reading.held);
   note_counts(counts);
+  reading.facts.page(rows, counts.duplicates, reading.held.back().dead_letters.size(), facts.total);
+  const auto* numbered = std::get_if<PageNumberPages>(&query_.pages);
+  if (numbered != nullptr && numbered->end == PagesEnd::kNothingNew && counts.duplicates == rows) {
+    reading.facts.ended_by_repeat();
+  }
   report_dead_letters(reading.held.back());
   // A page that only repeats others is not held; its place is kept, so that rows are found by page.
   if (reading.held.back().records.empty() && reading.held.back().dead_letters.empty()) {
@@ -364,6 +391,10 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   std::uint64_t records = 0;
   for (core::Page& page : reading.held) records += compact(page);
   std::erase_if(reading.held, [](const core::Page& page) { return page.buffer == nullptr; });
+  std::vector<core::LedgerChange> absence;
+  if (judges_) {
+    if (auto judged = co_await judge_absence(reading, absence); !judged) co_return judged;
+  }
   if (reading.held.empty()) {
     core::Page only_ledger;
     only_ledger.source = source_;
@@ -373,6 +404,7 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   }
   const core::OpenWindow* open = working_.find_open(reading.window);
   std::vector<core::LedgerChange>& changes = reading.held.back().changes;
+  std::ranges::move(absence, std::back_inserter(changes));
   changes.emplace_back(core::WindowCompleted{.window = reading.window,
                                              .records = records,
                                              .is_short = is_short,
@@ -415,6 +447,82 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
     report_recovery();
   }
   co_return Result<void>{};
+}
+
+// --- what a snapshot did not return ------------------------------------------------------------------------------------------
+
+Lane::Awaited LiveLane::judge_absence(Reading& reading, std::vector<core::LedgerChange>& changes) {
+  const core::NotWhole why = reading.facts.judge(reading.rows.distinct(), reading.paging.page_by_page(), reading.returned);
+  core::VanishedReadingFindings findings;
+  if (why == core::NotWhole::kNone) {
+    findings = co_await search_absent(reading);
+    if (co_await is_cancelled()) co_return fail(ErrorCode::kCancelled, "the lane was cancelled");
+  } else {
+    findings.absent = core::without_returned(working_.absent(), reading.returned);
+  }
+  tell_absence(reading, why, findings);
+  if (!findings.gone.empty()) add_gone(reading, findings.gone);
+  if (core::AbsentKeys absent(std::move(findings.absent)); absent != working_.absent()) {
+    changes.emplace_back(core::AbsenceCounted{std::move(absent)});
+  }
+  co_return Result<void>{};
+}
+
+// Of everything that is remembered. In steps, so that nothing else waits for long. (What earlier readings brought was committed
+// before this one began.)
+asio::awaitable<core::VanishedReadingFindings> LiveLane::search_absent(const Reading& reading) {
+  constexpr std::size_t kStep = 20'000;  // a few milliseconds
+  const auto executor = co_await asio::this_coro::executor;
+  const SnapshotOptions& snapshot = stream_.options.snapshot;
+  const core::AbsentKeys before = working_.absent();
+  core::VanishedReading search({.confirm = snapshot.delete_readings, .max_share = snapshot.delete_max_share}, reading.returned,
+                               before, reading.read_from.value_or(reading.began));
+  const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
+  core::DigestIndex::Cursor cursor;
+  while (digests != nullptr && !cursor.at_end()) {
+    digests->committed().visit(cursor, kStep,
+                               [&](std::string_view key, const core::DigestEntry& entry) { search.look_at(key, entry); });
+    if (!cursor.at_end()) co_await asio::post(executor, asio::use_awaitable);
+  }
+  co_return search.take();
+}
+
+// Decided behind the rows of the reading, in their transaction.
+void LiveLane::add_gone(Reading& reading, const std::vector<core::RecordKey>& gone) {
+  core::Page page;
+  page.source = source_;
+  page.form = core::RecordForm::kQuery;
+  page.gone = stream_.options.snapshot.on_delete;
+  page.window = reading.window;
+  page.read_at = stream_.clock.utc_now();
+  page.service_date = reading.read_from.value_or(reading.began);
+  page.availability = page.service_date;
+  page.position = std::to_string(gone.size()) + " keys";
+  page.buffer = std::make_unique<std::string>();
+  for (const core::RecordKey& key : gone) *page.buffer += key.str();
+  const core::HomeDay day = home_day(HomeDays::kBySighting, {}, reading.window);
+  std::size_t begin = 0;
+  for (const core::RecordKey& key : gone) {
+    page.records.push_back({.key = std::string_view(*page.buffer).substr(begin, key.str().size()), .value = {}});
+    page.contents.push_back({.digests = {}, .home_day = day, .open = false});
+    begin += key.str().size();
+  }
+  reading.held.push_back(std::move(page));
+}
+
+// (What is gone is told when it is committed.)
+void LiveLane::tell_absence(const Reading& reading, core::NotWhole why, const core::VanishedReadingFindings& findings) {
+  if (std::exchange(told_not_whole_, why) != why && why != core::NotWhole::kNone) {
+    stream_.logger.warn(
+        "a reading does not tell which records the service no longer has",
+        {{"stream", source_.stream.str()}, {"window", common::format_interval(reading.window)}, {"why", core::to_string(why)}});
+  }
+  if (findings.withheld > 0) stream_.metrics.records_gone(source_.stream, "withheld", findings.withheld);
+  if (findings.is_braked) stream_.metrics.delete_braked(source_.stream);
+  if (std::exchange(told_brake_, findings.is_braked) || !findings.is_braked) return;
+  stream_.logger.warn(
+      "more records are absent at the service than snapshot.delete.max_share allows: none is taken for deleted",
+      {{"stream", source_.stream.str()}, {"window", common::format_interval(reading.window)}, {"records", findings.withheld}});
 }
 
 // The parts are planned anew from the gap, whatever became of this attempt.

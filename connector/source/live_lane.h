@@ -3,10 +3,13 @@
 // The live lane of a stream: the query over short windows close to now, each published whole, in one group; or a snapshot, read
 // whole at a cadence. Internal to connector/source; started by StreamReader.
 
+#include "connector/core/digest/vanished_reading.h"
 #include "connector/core/planning/live_planner.h"
 #include "connector/core/planning/query_paging.h"
 #include "connector/source/lane.h"
 #include "connector/source/window_rows.h"
+
+#include <vector>
 
 namespace connector::source {
 
@@ -31,6 +34,11 @@ class LiveLane final : public Lane {
   [[nodiscard]] common::Result<void> check_clock(common::Instant due) const;
   Awaited hand_over_pages(Reading& reading);
   Awaited complete(Reading& reading, bool is_short);
+  // Of a snapshot that was read: what the service no longer has goes with it.
+  Awaited judge_absence(Reading& reading, std::vector<core::LedgerChange>& changes);
+  boost::asio::awaitable<core::VanishedReadingFindings> search_absent(const Reading& reading);
+  void add_gone(Reading& reading, const std::vector<core::RecordKey>& gone);
+  void tell_absence(const Reading& reading, core::NotWhole why, const core::VanishedReadingFindings& findings);
   Awaited give_up_open(const common::Interval& window);
   [[nodiscard]] core::QueryPagingOptions paging_options() const;
   [[nodiscard]] RowRule row_rule() const;
@@ -44,6 +52,9 @@ class LiveLane final : public Lane {
   int page_size_;
   bool split_short_ = true;  // cutting a window has not been in vain lately
   bool told_overlap_ = false;
+  bool judges_;  // what is absent from a snapshot
+  core::NotWhole told_not_whole_ = core::NotWhole::kNone;
+  bool told_brake_ = false;
   std::optional<core::ReadWindow> rereading_;  // what is being read again
   std::uint32_t put_off_in_a_row_ = 0;
   common::Interval window_{};  // being read, for the report

@@ -18,6 +18,18 @@ std::size_t want(SliceSpec& spec, const std::string& pointer) {
   return spec.wanted.size() - 1;
 }
 
+// With a value.
+bool has_parameter(std::string_view uri, std::string_view name) {
+  for (auto at = uri.find_first_of("?&"); at != std::string_view::npos; at = uri.find('&', at + 1)) {
+    const std::string_view rest = uri.substr(at + 1);
+    if (rest.starts_with(name) && rest.substr(name.size()).starts_with('=')) {
+      const std::string_view value = rest.substr(name.size() + 1);
+      return !value.empty() && value.front() != '&';
+    }
+  }
+  return false;
+}
+
 std::optional<std::int64_t> to_count(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
   std::int64_t count = 0;
@@ -35,7 +47,10 @@ PageScalars::PageScalars(const Pages& pages, const std::optional<Total>& total, 
   if (const auto* numbered = std::get_if<PageNumberPages>(&pages); numbered != nullptr && numbered->page_count) {
     page_count_ = want(spec, *numbered->page_count);
   }
-  if (const auto* uri = std::get_if<NextUriPages>(&pages)) next_.emplace_back(FromBody{want(spec, uri->next_from)});
+  if (const auto* uri = std::get_if<NextUriPages>(&pages)) {
+    next_.emplace_back(FromBody{want(spec, uri->next_from)});
+    parameter_ = uri->parameter;
+  }
   if (const auto* cursor = std::get_if<CursorPages>(&pages)) {
     for (const Place& place : cursor->next_from) {
       if (const auto* in = std::get_if<InBody>(&place)) next_.emplace_back(FromBody{want(spec, in->pointer)});
@@ -59,7 +74,7 @@ std::optional<std::string> PageScalars::next(const SlicedPage& page, const commo
     if (const auto* header = std::get_if<FromHeader>(&source)) {
       if (const auto value = headers.find(header->name)) found = std::string(*value);
     }
-    if (found && !found->empty()) return found;
+    if (found && !found->empty() && (parameter_.empty() || has_parameter(*found, parameter_))) return found;
   }
   return std::nullopt;
 }

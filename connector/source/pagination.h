@@ -40,6 +40,7 @@ class PageScalars {
   std::optional<std::size_t> page_count_;
   std::optional<std::size_t> availability_;
   std::vector<std::variant<FromBody, FromHeader>> next_;
+  std::string parameter_;  // a next URI without it is none; empty: any is one
 };
 
 // Page size and position in the request. AtStart asks for the first page; AtJob's cursor is that of its results.

@@ -52,6 +52,14 @@ window: {interval: {body: /interval}, max: 7d, spans_days: true}
 query: {request: {path: /statuses}, records: /statuses, pages: {kind: none}}
 )";
 
+const std::string kNames = R"(
+name: names
+key: /id
+partial: the newest ten alone
+window: none
+snapshot: {every: 1h, compact: true}
+query: {request: {method: GET, path: /names}, records: /names, pages: {kind: next-uri, next_from: /next, next_parameter: after}}
+)";
 const std::string kTurns = R"(
 name: turns
 key: /id
@@ -76,7 +84,8 @@ Loaded load_stream(const std::string& stream) {
   const std::map<std::string, source::Definition> definitions{{"aggregates", definition(kAggregates)},
                                                               {"observations", definition(kObservations)},
                                                               {"statuses", definition(kStatuses)},
-                                                              {"turns", definition(kTurns)}};
+                                                              {"turns", definition(kTurns)},
+                                                              {"names", definition(kNames)}};
   return load(text, "test.yaml", corpus_sources(), definitions);
 }
 
@@ -109,6 +118,10 @@ TEST(KindsOfWindows, AreReadFromTheDefinition) {
   EXPECT_FALSE(is_seen_on_many_days(buckets));
 
   EXPECT_TRUE(is_snapshot(definition(kObservations)));
+  const auto names = definition(kNames);
+  EXPECT_EQ(std::get<source::Snapshot>(names.window).every, 1h);
+  EXPECT_TRUE(std::get<source::Snapshot>(names.window).compact);
+  EXPECT_EQ(std::get<source::NextUriPages>(names.query->pages).parameter, "after");
   EXPECT_TRUE(is_seen_on_many_days(definition(kObservations)));
   EXPECT_TRUE(definition(kStatuses).spans_days);
   EXPECT_TRUE(is_seen_on_many_days(definition(kStatuses)));
@@ -143,6 +156,15 @@ TEST(Snapshots, HaveACadenceInsteadOfWindows) {
   EXPECT_EQ(usual.snapshot.publish, source::PublishSnapshot::kOnChange);
   EXPECT_FALSE(usual.settle.enabled);
   EXPECT_FALSE(usual.follow.enabled);
+
+  EXPECT_EQ(usual.snapshot.on_delete, connector::core::OnDelete::kKeep);
+  const auto deleting =
+      good("definition: observations, start: now, snapshot: {on_delete: tombstone, delete: {readings: 5, max_share: 0.2}}");
+  EXPECT_EQ(deleting.snapshot.on_delete, connector::core::OnDelete::kTombstone);
+  EXPECT_EQ(deleting.snapshot.delete_readings, 5U);
+  EXPECT_EQ(deleting.snapshot.delete_max_share, 0.2);
+  EXPECT_EQ(good("definition: names, start: now").snapshot.every, 1h) << "the definition's";
+  EXPECT_EQ(good("definition: names, start: now, snapshot: {every: 5m}").snapshot.every, 5min);
 
   const auto own = good("definition: observations, start: now, snapshot: {every: 15s, publish: always}");
   EXPECT_EQ(own.snapshot.every, 15s);
@@ -239,6 +261,14 @@ INSTANTIATE_TEST_SUITE_P(
               "streams.s.snapshot.every: 10ms"},
         Wrong{"SnapshotUnknownKey", "definition: observations, start: now, snapshot: {delay: 1m}",
               "streams.s.snapshot.delay: unknown key"},
+        Wrong{"TombstonesOfWhatIsNotRemembered",
+              "definition: observations, start: now, snapshot: {publish: always, on_delete: tombstone}",
+              "streams.s.snapshot.on_delete: tombstone: nothing is remembered of what is published always"},
+        Wrong{"TombstonesOfAPart", "definition: names, start: now, snapshot: {on_delete: tombstone}",
+              "streams.s.snapshot.on_delete: tombstone: the definition shows only a part, so that what is absent may still be "
+              "there: the newest ten alone (allowed: keep)"},
+        Wrong{"NoReadings", "definition: observations, start: now, snapshot: {delete: {readings: 0}}",
+              "streams.s.snapshot.delete.readings: 0"},
         Wrong{"SnapshotOfWindows", "definition: statuses, start: now, snapshot: {every: 1m}",
               "streams.s.snapshot: the definition has windows and is no snapshot (allowed: live)"},
         Wrong{"StartDayOfWhatLasts", "definition: statuses, start: now, sync_match: start_day",
@@ -266,6 +296,12 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Wrong{"SnapshotOfAJob", with_window("none", kJob), "d.yaml:3:9: window: none: is for what a query alone tells"},
         Wrong{"SnapshotById", with_window("none", kById), "window: none: is for what a query alone tells"},
+        Wrong{"DefaultsOfASnapshotBesideWindows", with_window("{interval: {body: /i}}", "snapshot: {every: 1h}\n"),
+              "snapshot: is for what has no window"},
+        Wrong{"NextParameter",
+              "name: x\nkey: /id\nwindow: none\nquery: {request: {path: /q}, records: /r, pages: {kind: next-uri, next_from: /n, "
+              "next_parameter: \"a=\"}}\n",
+              "query.pages.next_parameter: a=: is no parameter of a URL"},
         Wrong{"NoSuchWindow", with_window("snapshot"), "window: a map is expected"},
         Wrong{"BucketOfAJob", with_window("{interval: {body: /i}, bucket: /b}", kJob),
               "window.bucket: /b: is looked for in the body of the query, and is offered without a job only"},

@@ -44,6 +44,39 @@ TEST(StreamTopics, ReplicationFallsBackToTheCommonSetting) {
   EXPECT_EQ(stream_topics(options, kDefinitions)[0].settings.replication_factor, 2);
 }
 
+TEST(StreamTopics, ADefinitionMayWantACompactedTopicUnlessTheUserSaysOtherwise) {
+  source::Definition definition;
+  definition.query.emplace();
+  definition.window = source::Snapshot{.every = std::nullopt, .compact = true};
+  source::StreamOptions stream;
+  const auto policy = [&] {
+    const auto topic = stream_topics(with_stream(stream), {{"conversation-details", definition}})[0];
+    const auto found = topic.settings.config.find("cleanup.policy");
+    return found == topic.settings.config.end() ? std::string() : found->second;
+  };
+  EXPECT_EQ(policy(), "compact");
+  stream.topic_settings.config["cleanup.policy"] = "delete";
+  EXPECT_EQ(policy(), "delete");
+  definition.window = source::Snapshot{};
+  stream.topic_settings.config.clear();
+  EXPECT_EQ(policy(), "");
+}
+
+TEST(StreamTopics, WhatIsToBecomeATombstoneIsRememberedUntilThen) {
+  source::Definition definition;
+  definition.query.emplace();
+  definition.window = source::Snapshot{};
+  source::StreamOptions stream;
+  const auto awaits = [&] {
+    return stream_topics(with_stream(stream), {{"conversation-details", definition}})[0].rules.awaits_absence;
+  };
+  EXPECT_FALSE(awaits());
+  stream.snapshot.on_delete = core::OnDelete::kTombstone;
+  EXPECT_TRUE(awaits());
+  definition.window = source::IntervalPlace{source::InBody{"/interval"}};
+  EXPECT_FALSE(awaits());
+}
+
 // The last reading by id comes when a record has been quiet for `follow.quiet`: with its entry gone, it would be taken for new.
 TEST(StreamTopics, AKeyIsRememberedLongerThanItsRecordIsRead) {
   source::Definition definition;

@@ -162,6 +162,22 @@ TEST(PageScalars, PrefersTheFirstPlaceThatHoldsACursor) {
   EXPECT_EQ(scalars.next(page, {}), std::nullopt);
 }
 
+TEST(PageScalars, AnAddressWithoutItsParameterIsNoNextPage) {
+  SliceSpec spec;
+  const PageScalars scalars(NextUriPages{.next_from = "/nextUri", .parameter = "after", .size = std::nullopt}, std::nullopt, "",
+                            spec);
+  SlicedPage page;
+  const auto next = [&](const std::string& uri) {
+    page.wanted = {uri};
+    return scalars.next(page, {});
+  };
+  EXPECT_EQ(next("/list?pageSize=2&after=x"), "/list?pageSize=2&after=x");
+  EXPECT_EQ(next("/list?after=x"), "/list?after=x");
+  for (const char* none : {"/list", "/list?pageSize=2", "/list?after=", "/list?after=&a=b", "/list?hereafter=x", "/after=x"}) {
+    EXPECT_EQ(next(none), std::nullopt) << none;
+  }
+}
+
 TEST(PageScalars, ATotalThatIsNoCountIsNone) {
   SliceSpec spec;
   const PageScalars scalars(NoPages{}, Total{.pointer = "/total", .trust = TotalTrust::kExact}, "", spec);
