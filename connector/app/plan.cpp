@@ -25,11 +25,16 @@ core::Traffic traffic_of(const source::StreamOptions& stream, const source::Defi
 
 core::LaneEstimate estimate_live(const source::StreamOptions& stream, const source::Definition& definition,
                                  const core::Traffic& traffic, Duration history) {
-  if (source::is_snapshot(definition))
-    return core::estimate_live({.plan = {.every = stream.snapshot.every}}, {.records_per_day = 0}, Duration{0});
-  const source::LiveOptions& live = stream.live;
   // One answer is everything, however much that is.
   const bool one_page = std::holds_alternative<source::NoPages>(definition.query->pages);
+  if (source::is_snapshot(definition)) {
+    // Of a state what is assumed of a day is what it holds: each reading returns all of it.
+    const double readings = std::chrono::duration<double>(std::chrono::days{1}) / stream.snapshot.every;
+    const auto page_size = static_cast<std::size_t>(source::page_size_of(definition.query->pages, stream.page_size));
+    return core::estimate_live({.plan = {.every = stream.snapshot.every}, .page_size = one_page ? 1 : page_size},
+                               {.records_per_day = one_page ? 0 : traffic.records_per_day * readings}, Duration{0});
+  }
+  const source::LiveOptions& live = stream.live;
   const bool starts = stream.sync_match == source::SyncMatch::kStartDay;
   return core::estimate_live(
       {.plan = {.every = live.every,

@@ -127,5 +127,15 @@ TEST_F(Plan, RefusesAssumptionsThatCannotBeMeant) {
   EXPECT_THAT(err.str(), HasSubstr("--mean-duration"));
 }
 
+TEST_F(Plan, OfAListWhatIsAssumedIsWhatItHolds) {
+  files["acme.yaml"].replace(files["acme.yaml"].find("streams:"), std::string::npos,
+                             "streams:\n  queues: {definition: queues, start: now}\n");
+  ASSERT_EQ(run({.records_per_day = {"3000"}, .output = Output::kJson}), 0) << err.str();
+
+  const double requests = json().at("lanes").as_array().at(0).at("a_day").at("requests").to_number<double>();
+  EXPECT_GE(requests, 24 * 6) << "six full pages an hour: " << out.str();
+  EXPECT_LE(requests, 24 * 8) << out.str();
+}
+
 }  // namespace
 }  // namespace connector::cli
