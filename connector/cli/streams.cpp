@@ -30,7 +30,8 @@ std::vector<std::string> remarks(const KnownDefinition& known) {
   if (!definition.description.empty()) lines.push_back(definition.description);
   if (!definition.partial.empty()) lines.push_back("shows only a part: " + definition.partial);
   if (definition.preview) lines.emplace_back("preview: the vendor may change it at any time without notice");
-  lines.push_back("permission: " + (definition.permissions.empty() ? "none, as far as is known" : joined(definition.permissions, " or ")));
+  lines.push_back("permission: " +
+                  (definition.permissions.empty() ? "none, as far as is known" : joined(definition.permissions, " or ")));
   if (!known.file.empty()) lines.push_back("file: " + known.file);
   if (!known.streams.empty()) lines.push_back("streams: " + joined(known.streams, ", "));
   return lines;

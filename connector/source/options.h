@@ -41,7 +41,7 @@ struct SnapshotOptions {
   // Of what the service no longer has; kKeep: nothing is looked for.
   core::OnDelete on_delete = core::OnDelete::kKeep;
   std::uint32_t delete_readings = 3;  // whole ones in a row that must lack a record
-  double delete_max_share = 0.05;    // of what is remembered; if more is absent at once, nothing is deleted
+  double delete_max_share = 0.05;     // of what is remembered; if more is absent at once, nothing is deleted
 };
 
 // Records that were published open are read again by id, the longer they have not changed the more seldom.
