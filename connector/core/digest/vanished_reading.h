@@ -13,6 +13,7 @@
 #include "connector/core/names.h"
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
