@@ -28,16 +28,23 @@ std::optional<KnownDefinitions> read_known_definitions(const std::filesystem::pa
       known[name].file = file.file;
       known[name].text = file.text;
     }
-    for (const auto& stream : configuration->loaded.config.streams) known[stream.definition].streams.push_back(stream.name.str());
+    for (const auto& stream : configuration->loaded.config.streams) known[stream.definition].streams.push_back(stream);
   }
   return known;
 }
 
+const source::StreamOptions* find_stream(const KnownDefinitions& known, const std::string& name) {
+  for (const auto& [definition, one] : known) {
+    const auto found =
+        std::ranges::find(one.streams, name, [](const auto& stream) -> const std::string& { return stream.name.str(); });
+    if (found != one.streams.end()) return &*found;
+  }
+  return nullptr;
+}
+
 const KnownDefinition* find_known(const KnownDefinitions& known, const std::string& name, const Surroundings& surroundings) {
   if (const auto found = known.find(name); found != known.end()) return &found->second;
-  const auto used = std::ranges::find_if(
-      known, [&](const auto& one) { return std::ranges::find(one.second.streams, name) != one.second.streams.end(); });
-  if (used != known.end()) return &used->second;
+  if (const auto* stream = find_stream(known, name); stream != nullptr) return &known.at(stream->definition);
   surroundings.err << "there is no definition " << name << " (definitions: ";
   for (bool first = true; const auto& [other, definition] : known) {
     surroundings.err << (std::exchange(first, false) ? "" : ", ") << other;

@@ -5,6 +5,7 @@
 
 #include "connector/cli/surroundings.h"
 #include "connector/source/definition.h"
+#include "connector/source/options.h"
 
 #include <filesystem>
 #include <map>
@@ -18,7 +19,7 @@ struct KnownDefinition {
   source::Definition definition;
   std::string file;  // empty: built in
   std::string text;
-  std::vector<std::string> streams;  // of the configuration
+  std::vector<source::StreamOptions> streams;  // of the configuration
 };
 
 // By name.
@@ -30,6 +31,8 @@ std::optional<KnownDefinitions> read_known_definitions(const std::filesystem::pa
 // By its name or that of a stream; a null pointer, and what there is written to `err`, if neither is known.
 const source::Definition* find_definition(const KnownDefinitions& known, const std::string& name,
                                           const Surroundings& surroundings);
+// The stream of that name; a null pointer if there is none.
+const source::StreamOptions* find_stream(const KnownDefinitions& known, const std::string& name);
 const KnownDefinition* find_known(const KnownDefinitions& known, const std::string& name, const Surroundings& surroundings);
 
 }  // namespace connector::cli

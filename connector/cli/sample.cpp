@@ -66,14 +66,18 @@ std::optional<source::AnswerOf> answer_of(std::optional<SavedForm> form) {
 int sample_saved(const SampleCommand& command, const Surroundings& surroundings) {
   const auto known = read_known_definitions(command.config, surroundings);
   if (!known) return kConfigurationError;
-  const auto* named = find_definition(*known, command.stream, surroundings);
+  // A stream's own projection and redaction hold here, too.
+  const auto* stream = find_stream(*known, command.stream);
+  const auto* named =
+      stream != nullptr ? &known->at(stream->definition).definition : find_definition(*known, command.stream, surroundings);
   if (named == nullptr) return kConfigurationError;
   auto text = surroundings.read_file(command.against.string());
   if (!text) {
     surroundings.err << command.against.string() << ": cannot be read: " << text.error().message << "\n";
     return kConfigurationError;
   }
-  const auto answer = source::read_saved_answer(*named, answer_of(command.form), std::move(*text));
+  const auto answer = source::read_saved_answer(*named, stream != nullptr ? *stream : source::StreamOptions{},
+                                                answer_of(command.form), std::move(*text));
   if (!answer) {
     surroundings.err << command.against.string() << ": " << answer.error().message << "\n";
     return exit_code_of(answer.error());
@@ -91,6 +95,7 @@ int sample_saved(const SampleCommand& command, const Surroundings& surroundings)
     err << answer->repeated << " record(s) have the key of another one: of those only one would be published\n";
   }
   for (const auto& letter : answer->dead_letters) err << "dead letter: " << letter << "\n";
+  for (const auto& pointer : answer->unmatched) err << pointer << " has matched nothing in them\n";
   return kDone;
 }
 

@@ -23,6 +23,12 @@ std::vector<std::string> lane_names(const source::Definition& definition) {
   return names;
 }
 
+std::vector<std::string> stream_names(const KnownDefinition& known) {
+  std::vector<std::string> names;
+  for (const auto& stream : known.streams) names.push_back(stream.name.str());
+  return names;
+}
+
 // What is worth knowing before one is used, a line each.
 std::vector<std::string> remarks(const KnownDefinition& known) {
   const source::Definition& definition = known.definition;
@@ -33,7 +39,7 @@ std::vector<std::string> remarks(const KnownDefinition& known) {
   lines.push_back("permission: " +
                   (definition.permissions.empty() ? "none, as far as is known" : joined(definition.permissions, " or ")));
   if (!known.file.empty()) lines.push_back("file: " + known.file);
-  if (!known.streams.empty()) lines.push_back("streams: " + joined(known.streams, ", "));
+  if (!known.streams.empty()) lines.push_back("streams: " + joined(stream_names(known), ", "));
   return lines;
 }
 
@@ -58,7 +64,7 @@ common::json::Object summary(const KnownDefinition& known) {
           {"partial", definition.partial.empty() ? common::json::Value(nullptr) : common::json::Value(definition.partial)},
           {"permissions", array_of(definition.permissions)},
           {"file", known.file.empty() ? common::json::Value(nullptr) : common::json::Value(known.file)},
-          {"streams", array_of(known.streams)}};
+          {"streams", array_of(stream_names(known))}};
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include "connector/source/saved_answer.h"
 
-#include "connector/source/page_slicer.h"
+#include "connector/source/page_reader.h"
 #include "connector/source/pagination.h"
 
 #include <set>
@@ -42,14 +42,15 @@ Result<AnswerRule> rule_of(const Definition& definition, std::optional<AnswerOf>
 
 }  // namespace
 
-Result<SavedAnswer> read_saved_answer(const Definition& definition, std::optional<AnswerOf> wanted, std::string body) {
+Result<SavedAnswer> read_saved_answer(const Definition& definition, const StreamOptions& options, std::optional<AnswerOf> wanted,
+                                      std::string body) {
   const auto rule = rule_of(definition, wanted);
   if (!rule) return fail(rule.error());
   SliceSpec spec = sample_spec(definition, *rule->records);
   const PageScalars scalars(*rule->pages, *rule->total, std::string(), spec);
-  PageSlicer slicer;
+  PageReader reader(definition, options);
   SlicedPage page;
-  if (auto sliced = slicer.slice(spec, body, page); !sliced) return fail(std::move(sliced.error()));
+  if (auto read = reader.read(spec, body, page); !read) return fail(std::move(read.error()));
 
   SavedAnswer answer{.elements = page.elements, .total = scalars.total(page), .next = scalars.next(page, {})};
   answer.has_pages = !std::holds_alternative<NoPages>(*rule->pages);
@@ -61,6 +62,7 @@ Result<SavedAnswer> read_saved_answer(const Definition& definition, std::optiona
   for (const core::DeadLetter& letter : page.dead_letters) {
     answer.dead_letters.push_back("element " + std::to_string(letter.index) + ": " + letter.reason + ": " + letter.detail);
   }
+  if (reader.records() > 0) answer.unmatched = reader.unmatched();
   return answer;
 }
 

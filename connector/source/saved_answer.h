@@ -23,12 +23,14 @@ struct SavedAnswer {
   std::uint64_t repeated = 0;             // records whose key another one of the answer has
   std::vector<std::string> dead_letters;  // each: what would become one, and why
   std::optional<std::int64_t> total;
-  bool has_pages = false;           // of several
-  std::optional<std::string> next;  // where the next one begins, as far as the body says
+  bool has_pages = false;              // of several
+  std::optional<std::string> next;     // where the next one begins, as far as the body says
+  std::vector<std::string> unmatched;  // as in Sample
 };
 
-// What the answer is of: `wanted`, else the query, else the job. kConfigInvalid if the definition asks nothing of the kind;
-// kMalformedResponse as it would be of the service's own.
-common::Result<SavedAnswer> read_saved_answer(const Definition& definition, std::optional<AnswerOf> wanted, std::string body);
+// Projected and redacted by `options`, which may be of no stream. What the answer is of: `wanted`, else the query, else the job.
+// kConfigInvalid if the definition asks nothing of the kind; kMalformedResponse as it would be of the service's own.
+common::Result<SavedAnswer> read_saved_answer(const Definition& definition, const StreamOptions& options,
+                                              std::optional<AnswerOf> wanted, std::string body);
 
 }  // namespace connector::source

@@ -151,6 +151,18 @@ TEST_F(Streams, ASavedAnswerIsCutAsItWouldBeOfTheService) {
   EXPECT_THAT(err.str(), HasSubstr("the first 2 shown"));
 }
 
+TEST_F(Streams, ASavedAnswerIsRedactedAsItsStreamIs) {
+  files["acme.yaml"] += "  shop: {definition: example-visits, start: now, redaction: {drop: [/mail]}}\n";
+  const std::string answer = R"({"visits":[{"id":"a","mail":"ann@example.com"},"ann@example.com"],"count":2})";
+
+  ASSERT_EQ(cut("shop", answer, {.config = "acme.yaml"}), 0) << err.str();
+  EXPECT_EQ(out.str(), "{\"id\":\"a\"}\n");
+  EXPECT_THAT(err.str(), Not(HasSubstr("ann@example.com")));
+
+  ASSERT_EQ(cut("example-visits", answer, {.config = "acme.yaml"}), 0);
+  EXPECT_THAT(out.str(), HasSubstr("ann@example.com")) << "nobody's redaction: the definition alone was named";
+}
+
 TEST_F(Streams, ASavedAnswerNeedsNoConfigurationAndMayBeAJobsOrOneById) {
   const std::string answer = R"({"conversations":[{"conversationId":"a"}],"totalHits":9,"cursor":"c"})";
   ASSERT_EQ(cut("conversation-details", answer), 0) << err.str();
