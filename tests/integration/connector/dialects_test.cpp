@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -35,7 +34,6 @@ using support::ReceivedRequest;
 using support::Reply;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::SizeIs;
 using namespace std::chrono_literals;
 
 std::string source_file(const std::string& path) {
@@ -55,11 +53,11 @@ std::map<std::string, std::vector<common::json::Value>> read_once(const Connecto
   return found;
 }
 
-// In the middle of a window: some pages of it have been asked for, and none of it is there.
-void kill_after_requests(ConnectorScene& scene, const std::function<std::uint64_t()>& requests, std::uint64_t more) {
-  const std::uint64_t wanted = requests() + more;
-  scene.connector().until("pages are asked for", [&] { return requests() >= wanted; });
+// In the middle of a window: some pages of it were given, the next one never comes, and nothing of it is published.
+void kill_in_the_middle(ConnectorScene& scene, const std::function<bool()>& is_silent) {
+  scene.connector().until("a page does not come", is_silent);
   scene.connector().process.kill();
+  EXPECT_THAT(scene.records(scene.topic()), IsEmpty());
 }
 
 // --- the dialects -------------------------------------------------------------------------------------------------------------
@@ -80,12 +78,11 @@ class DialectEndToEnd : public testing::TestWithParam<Dialect> {};
 
 TEST_P(DialectEndToEnd, IsCompleteAndOnceThoughTheConnectorIsKilled) {
   const Dialect& dialect = GetParam();
-  ConnectorScene scene({.simulator = {{"--total-hits", "exact"}},
-                        .history = 20s,
-                        // Slow enough to be killed in the middle, and never quite well.
-                        .faults =
-                            R"({"match": {"path": "details/query", "every": 9}, "fault": {"kind": "status", "status": 503}},)"
-                            R"({"match": {"path": "details/query", "first": 60}, "fault": {"kind": "delay", "by": "40ms"}})"});
+  ConnectorScene scene(
+      {.simulator = {{"--total-hits", "exact"}},
+       .history = 20s,
+       .faults = R"({"name": "silent", "match": {"path": "details/query", "nth": 8}, "fault": {"kind": "never_answer"}},)"
+                 R"({"match": {"path": "details/query", "every": 9}, "fault": {"kind": "status", "status": 503}})"});
   auto& configuration = scene.configuration;
   configuration.service = scene.simulator().url() + "/dialects/" + dialect.number;
   configuration.definition = dialect.definition;
@@ -96,11 +93,8 @@ TEST_P(DialectEndToEnd, IsCompleteAndOnceThoughTheConnectorIsKilled) {
   configuration.follow.clear();
   configuration.settle.clear();
   configuration.job_page_size = 0;
-  const auto requests = [&scene] { return scene.simulator().requests(); };
-
   scene.start_connector();
-  kill_after_requests(scene, requests, 12);
-  EXPECT_THAT(scene.records(scene.topic()), IsEmpty()) << "or it was not in the middle of its window";
+  kill_in_the_middle(scene, [&scene] { return scene.simulator().strikes("silent") > 0; });
   scene.start_connector();
   scene.wait_until_committed();
   scene.connector().process.kill();
@@ -161,9 +155,14 @@ class Desk {
 
   [[nodiscard]] std::string url() const { return server_.url(); }
   [[nodiscard]] common::Instant begin() const { return begin_; }
-  [[nodiscard]] std::uint64_t requests() const {
+  // Once, after so many requests more.
+  void be_silent_after(int requests) {
     const std::scoped_lock lock(mutex_);
-    return requests_;
+    until_silent_ = requests;
+  }
+  [[nodiscard]] bool is_silent() const {
+    const std::scoped_lock lock(mutex_);
+    return until_silent_ && *until_silent_ < 0;
   }
   [[nodiscard]] std::vector<std::string> refusals() const {
     const std::scoped_lock lock(mutex_);
@@ -203,7 +202,7 @@ class Desk {
     if (request.headers.find("Authorization") != "Bearer desk-token") return refuse(401, "no token");
     if (!request.target.starts_with("/v3/tickets?")) return refuse(404, request.method + " " + request.target);
     if (request.method != "GET" || !request.body.empty()) return refuse(405, request.method + " with " + request.body);
-    ++requests_;
+    if (until_silent_ && (*until_silent_)-- == 0) return {.fault = support::Fault::kNeverAnswer};
     return list(request.target);
   }
 
@@ -260,7 +259,7 @@ class Desk {
 
   common::Instant begin_;
   mutable std::mutex mutex_;
-  std::uint64_t requests_ = 0;
+  std::optional<int> until_silent_;
   std::vector<std::string> refusals_;
   support::ScriptedServer server_{{}, [this](const ReceivedRequest& request) { return serve(request); }};
 };
@@ -298,8 +297,9 @@ TEST(AServiceOfAnotherKind, IsReadByItsDefinitionAlone) {
   EXPECT_EQ(sample.code, 0) << sample.err;
   EXPECT_THAT(sample.out, HasSubstr(R"("number":"T-)"));
 
+  desk.be_silent_after(6);
   scene.start_connector();
-  kill_after_requests(scene, [&desk] { return desk.requests(); }, 8);
+  kill_in_the_middle(scene, [&desk] { return desk.is_silent(); });
   scene.start_connector();
   scene.wait_until_committed();
   scene.connector().process.kill();
