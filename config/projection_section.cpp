@@ -109,7 +109,7 @@ void read_redaction(Section redaction, RedactionOptions& options) {
                               "is too short to keep a value from being guessed (allowed: at least " +
                                   std::to_string(kLeastKeyBytes) + " bytes, such as what `openssl rand -hex 32` writes)");
   }
-  if (redaction.given() && !redaction.given("drop") && !redaction.given("hash")) {
+  if (redaction.given() && options.drop.empty() && options.hash.empty()) {
     redaction.scope().problem(redaction.mark(), redaction.path(), "", "removes nothing (allowed: with drop, hash or both)");
   } else if (redaction.given("hash") && !redaction.given("key")) {
     redaction.problem("key", "is missing (allowed: ${file:/path} or ${env:NAME}; hash needs it)");
@@ -215,7 +215,7 @@ class Together {
         check_repeated(*list, i);
       }
     }
-    for (const auto* list : {&hash_, &fields_}) {
+    for (const auto* list : {&drop_, &hash_, &fields_}) {
       for (const Placed& inner : *list) {
         is_open(inner);
       }

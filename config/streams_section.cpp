@@ -149,7 +149,13 @@ void read_settle(Section settle, const Definition* definition, connector::source
                    "does not divide a day, so windows would not end at midnight UTC (allowed: such as 1h, 6h, 12h, 1d)");
   }
   read_ages(settle, options.ages, true);
-  settle.boolean("newest_first", options.newest_first);
+  if (settle.boolean("newest_first", options.newest_first);
+      options.newest_first && definition != nullptr && definition->spans_days) {
+    settle.problem(
+        "newest_first",
+        "the definition's records last for days: read from the newest on, what an earlier day returns of them would be "
+        "published again (allowed: false)");
+  }
   settle.integer("max_jobs", options.max_jobs, {.min = 1, .max = 50});
   settle.duration("poll_initial", options.poll_initial, {.min = 10ms, .max = 1h});
   settle.duration("poll_max", options.poll_max, {.min = 10ms, .max = 1h});
@@ -253,7 +259,7 @@ void check_query(const Section& stream, const Definition& definition, const comm
                            message);
   };
 
-  const bool in_url = definition.query && !has_body(definition.query->request);
+  const bool in_url = definition.query ? !has_body(definition.query->request) : !has_body(definition.job->submit);
   std::vector<OwnedPointer> owned;
   if (const auto* interval = std::get_if<connector::source::IntervalPlace>(&definition.window)) {
     add_place(interval->place, "windows", owned, in_url);

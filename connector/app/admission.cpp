@@ -1,5 +1,7 @@
 #include "connector/app/admission.h"
 
+#include "connector/core/planning/live_planner.h"
+
 #include <fmt/format.h>
 
 #include <variant>
@@ -47,6 +49,14 @@ common::Result<void> has_members(const source::StreamOptions& stream, const core
           stream.name.str(), stored.membership, now.membership, stream.name.str()));
 }
 
+// Of a service that answers in buckets of time, windows are of whole ones: where they have another length than before, or an
+// operator has moved the lane into one, it begins with the bucket.
+core::Ledger from_whole_bucket(core::Ledger ledger, core::Lane lane, common::Duration bucket) {
+  if (lane != core::Lane::kLive) return ledger;
+  const common::Instant start = core::bucket_start(ledger.start(), bucket);
+  return start == ledger.start() ? ledger : ledger.started_at(start);
+}
+
 common::Instant first_start(const source::StreamOptions& stream, const StreamFindings& findings) {
   if (const auto* instant = std::get_if<common::Instant>(&stream.start)) return *instant;
   // `now` was resolved when the stream first ran; a lane that joins later begins at the same instant.
@@ -87,12 +97,13 @@ common::Result<Admitted> admit(const source::StreamOptions& stream, const Stream
     const core::LedgerIdentity& stored = found->second.identity();
     core::LedgerIdentity identity = findings.identity;
     if (identity.topic_id.empty()) identity.topic_id = stored.topic_id;
-    if (stored == identity) continue;
+    core::Ledger aligned = from_whole_bucket(found->second, lane, stream.live.bucket);
+    if (stored == identity && aligned.start() == found->second.start()) continue;
     membership_changed = membership_changed || stored.membership != identity.membership;
     content_changed = content_changed || (!stored.content.empty() && stored.content != identity.content);
     const bool anew =
         stored.membership != identity.membership && stream.on_changed_membership == source::OnChangedMembership::kReRead;
-    core::Ledger ledger = anew ? core::Ledger({}, first_start(stream, findings)) : found->second;
+    core::Ledger ledger = anew ? core::Ledger({}, first_start(stream, findings)) : std::move(aligned);
     ledger.set_identity(std::move(identity));
     admitted.ledgers.emplace(lane, std::move(ledger));
   }

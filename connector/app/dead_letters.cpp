@@ -311,7 +311,7 @@ asio::awaitable<Result<void>> Retry::retry_stream(Work& work) {
   source::RangeReader reader(*work.definition, *work.options, one_shot_->api(), one_shot_->clock(), logger_,
                              std::random_device()());
   // The day remembered of what lasts is the last one that showed it.
-  if (work.definition->spans_days) reader.keep_what_began_before();
+  if (source::is_seen_on_many_days(*work.definition)) reader.keep_what_began_before();
   if (auto bounded = co_await bound(work, reader); !bounded) co_return bounded;
   for (const RetryWay way : {RetryWay::kById, RetryWay::kByQuery, RetryWay::kByJob}) {
     if (auto done = co_await read(work, way, reader); !done) co_return done;

@@ -6,6 +6,7 @@
 #include "connector/app/repair_admission.h"
 #include "connector/app/stream_topics.h"
 #include "connector/core/digest/entry.h"
+#include "connector/core/planning/live_planner.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/kafka/blocking.h"
 #include "connector/kafka/partition_reader.h"
@@ -145,7 +146,15 @@ Result<void> Verify::bound_range() {
   } else {
     end = one_shot_->clock().utc_now() - stream_.live.delay;
   }
-  if (end <= request_.range.start) {
+  // Figures are of whole buckets: of all that the range touches, as far as they have come to rest.
+  const common::Duration bucket = stream_.live.bucket;
+  end = core::bucket_start(end, bucket);
+  if (bucket > common::Duration{0}) {
+    outcome_.verified.start = core::bucket_start(request_.range.start, bucket);
+    const common::Instant last = core::bucket_start(request_.range.end, bucket);
+    outcome_.verified.end = last == request_.range.end ? last : last + bucket;
+  }
+  if (end <= outcome_.verified.start) {
     return fail(
         ErrorCode::kConfigInvalid,
         fmt::format("nothing of {} can be verified yet: {} {}{}", common::format_interval(request_.range),
@@ -153,7 +162,7 @@ Result<void> Verify::bound_range() {
                     common::format_instant(end),
                     outcome_.availability && definition_.query ? "; --form query asks the near-real-time query" : ""));
   }
-  if (end < request_.range.end) {
+  if (end < outcome_.verified.end) {
     outcome_.verified.end = end;
     talk_.tell(fmt::format("--to lies beyond {}: verifying up to there", common::format_instant(end)));
   }

@@ -126,8 +126,8 @@ Result<std::string> GenesysApi::url_of(const ApiRequest& request) const {
   const auto ours = common::http::split_url(options_.api_url);
   const auto theirs = common::http::split_url(request.path);
   if (!ours || !theirs || ours->endpoint != theirs->endpoint) {
-    return fail(ErrorCode::kRequestRejected, describe(request) + ": the absolute URL is not of genesys.api_url " +
-                                                 options_.api_url + ": the token is not sent to another host");
+    return fail(ErrorCode::kConfigInvalid, describe(request) + ": the absolute URL is not of genesys.api_url " +
+                                               options_.api_url + ": the token is not sent to another host");
   }
   return common::http::join_url(request.path, "", request.query);
 }

@@ -158,6 +158,8 @@ Lane::Awaited LiveLane::begin() {
   position_ = core::AtStart{};
   if (is_snapshot(stream_.definition)) {
     auto started = co_await start_ledger(core::snapshot_start(snapshot_options(stream_.options), stream_.start.instant));
+    // A snapshot is never read again: ages of what the stream read before would keep everything from being forgotten.
+    if (started) started = co_await start_ages({});
     if (started) report_recovery();
     co_return started;
   }
@@ -248,6 +250,8 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   }
 
   core::QueryPagingOptions options = paging_options();
+  // Refused once, its next page may have grown too old; twice, it lies deeper than the service goes.
+  options.split_refused = refused_ == planned.window;
   // What of the window is new begins where the ledger's gap does.
   if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
@@ -277,7 +281,10 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
     } else {
       const Error& error = std::get<core::FailRead>(action).error;
       const bool at_a_token = std::holds_alternative<core::AtCursor>(position_);
-      if (at_a_token && error.code == ErrorCode::kPositionInvalid) stream_.metrics.window_restarted(source_, "position_rejected");
+      if (at_a_token && error.code == ErrorCode::kPositionInvalid) {
+        refused_ = planned.window;
+        stream_.metrics.window_restarted(source_, "position_rejected");
+      }
       co_return fail(error);
     }
   }

@@ -27,6 +27,9 @@ Value call(const RequestTemplate& request, const Object& user_query) {
   object["method"] = common::http::to_string(request.method);
   object["path"] = request.path;
   object["body"] = std::move(body);
+  // (State that is stored names the hash: nothing is added to what was asked before these could be said.)
+  if (!has_body(request) && !user_query.empty()) object["query_in"] = "url";
+  if (request.send_body) object["send_body"] = true;
   if (!request.parameters.empty()) {  // not before there were any: state that is stored names the hash
     Object parameters;
     for (const auto& [name, value] : request.parameters) parameters[name] = value;

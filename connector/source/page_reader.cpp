@@ -13,6 +13,12 @@ namespace connector::source {
 using common::fail;
 using common::Result;
 
+namespace {
+
+constexpr std::size_t kMostKept = 8UL << 20U;  // bytes of a buffer, from page to page
+
+}  // namespace
+
 PageReader::PageReader(const Definition& definition, const StreamOptions& options)
     : digester_(published_shape(definition, options).rules), job_only_(definition.job_only) {
   if (!definition.model.empty()) unknown_fields_.emplace(definition.model);
@@ -92,6 +98,11 @@ Result<void> PageReader::rewrite(const KeyRule& key, std::string& body, SlicedPa
     letter.bytes = piece();
   }
   storage_ = std::exchange(body, std::move(bytes));
+  // A page of unusual size leaves nothing behind.
+  if (storage_->capacity() > kMostKept) storage_.reset();
+  for (std::string* buffer : {&written_, &redacted_}) {
+    if (buffer->capacity() > kMostKept) std::string().swap(*buffer);
+  }
   return {};
 }
 

@@ -57,7 +57,10 @@ RequestBuilder& RequestBuilder::window(const WindowPlaces& places, const common:
 
 RequestBuilder& RequestBuilder::put(const Place& place, std::string value) {
   std::visit(Overloaded{[&](const InBody& in) { set_at(body_, in.pointer, common::json::Value(value)); },
-                        [&](const InQuery& in) { request_.query.emplace_back(in.name, std::move(value)); },
+                        [&](const InQuery& in) {
+                          std::erase_if(request_.query, [&](const auto& other) { return other.first == in.name; });
+                          request_.query.emplace_back(in.name, std::move(value));
+                        },
                         [&](const InHeader& in) { request_.headers.add(in.name, std::move(value)); }},
              place);
   return *this;

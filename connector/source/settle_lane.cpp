@@ -215,8 +215,10 @@ std::uint32_t SettleLane::max_jobs() const {
 
 core::SettlePlanOptions SettleLane::plan_options() const {
   const SettleOptions& settle = stream_.options.settle;
-  core::SettlePlanOptions options{
-      .window = settle.window, .max_jobs = max_jobs(), .newest_first = settle.newest_first, .owed_gather = owed_gather()};
+  core::SettlePlanOptions options{.window = settle.window,
+                                  .max_jobs = max_jobs(),
+                                  .newest_first = settle.newest_first && !stream_.definition.spans_days,
+                                  .owed_gather = owed_gather()};
   if (order_) {
     options.newest_first = false;
     options.until = order_->range.end;

@@ -95,6 +95,8 @@ RowDecision reconcile_query_form(const std::optional<DigestEntry>& before, const
   DigestEntry entry = *before;
   if (row.digests.common == before->common) {
     entry.doubt = false;
+    // That it closed is a change of the record, though what is published may not show it (a projection).
+    if (before->open && !row.open) entry.changed_at = to_second(row.read_at);
     entry.open = row.open;
     return nothing(DigestReason::kUnchanged, before, entry);
   }

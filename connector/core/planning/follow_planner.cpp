@@ -140,7 +140,9 @@ bool FollowPlanner::read(const RecordKey& key, FollowFinding finding, bool chang
   if (!entry.in_flight) return true;  // forgotten and followed again meanwhile
   entry.in_flight = false;
   if (finding != FollowFinding::kAbsent) {
-    if (changed) entry.changed_at = read_at;
+    // (What is published may not show that it closed.)
+    const bool closes = entry.state == FollowState::kOpen && finding == FollowFinding::kClosed;
+    if (changed || closes) entry.changed_at = read_at;
     entry.state = finding == FollowFinding::kOpen ? FollowState::kOpen : FollowState::kClosed;
   }
   if (is_quiet(entry, read_at)) {

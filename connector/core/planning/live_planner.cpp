@@ -102,7 +102,7 @@ Duration LivePlanner::step_at(Duration age) const {
   const Duration quarter = age / 4 - age / 4 % options_.every;
   const Duration step =
       options_.reread_width > Duration{0} ? options_.reread_width : std::max(std::min(quarter, kHour), options_.every);
-  return std::min(step, widest());
+  return bounded(std::min(step, widest()));
 }
 
 Duration LivePlanner::widest() const {

@@ -36,7 +36,10 @@ PagingAction QueryPaging::split_or(Error error) const {
 PagingAction QueryPaging::step(const Error& error) {
   if (error.code == ErrorCode::kTooComplex) return split_or(error);
   // The same question without a token was answered: what is refused is the token, however the service says so.
-  if (error.code == ErrorCode::kRequestRejected && !token_.empty()) {
+  const bool at_a_token = !token_.empty();
+  const bool is_refused = error.code == ErrorCode::kRequestRejected || error.code == ErrorCode::kPositionInvalid;
+  if (at_a_token && is_refused && options_.split_refused) return split_or(error);
+  if (at_a_token && error.code == ErrorCode::kRequestRejected) {
     Error refused = error;
     refused.code = ErrorCode::kPositionInvalid;
     return FailRead{std::move(refused)};

@@ -31,6 +31,8 @@ struct QueryPagingOptions {
   bool split_short = true;  // cut a window that yields fewer rows than its total (false: cutting has not helped lately)
   // A page that only repeats others is behind the last one (kNumbered): the service says of its end nothing better.
   bool repeats_end = false;
+  // A next page that is refused cuts the window: that of an earlier reading of it was refused, too.
+  bool split_refused = false;
   std::uint32_t rereads = 2;  // of a window that yields fewer rows than its total
   // The window's beginning that an earlier one has covered. Every part of the window begins with it again, so that only what
   // lies behind it can be cut.

@@ -32,7 +32,7 @@ RowSeen WindowKeys::see(std::string_view key, std::string_view content, bool is_
     slot = {.low = hash.low64, .high = hash.high64, .content = digest, .place = place, .used = true, .open = is_open};
     return {};
   }
-  if (slot.content == digest) return {.verdict = RowVerdict::kSame, .earlier = slot.place};
+  if (slot.content == digest && slot.open == is_open) return {.verdict = RowVerdict::kSame, .earlier = slot.place};
   if (is_open && !slot.open) return {.verdict = RowVerdict::kPoorer, .earlier = slot.place};
   const RowPlace earlier = std::exchange(slot.place, place);
   slot.content = digest;

@@ -1,5 +1,7 @@
 #include "connector/app/admission.h"
 
+#include "connector/core/planning/live_planner.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -39,6 +41,28 @@ TEST(Admission, NewStreamBeginsEveryLaneAtTheConfiguredStart) {
   EXPECT_EQ(admitted->ledgers.at(Lane::kLive).start(), kStart);
   EXPECT_EQ(admitted->ledgers.at(Lane::kSettle).identity(), kIdentity);
   EXPECT_THAT(admitted->begun, ElementsAre(Lane::kLive, Lane::kSettle));
+}
+
+// The length of buckets was another before, or `offsets set --start` moved the lane into one: half a bucket has other figures.
+TEST(Admission, ALaneOfBucketsBeginsWithAWholeOne) {
+  auto stream = conversations();
+  stream.live.bucket = std::chrono::minutes{30};
+  auto findings = nothing_found();
+  findings.topic_empty = false;
+  const common::Instant whole = core::bucket_start(kStart + std::chrono::minutes{50}, stream.live.bucket);
+  core::Ledger inside(kIdentity, whole + std::chrono::minutes{10});
+  ASSERT_TRUE(inside.apply(core::WindowCompleted{.window = {.start = inside.start(), .end = whole + std::chrono::hours{2}}}));
+  findings.ledgers.emplace(Lane::kLive, inside);
+  findings.ledgers.emplace(Lane::kSettle, inside);
+
+  const auto admitted = admit(stream, findings);
+
+  ASSERT_TRUE(admitted.has_value());
+  ASSERT_EQ(admitted->ledgers.size(), 1U) << "jobs know no buckets";
+  EXPECT_EQ(admitted->ledgers.at(Lane::kLive).start(), whole);
+  EXPECT_EQ(admitted->ledgers.at(Lane::kLive).complete_until(), whole) << "what was read of half a bucket is read again";
+  findings.ledgers.at(Lane::kLive) = admitted->ledgers.at(Lane::kLive);
+  EXPECT_TRUE(admit(stream, findings)->ledgers.empty());
 }
 
 TEST(Admission, StartNowIsResolvedOnceAndSharedWithALaneThatJoinsLater) {

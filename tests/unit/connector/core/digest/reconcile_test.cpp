@@ -160,6 +160,17 @@ TEST(Provisional, TheSameContentIsNotPublishedAgainByAnyLane) {
   EXPECT_EQ(key.entry->read_at, at(10)) << "of the read that published it";
 }
 
+// Of a projection without the record's end: how long it has been quiet counts from there.
+TEST(Provisional, ClosingIsAChangeThoughTheContentDoesNotShowIt) {
+  Key key;
+  key.see(open_query(1, 10));
+
+  EXPECT_THAT(key.see(query(1, 20)), PublishesNothing(R::kUnchanged));
+  EXPECT_EQ(key.entry->changed_at, at(20));
+  EXPECT_THAT(key.see(query(1, 30)), PublishesNothing(R::kUnchanged));
+  EXPECT_EQ(key.entry->changed_at, at(20));
+}
+
 TEST(Provisional, EveryOtherContentIsPublished) {
   Key key;
   key.see(open_query(1, 10));

@@ -146,6 +146,19 @@ TEST(FollowPlanner, AClosedRecordIsLetGoWhenItHasBeenQuiet) {
   EXPECT_TRUE(std::holds_alternative<FollowNothing>(planner.next(kNow + 2h, {})));
 }
 
+// What is published need not show that it has closed.
+TEST(FollowPlanner, ARecordThatClosesWithoutAnotherContentIsFollowedUntilItIsQuiet) {
+  FollowPlanner planner(FollowOptions{});
+  planner.follow(key(1), open(), kNow, 0);
+  const Instant later = kNow + 3h;
+  ASSERT_THAT(asked(planner.next(later, {})), SizeIs(1));
+  EXPECT_TRUE(planner.read(key(1), FollowFinding::kClosed, false, later, 0)) << "it has closed just now";
+
+  const Instant quiet = later + FollowOptions{}.quiet;
+  ASSERT_THAT(asked(planner.next(quiet, {})), SizeIs(1));
+  EXPECT_FALSE(planner.read(key(1), FollowFinding::kClosed, false, quiet, 0));
+}
+
 TEST(FollowPlanner, AClosedRecordThatChangesIsFollowedOn) {
   FollowPlanner planner(at_once());
   planner.follow(key(1), closed(kNow - 59min), kNow, 0);

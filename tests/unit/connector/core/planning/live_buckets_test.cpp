@@ -99,7 +99,7 @@ TEST(LiveBuckets, AreReadAgainWhole) {
 // end everything was read at every age.
 TEST(LiveBuckets, WindowsAreOfWholeBucketsWhateverHappens) {
   std::mt19937 random(7);
-  const std::vector<Duration> buckets{1min, 15min, 1h, 6h, 24h};
+  const std::vector<Duration> buckets{1min, 15min, 40min, 45min, 1h, 6h, 24h};
   const std::vector<Duration> ages{1h, 24h};
   for (int round = 0; round < 60; ++round) {
     LivePlanOptions options = quarters();

@@ -1,5 +1,6 @@
 #include "connector/core/planning/query_paging.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
 
@@ -266,6 +267,26 @@ TEST(QueryPaging, ATokenThatNamesItselfFails) {
   facts.next = "a";
   paging.step(facts);
   EXPECT_EQ(show(paging.step(facts)), "malformed_response");
+}
+
+// It lies deeper than the service goes, then: read from its beginning again and again the window would never end.
+TEST(QueryPaging, ACursorThatIsRefusedOnceMoreCutsTheWindow) {
+  for (const ErrorCode code : {ErrorCode::kRequestRejected, ErrorCode::kPositionInvalid}) {
+    const common::Error refused{.code = code, .message = "no further"};
+    QueryPagingOptions options{
+        .chain = PageChain::kToken, .split_refused = true, .limits = {.memory_bytes = 10'000'000, .min_window = 1s}};
+    PageFacts facts = page(100, 100);
+    facts.next = "a";
+    QueryPaging paging(options, kWindow);
+    EXPECT_EQ(show(paging.step(refused)), common::to_string(code)) << "the first page is the question itself";
+    paging.step(facts);
+    EXPECT_THAT(show(paging.step(refused)), testing::StartsWith("split"));
+
+    options.limits.min_window = kWindow.length();
+    QueryPaging whole(options, kWindow);
+    whole.step(facts);
+    EXPECT_EQ(show(whole.step(refused)), common::to_string(code)) << "what cannot be cut is for the operator";
+  }
 }
 
 TEST(QueryPaging, ASingleAnswerIsAll) {

@@ -32,6 +32,15 @@ TEST(WindowKeys, AnOpenRowNeverReplacesAClosedOne) {
   EXPECT_EQ(keys.see("k", "closed", false, {}).verdict, RowVerdict::kSame) << "the poorer row must leave no trace";
 }
 
+// Of a projection without the record's end: the same bytes, and yet another state.
+TEST(WindowKeys, ARowThatClosesReplacesAnOpenOneOfTheSameContent) {
+  WindowKeys keys(1000);
+  keys.see("k", "same", true, {});
+
+  EXPECT_EQ(keys.see("k", "same", false, {}).verdict, RowVerdict::kReplaces);
+  EXPECT_EQ(keys.see("k", "same", true, {}).verdict, RowVerdict::kPoorer);
+}
+
 TEST(WindowKeys, TellsManyKeysApart) {
   WindowKeys keys(100'000);
   for (int i = 0; i < 50'000; ++i) ASSERT_EQ(keys.see(std::to_string(i), "c", false, {}).verdict, RowVerdict::kNew) << i;
