@@ -109,7 +109,11 @@ void read_redaction(Section redaction, RedactionOptions& options) {
                               "is too short to keep a value from being guessed (allowed: at least " +
                                   std::to_string(kLeastKeyBytes) + " bytes, such as what `openssl rand -hex 32` writes)");
   }
-  if (redaction.given() && options.drop.empty() && options.hash.empty()) {
+  const auto names_nothing = [&redaction](std::string_view key) {
+    const Node* list = redaction.node(key);
+    return list == nullptr || (list->kind == Node::Kind::kList && list->items.empty());
+  };
+  if (redaction.given() && names_nothing("drop") && names_nothing("hash")) {
     redaction.scope().problem(redaction.mark(), redaction.path(), "", "removes nothing (allowed: with drop, hash or both)");
   } else if (redaction.given("hash") && !redaction.given("key")) {
     redaction.problem("key", "is missing (allowed: ${file:/path} or ${env:NAME}; hash needs it)");

@@ -469,7 +469,7 @@ TEST_F(GenesysApiTest, TheTokenIsNotSentToAnotherHost) {
     request.path = url;
     const auto answer = send(std::move(request));
     ASSERT_FALSE(answer.has_value()) << url;
-    EXPECT_EQ(answer.error().code, ErrorCode::kRequestRejected);
+    EXPECT_EQ(answer.error().code, ErrorCode::kConfigInvalid);
   }
   EXPECT_THAT(http_.requests(), IsEmpty());
 }
