@@ -154,7 +154,7 @@ void Lane::report_unknown_fields() {
   stream_.metrics.unknown_fields(source_.stream, found.size());
   std::string fields;
   for (const std::string& field : found) fields += (fields.empty() ? "" : ", ") + field;
-  stream_.logger.info("the service sends fields that the stream's definition does not know; they are published as they are",
+  stream_.logger.info("the service sends fields that the stream's definition does not know",
                       {{"stream", source_.stream.str()}, {"lane", core::to_string(source_.lane)}, {"fields", fields}});
 }
 
