@@ -29,8 +29,8 @@ const Value* find(const Value& value, std::string_view key);
 // The member as text / integer, or nothing if absent or of another type.
 std::optional<std::string> find_string(const Value& value, std::string_view key);
 std::optional<std::int64_t> find_int(const Value& value, std::string_view key);
-// The member as a number to three decimals, 1e12 if beyond it, or nothing if absent or of another type: what is read here, written
-// and read again is the same, which the digits of any double are not (Boost.JSON's reader may be off in the last one).
+// The member as a number to three decimals, 1e12 if beyond it, or nothing if absent or of another type: what is read here,
+// written and read again is the same, which the digits of any double are not (Boost.JSON's reader may be off in the last one).
 std::optional<double> find_thousandths(const Value& value, std::string_view key);
 
 }  // namespace common::json

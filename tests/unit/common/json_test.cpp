@@ -60,8 +60,7 @@ TEST(Json, ANumberToThousandthsIsTheSameWhenItIsWrittenAndReadAgain) {
   EXPECT_EQ(read(R"({"n":1.6666})"), 1.667);
   EXPECT_EQ(read(R"({"n":1e300})"), 1e12);
   EXPECT_EQ(read(R"({"n":-1e300})"), -1e12);
-  for (const std::string_view text : {R"({"n":"1"})", R"({})", R"([1])"})
-    EXPECT_EQ(read(text), std::nullopt) << text;
+  for (const std::string_view text : {R"({"n":"1"})", R"({})", R"([1])"}) EXPECT_EQ(read(text), std::nullopt) << text;
 }
 
 TEST(Json, SerializesMembersInTheirOrder) {
