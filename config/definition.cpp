@@ -449,6 +449,9 @@ void check_window(const Section& window, const Definition& definition) {
   if (definition.bucket && (definition.job || !definition.query || !has_body(definition.query->request))) {
     window.problem("bucket", "is looked for in the body of the query, and is offered without a job only (allowed: leave it out)");
   }
+  if (definition.time_zone && !definition.bucket) {
+    window.problem("time_zone", "says where buckets begin, and there are none (allowed: beside bucket, or leave it out)");
+  }
   if (definition.spans_days && definition.by_id) {
     window.problem("spans_days", "is not offered beside by_id (allowed: leave one of them out)");
   }
@@ -504,6 +507,7 @@ void read_window(Section window, const source::RequestTemplate* request, Definit
   }
   window.duration("max", definition.max_window, {.min = 0ms, .max = std::chrono::days{366}});
   read_pointer(window, "bucket", definition.bucket);
+  read_pointer(window, "time_zone", definition.time_zone);
   window.boolean("spans_days", definition.spans_days);
   if (window.given("ages")) {
     read_ages(window, definition.ages.emplace(), false);

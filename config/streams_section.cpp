@@ -383,6 +383,24 @@ void check_list(const connector::source::ListRule& rule, const common::json::Val
   }
 }
 
+// Windows are of UTC days and their parts: a zone whose buckets may begin elsewhere would have them cut in two.
+void check_time_zone(const Definition& definition, const StreamOptions& options, const auto& report) {
+  const auto* value = definition.time_zone ? find_in_body(definition, options.query, *definition.time_zone) : nullptr;
+  if (value == nullptr || value->is_null()) {
+    return;
+  }
+  const auto step = value->is_string() ? zone_step(std::string_view(value->get_string())) : std::nullopt;
+  if (!step) {
+    report(*definition.time_zone,
+           common::json::serialize(*value) + ": is no name of a time zone (allowed: such as UTC or Europe/Berlin)");
+  } else if (*step % options.live.bucket != common::Duration{0}) {
+    report(*definition.time_zone,
+           common::json::serialize(*value) + ": buckets of " + common::format_duration(options.live.bucket) +
+               " may begin there at other times than in UTC, from whose midnight windows are counted (allowed: UTC, buckets of " +
+               common::format_duration(*step) + " or of a part of that without a rest, or leave it out)");
+  }
+}
+
 // What the definition asks of the user's members of the query's body, and how long a bucket is by them.
 void check_body(const Section& stream, const Definition& definition, StreamOptions& options) {
   const auto report = [&](const std::string& pointer, const std::string& message) {
@@ -419,6 +437,7 @@ void check_body(const Section& stream, const Definition& definition, StreamOptio
     return;
   }
   options.live.bucket = *length;
+  check_time_zone(definition, options, report);
   if (auto* start = std::get_if<common::Instant>(&options.start)) {
     const common::Instant midnight = common::start_of_day(*start);
     *start -= (*start - midnight) % *length;

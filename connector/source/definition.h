@@ -156,6 +156,8 @@ struct Definition {
   common::Duration max_window{};  // longest interval of the query; 0: no bound known
   // Pointer to the length of the buckets in which the query answers, in its body (ISO 8601, such as PT15M).
   std::optional<std::string> bucket;
+  // Pointer to the time zone in whose days the service counts buckets, in the same body; absent there: UTC.
+  std::optional<std::string> time_zone;
   // A record is returned for every window it touches, those of later days too; else for the day it began on alone.
   bool spans_days = false;
   std::optional<std::vector<common::Duration>> ages;  // of `live`, unless the user says others

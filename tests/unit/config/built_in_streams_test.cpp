@@ -441,8 +441,9 @@ TEST_P(BuiltInStream, ShortensItsWindowsToWhatTheServiceAnswers) {
   if (path.ends_with("/aggregates/query")) {
     EXPECT_EQ(definition.bucket, "/granularity") << "without it a bucket is the whole interval, whatever that is";
     EXPECT_EQ(definition.list_rules.at("/views").max_items, 10U);
-    EXPECT_TRUE(definition.refused_members.contains("timeZone"));
+    EXPECT_EQ(definition.time_zone, "/timeZone") << "without it nobody would look whether windows are of its buckets";
     const auto& properties = model(body_model(*operation(path, "post"))).at("properties").as_object();
+    EXPECT_TRUE(properties.contains("timeZone"));
     for (const char* member : {"queryType", "sortMetric", "limit"}) {
       EXPECT_EQ(definition.refused_members.contains(member), properties.contains(member)) << member;
     }

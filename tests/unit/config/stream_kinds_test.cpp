@@ -23,7 +23,7 @@ namespace source = connector::source;
 const std::string kAggregates = R"(
 name: aggregates
 key: [/group, /data/interval]
-window: {interval: {body: /interval}, max: 2d, bucket: /granularity, ages: [1h, 1d]}
+window: {interval: {body: /interval}, max: 2d, bucket: /granularity, time_zone: /timeZone, ages: [1h, 1d]}
 require: {/metrics: names what is counted}
 lists:
   /metrics: {allowed: [nOffered, tHandle]}
@@ -107,9 +107,23 @@ TEST(IsoDuration, OfAFixedLength) {
   }
 }
 
+TEST(ZoneStep, DividesEveryOffsetOfTheZone) {
+  for (const char* utc : {"UTC", "Etc/UTC", "GMT", "Etc/GMT+0", "Zulu"}) EXPECT_EQ(zone_step(utc), 24h) << utc;
+  for (const char* fixed : {"Etc/GMT-5", "Etc/GMT+12"}) EXPECT_EQ(zone_step(fixed), 1h) << fixed;
+  for (const char* other :
+       {"Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires", "EST5EDT", "Etc/GMT-", "Etc/GMT-x", "utc"}) {
+    EXPECT_EQ(zone_step(other), 15min) << other;
+  }
+  for (const char* none : {"", "+02:00", "Europe/Berlin ", "Europe Berlin", "/Berlin", "Z\n"}) {
+    EXPECT_EQ(zone_step(none), std::nullopt) << none;
+  }
+  EXPECT_EQ(zone_step(std::string(65, 'A')), std::nullopt);
+}
+
 TEST(KindsOfWindows, AreReadFromTheDefinition) {
   const auto buckets = definition(kAggregates);
   EXPECT_EQ(buckets.bucket, "/granularity");
+  EXPECT_EQ(buckets.time_zone, "/timeZone");
   EXPECT_THAT(*buckets.ages, ElementsAre(1h, 24h));
   EXPECT_EQ(buckets.required_members.at("/metrics"), "names what is counted");
   EXPECT_THAT(buckets.list_rules.at("/metrics").allowed, ElementsAre("nOffered", "tHandle"));
@@ -146,6 +160,17 @@ TEST(Buckets, AreThoseOfTheDefinitionUnlessTheStreamSaysOthers) {
 
   const auto seconds = good("definition: aggregates, start: now, query: {metrics: [nOffered], granularity: PT10S}");
   EXPECT_EQ(seconds.live.every, 60s) << "several of them, where one is shorter than the usual window";
+}
+
+// Where they begin at the same instants as in UTC; the member goes to the service as it stands.
+TEST(Buckets, OfATimeZoneAreThoseOfUtc) {
+  for (const char* query :
+       {"timeZone: UTC, granularity: P1D", "timeZone: Etc/GMT-5, granularity: PT1H", "timeZone: Etc/GMT-5, granularity: PT20M",
+        "timeZone: Asia/Kathmandu, granularity: PT15M", "timeZone: Europe/Berlin, granularity: PT5M"}) {
+    const auto stream = good("definition: aggregates, start: now, query: {metrics: [nOffered], " + std::string(query) + "}");
+    EXPECT_TRUE(stream.query.contains("timeZone")) << query;
+    EXPECT_GT(stream.live.bucket, 0s) << query;
+  }
 }
 
 TEST(Snapshots, HaveACadenceInsteadOfWindows) {
@@ -218,6 +243,26 @@ INSTANTIATE_TEST_SUITE_P(
               R"(streams.s.query.granularity: "PT7M": windows are of whole buckets)"},
         Wrong{"BucketOfNoText", "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: 15}",
               "streams.s.query.granularity: 15: windows are of whole buckets"},
+        Wrong{
+            "DaysOfAnotherZone",
+            "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: P1D, timeZone: Europe/Berlin}",
+            R"(streams.s.query.timeZone: "Europe/Berlin": buckets of 1d may begin there at other times than in UTC, from whose )"
+            "midnight windows are counted (allowed: UTC, buckets of 15m or of a part of that without a rest, or leave it out)"},
+        Wrong{"DaysOfAFixedOffset",
+              "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: P1D, timeZone: Etc/GMT+5}",
+              R"(streams.s.query.timeZone: "Etc/GMT+5": buckets of 1d may begin there at other times than in UTC)"},
+        Wrong{"HoursOfAZoneOfHalves",
+              "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: PT1H, timeZone: Asia/Kolkata}",
+              R"(streams.s.query.timeZone: "Asia/Kolkata": buckets of 1h may begin there at other times than in UTC)"},
+        Wrong{"UsualBucketsOfAZone", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: Asia/Kathmandu}",
+              R"(streams.s.query.timeZone: "Asia/Kathmandu": buckets of 30m may begin there)"},
+        Wrong{"BucketsThatAreNoPartOfTheStep",
+              "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: PT10M, timeZone: Europe/Berlin}",
+              R"(streams.s.query.timeZone: "Europe/Berlin": buckets of 10m may begin there)"},
+        Wrong{"ZoneOfNoName", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: \"+02:00\"}",
+              R"(streams.s.query.timeZone: "+02:00": is no name of a time zone)"},
+        Wrong{"ZoneOfNoText", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: 2}",
+              "streams.s.query.timeZone: 2: is no name of a time zone"},
         Wrong{"EveryOfPartsOfBuckets", "definition: aggregates, start: now, query: {metrics: [nOffered]}, live: {every: 45m}",
               "streams.s.live.every: 45m: is not of whole buckets, which are 30m long by the stream's query"},
         Wrong{"OverlapOfPartsOfBuckets",
@@ -306,6 +351,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"BucketOfAJob", with_window("{interval: {body: /i}, bucket: /b}", kJob),
               "window.bucket: /b: is looked for in the body of the query, and is offered without a job only"},
         Wrong{"BucketPointer", with_window("{interval: {body: /i}, bucket: b}"), "window.bucket: b: is not a JSON pointer"},
+        Wrong{"ZoneWithoutBuckets", with_window("{interval: {body: /i}, time_zone: /z}"),
+              "window.time_zone: /z: says where buckets begin, and there are none"},
         Wrong{"LastsAndById", with_window("{interval: {body: /i}, spans_days: true}", kById),
               "window.spans_days: true: is not offered beside by_id"},
         Wrong{"LastsAndBuckets", with_window("{interval: {body: /i}, spans_days: true, bucket: /b}"),
