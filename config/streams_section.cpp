@@ -156,7 +156,12 @@ void read_settle(Section settle, const Definition* definition, connector::source
         "the definition's records last for days: read from the newest on, what an earlier day returns of them would be "
         "published again (allowed: false)");
   }
-  settle.integer("max_jobs", options.max_jobs, {.min = 1, .max = 50});
+  std::uint32_t most_jobs = 50;
+  if (definition != nullptr && definition->job && definition->job->max_open > 0) {
+    most_jobs = std::min(most_jobs, definition->job->max_open);  // what the service runs at once
+  }
+  options.max_jobs = std::min(options.max_jobs, most_jobs);
+  settle.integer("max_jobs", options.max_jobs, {.min = 1, .max = most_jobs});
   settle.duration("poll_initial", options.poll_initial, {.min = 10ms, .max = 1h});
   settle.duration("poll_max", options.poll_max, {.min = 10ms, .max = 1h});
   settle.duration("job_deadline", options.job_deadline, {.min = 1s, .max = 7 * kDay});
@@ -559,6 +564,11 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   }
   if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && is_seen_on_many_days(*definition)) {
     stream.problem("sync_match", "the definition's records are returned for more than the day they began on (allowed: overlap)");
+  } else if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && definition->start_pointer &&
+             definition->query && !definition->query->request.body.contains("order")) {
+    // The reading ends with the first page that lies before the window: oldest first that would be the first one.
+    stream.problem("sync_match",
+                   "rows are read newest first then, and the definition's query has no order to turn (allowed: overlap)");
   }
   read_page_size(stream, "page_size", has_query, definition != nullptr && definition->query ? &definition->query->pages : nullptr,
                  "query", options.page_size);

@@ -70,6 +70,15 @@ query:
   pages: {kind: cursor, next_from: [{body: /next}], next_to: {query: after}, size: {query: pageSize}}
 )";
 
+const std::string kEvents = R"(
+name: events
+key: /id
+start: /date
+window: {interval: {body: /interval}}
+query: {request: {path: /events/now, body: {sort: up}}, records: /events, pages: {kind: none}}
+job: {request: {path: /events}, lag: 1h, page_mark: /id, max_jobs: 1, cancel: off, records: /events, pages: {kind: none}}
+)";
+
 source::Definition definition(const std::string& text) {
   LoadedDefinition loaded = load_definition(text, "d.yaml");
   EXPECT_EQ(problems_text(loaded.problems), "");
@@ -81,11 +90,10 @@ Loaded load_stream(const std::string& stream) {
       "name: acme\ngenesys:\n  region: eu-central-1\n  client_id: c\n  client_secret: ${env:GENESYS_SECRET}\n"
       "kafka:\n  bootstrap_servers: k:9092\nstreams:\n  s: {" +
       stream + "}\n";
-  const std::map<std::string, source::Definition> definitions{{"aggregates", definition(kAggregates)},
-                                                              {"observations", definition(kObservations)},
-                                                              {"statuses", definition(kStatuses)},
-                                                              {"turns", definition(kTurns)},
-                                                              {"names", definition(kNames)}};
+  const std::map<std::string, source::Definition> definitions{
+      {"aggregates", definition(kAggregates)}, {"observations", definition(kObservations)},
+      {"statuses", definition(kStatuses)},     {"turns", definition(kTurns)},
+      {"events", definition(kEvents)},         {"names", definition(kNames)}};
   return load(text, "test.yaml", corpus_sources(), definitions);
 }
 
@@ -194,6 +202,11 @@ TEST(Snapshots, HaveACadenceInsteadOfWindows) {
   const auto own = good("definition: observations, start: now, snapshot: {every: 15s, publish: always}");
   EXPECT_EQ(own.snapshot.every, 15s);
   EXPECT_EQ(own.snapshot.publish, source::PublishSnapshot::kAlways);
+}
+
+TEST(Jobs, AreNoMoreThanTheServiceRunsAtOnce) {
+  EXPECT_EQ(good("definition: events, start: now").settle.max_jobs, 1U);
+  EXPECT_EQ(good("definition: events, start: now, settle: {max_jobs: 1}").settle.max_jobs, 1U);
 }
 
 TEST(ParametersOfTheUrl, AreTheStreamsQueryWhereThereIsNoBody) {
@@ -316,6 +329,11 @@ INSTANTIATE_TEST_SUITE_P(
               "streams.s.snapshot.delete.readings: 0"},
         Wrong{"SnapshotOfWindows", "definition: statuses, start: now, snapshot: {every: 1m}",
               "streams.s.snapshot: the definition has windows and is no snapshot (allowed: live)"},
+        Wrong{"MoreJobsThanTheServiceRuns", "definition: events, start: now, settle: {max_jobs: 2}",
+              "streams.s.settle.max_jobs: 2: is out of range (allowed: 1"},
+        Wrong{
+            "StartDayWithoutAnOrder", "definition: events, start: now, sync_match: start_day",
+            "streams.s.sync_match: start_day: rows are read newest first then, and the definition's query has no order to turn"},
         Wrong{"StartDayOfWhatLasts", "definition: statuses, start: now, sync_match: start_day",
               "streams.s.sync_match: start_day: the definition's records are returned for more than the day they began on"}),
     [](const auto& info) { return info.param.name; });
