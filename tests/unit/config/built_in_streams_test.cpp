@@ -480,7 +480,10 @@ INSTANTIATE_TEST_SUITE_P(All, BuiltInStream, ::testing::ValuesIn(names()), [](co
 TEST(BuiltInStreams, LeaveNoEndpointOfRecordsOut) {
   std::set<std::string> streamed;
   for (const auto& [name, definition] : built_in_definitions()) {
-    if (definition.query && definition.query->request.method == common::http::Method::kPost) {
+    if (!definition.query || !definition.query->request.path.starts_with("/api/v2/analytics/")) {
+      continue;  // the models are of these
+    }
+    if (definition.query->request.method == common::http::Method::kPost) {
       streamed.insert(definition.query->request.path);
     }
     if (definition.job) {

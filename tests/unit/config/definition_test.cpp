@@ -22,7 +22,7 @@ using ::testing::SizeIs;
 namespace source = connector::source;
 
 TEST(BuiltInDefinition, AreAllWithoutProblems) {
-  EXPECT_THAT(built_in_definition_texts(), SizeIs(54));
+  EXPECT_THAT(built_in_definition_texts(), SizeIs(55));
   for (const auto& [name, text] : built_in_definition_texts()) {
     const LoadedDefinition loaded = load_definition(text, name);
     EXPECT_EQ(problems_text(loaded.problems), "");
