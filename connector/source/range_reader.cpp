@@ -2,6 +2,7 @@
 
 #include "connector/core/planning/live_planner.h"
 #include "connector/core/planning/window_keys.h"
+#include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
 #include "connector/source/lane.h"
 #include "connector/source/pagination.h"
