@@ -103,7 +103,7 @@ def run(options):
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",  # what the topic holds no more, or is another topic by now, is said and not passed over
     })
-    folders = {partition: Folder(options.folder, partition) for partition in partitions_of(consumer, options.topic)}
+    folders = {partition: Folder(options.folder, partition) for partition in options.partitions or partitions_of(consumer, options.topic)}
     consumer.assign([TopicPartition(options.topic, partition, folder.next) for partition, folder in folders.items()])
     pending = {}  # partition → (when its first message came, messages)
     while True:
@@ -126,6 +126,7 @@ def main():
     parser.add_argument("--bootstrap", required=True)
     parser.add_argument("--topic", required=True)
     parser.add_argument("--folder", type=pathlib.Path, required=True)
+    parser.add_argument("--partition", dest="partitions", type=int, action="append", metavar="N", help="only this one; repeatable (default: all)")
     parser.add_argument("--records", type=int, default=10_000, help="of a full file")
     parser.add_argument("--seconds", type=float, default=60, help="after which a file is written though it is not full")
     parser.add_argument("--set", dest="properties", action="append", default=[], metavar="KEY=VALUE", help="of librdkafka, such as security")
