@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kEvery = "*";
 
-std::string quoted(std::string_view name) {
+std::string in_quotes(std::string_view name) {
   std::string text;
   append_quoted(name, text);
   return text;
@@ -47,11 +47,11 @@ std::vector<std::vector<std::string>> steps_of(const std::vector<std::string>& t
 }  // namespace
 
 RecordComposer::RecordComposer(const CompositeRecords& rule, RawJson& raw)
-    : raw_(raw), list_(rule.list.empty() ? std::string() : quoted(rule.list)) {
+    : raw_(raw), list_(rule.list.empty() ? std::string() : in_quotes(rule.list)) {
   for (const std::string& pointer : rule.each) {
     const auto tokens = pointer_tokens(pointer);
     const std::string name = last_name(tokens);
-    Path path{.array = 0, .steps = steps_of(tokens), .list = quoted(name), .as = quoted(rule.as.empty() ? name : rule.as)};
+    Path path{.array = 0, .steps = steps_of(tokens), .list = in_quotes(name), .as = in_quotes(rule.as.empty() ? name : rule.as)};
     // What lies before the first `*` is the slicer's, behind the last there is nothing.
     path.steps.erase(path.steps.begin());
     path.steps.pop_back();
@@ -64,7 +64,7 @@ RecordComposer::RecordComposer(const CompositeRecords& rule, RawJson& raw)
     const auto tokens = pointer_tokens(pointer);
     auto steps = steps_of(tokens);
     beside_.push_back(
-        {.pointer = pointer, .level = steps.size() - 1, .tokens = std::move(steps.back()), .name = quoted(last_name(tokens))});
+        {.pointer = pointer, .level = steps.size() - 1, .tokens = std::move(steps.back()), .name = in_quotes(last_name(tokens))});
   }
   values_.resize(beside_.size());
 }
