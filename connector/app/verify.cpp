@@ -136,7 +136,6 @@ Result<VerifyOutcome> Verify::run() {
 
 // What can be verified: by the job only what the service guarantees, by the query what has come to rest.
 Result<void> Verify::bound_range() {
-  outcome_.verified = request_.range;
   common::Instant end;
   if (outcome_.form == core::RecordForm::kJob) {
     auto availability = one_shot_->ask(range_reader_.availability());
@@ -147,13 +146,8 @@ Result<void> Verify::bound_range() {
     end = one_shot_->clock().utc_now() - stream_.live.delay;
   }
   // Figures are of whole buckets: of all that the range touches, as far as they have come to rest.
-  const common::Duration bucket = stream_.live.bucket;
-  end = core::bucket_start(end, bucket);
-  if (bucket > common::Duration{0}) {
-    outcome_.verified.start = core::bucket_start(request_.range.start, bucket);
-    const common::Instant last = core::bucket_start(request_.range.end, bucket);
-    outcome_.verified.end = last == request_.range.end ? last : last + bucket;
-  }
+  outcome_.verified = core::whole_buckets(request_.range, stream_.live.bucket);
+  end = core::bucket_start(end, stream_.live.bucket);
   if (end <= outcome_.verified.start) {
     return fail(
         ErrorCode::kConfigInvalid,

@@ -395,6 +395,7 @@ Lane::Awaited LiveLane::hand_over_pages(Reading& reading) {
 }
 
 Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
+  refused_.reset();
   std::uint64_t records = 0;
   for (core::Page& page : reading.held) records += compact(page);
   std::erase_if(reading.held, [](const core::Page& page) { return page.buffer == nullptr; });

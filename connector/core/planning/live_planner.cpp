@@ -28,6 +28,11 @@ common::Instant bucket_start(Instant instant, Duration bucket) {
   return instant - (instant - midnight) % bucket;
 }
 
+common::Interval whole_buckets(const Interval& interval, Duration bucket) {
+  const Instant last = bucket_start(interval.end, bucket);
+  return {.start = bucket_start(interval.start, bucket), .end = last == interval.end ? last : last + bucket};
+}
+
 // The instant itself where a bucket ends there, or without buckets.
 Instant LivePlanner::bucket_end(Instant instant) const {
   const Instant start = bucket_start(instant, options_.bucket);

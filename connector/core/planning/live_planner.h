@@ -34,6 +34,8 @@ struct LivePlanOptions {
 
 // Where the bucket begins that holds the instant; the instant itself without buckets.
 common::Instant bucket_start(common::Instant instant, common::Duration bucket);
+// Of all buckets that it touches.
+common::Interval whole_buckets(const common::Interval& interval, common::Duration bucket);
 
 struct ReadWindow {
   common::Interval window;

@@ -5,6 +5,7 @@
 #include "tests/unit/connector/source/reader_fixture.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace connector::source {
@@ -110,6 +111,32 @@ TEST_F(LiveBucketsOfALane, AreReadAgainAtTheirAgesWhole) {
   pass(5min + 1s);
 
   EXPECT_THAT(windows(), ElementsAre("2026-05-04T11:00:00.000Z/2026-05-04T11:15:00.000Z"));
+}
+
+// --- tokens ------------------------------------------------------------------------------------------------------------------
+
+// A service whose cursors end at a depth that it tells nobody: the window would be begun again for ever.
+TEST_F(LiveKinds, ANextPageThatIsRefusedAgainCutsTheWindowUntilItIsRead) {
+  definition.job.reset();
+  definition.query->total.reset();
+  definition.query->pages = CursorPages{.next_from = {InBody{"/next"}}, .next_to = InQuery{"cursor"}, .size = std::nullopt};
+  options.live.min_window = 1min;
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    if (!request.query.empty()) return refuse(ErrorCode::kRequestRejected);
+    const auto window =
+        common::parse_interval(std::string_view(find_at(common::json::parse(request.body).value(), "/interval")->get_string()));
+    const std::string start = common::format_instant(window->start).substr(0, 19);
+    const bool is_deep = window->length() > 20min;
+    return answer(page_of({conversation(start, start, start)}, is_deep ? R"(,"next":"deeper")" : ""));
+  };
+  clock.set_utc(at("2026-05-04T11:10:00"));
+  run_live();
+  pass(5min);
+
+  EXPECT_GE(ledger().complete_until(), at("2026-05-04T11:00:00"));
+  EXPECT_GE(lines_with("read in parts"), 1U);
+  const auto keys = publisher.keys();
+  EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), keys.size());
 }
 
 // --- snapshots ---------------------------------------------------------------------------------------------------------------

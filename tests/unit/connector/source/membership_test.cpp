@@ -40,6 +40,14 @@ TEST(MembershipFingerprint, WhatStandsInTheUrlCounts) {
   Definition other = conversation_details();
   other.query->request.parameters = {{"state", "any"}};
   EXPECT_NE(membership_fingerprint(other, conversations(true)), fingerprint("{}"));
+
+  StreamOptions filtered = conversations(true);
+  filtered.query["state"] = "any";
+  other = conversation_details();
+  other.query->request.method = common::http::Method::kGet;
+  const std::string in_url = membership_fingerprint(other, filtered);
+  other.query->request.send_body = true;
+  EXPECT_NE(membership_fingerprint(other, filtered), in_url) << "the same filters, and another place";
 }
 
 TEST(MembershipFingerprint, HowRecordsArePutTogetherCounts) {

@@ -76,6 +76,13 @@ TEST(RequestBuilder, AFixedParameterGoesWithEveryRequest) {
   EXPECT_THAT(std::move(builder).build(kSource).query, ElementsAre(Pair("view", "x")));
 }
 
+TEST(RequestBuilder, WhatTheConnectorPutsIsThereOnce) {
+  const RequestTemplate request{.method = common::http::Method::kGet, .path = "/q", .body = {}, .parameters = {{"page", "1"}}};
+  RequestBuilder builder(request);
+  builder.put(InQuery{"page"}, std::int64_t{2}).put(InQuery{"page"}, std::int64_t{3});
+  EXPECT_THAT(std::move(builder).build(kSource).query, ElementsAre(Pair("page", "3")));
+}
+
 TEST(RequestBuilder, EncodesTheJobIntoThePath) {
   RequestBuilder builder(RequestTemplate{.method = common::http::Method::kGet, .path = "/jobs/{job}/results", .body = {}});
   EXPECT_EQ(std::move(builder.job(core::JobId("a/b c"))).build(kSource).path, "/jobs/a%2Fb%20c/results");

@@ -95,6 +95,17 @@ TEST(LiveBuckets, AreReadAgainWhole) {
   EXPECT_EQ(show(planner.next(ledger, at("11:15:00"))), "10:00-10:15");
 }
 
+// What is verified: nothing that was asked for is left out, and no part of a bucket is asked for.
+TEST(LiveBuckets, AnIntervalIsWidenedToTheBucketsItTouches) {
+  const auto whole = [](std::string_view interval, Duration bucket) {
+    return common::format_interval(whole_buckets(common::parse_interval(interval).value(), bucket));
+  };
+  EXPECT_EQ(whole("2026-05-04T10:05:00Z/2026-05-04T10:25:00Z", 30min), "2026-05-04T10:00:00.000Z/2026-05-04T10:30:00.000Z");
+  EXPECT_EQ(whole("2026-05-04T10:00:00Z/2026-05-04T10:30:00Z", 30min), "2026-05-04T10:00:00.000Z/2026-05-04T10:30:00.000Z");
+  EXPECT_EQ(whole("2026-05-04T23:00:00Z/2026-05-04T23:50:00Z", 45min), "2026-05-04T22:30:00.000Z/2026-05-05T00:00:00.000Z");
+  EXPECT_EQ(whole("2026-05-04T10:05:00Z/2026-05-04T10:25:00Z", 0min), "2026-05-04T10:05:00.000Z/2026-05-04T10:25:00.000Z");
+}
+
 // However time passes, failures strike, windows are cut and read late: every window is of whole buckets of one day, and in the
 // end everything was read at every age.
 TEST(LiveBuckets, WindowsAreOfWholeBucketsWhateverHappens) {
