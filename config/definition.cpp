@@ -449,6 +449,9 @@ void check_window(const Section& window, const Definition& definition) {
   if (definition.bucket && (definition.job || !definition.query || !has_body(definition.query->request))) {
     window.problem("bucket", "is looked for in the body of the query, and is offered without a job only (allowed: leave it out)");
   }
+  if (definition.time_zone && !definition.bucket) {
+    window.problem("time_zone", "says where buckets begin, and there are none (allowed: beside bucket, or leave it out)");
+  }
   if (definition.spans_days && definition.by_id) {
     window.problem("spans_days", "is not offered beside by_id (allowed: leave one of them out)");
   }
@@ -504,6 +507,7 @@ void read_window(Section window, const source::RequestTemplate* request, Definit
   }
   window.duration("max", definition.max_window, {.min = 0ms, .max = std::chrono::days{366}});
   read_pointer(window, "bucket", definition.bucket);
+  read_pointer(window, "time_zone", definition.time_zone);
   window.boolean("spans_days", definition.spans_days);
   if (window.given("ages")) {
     read_ages(window, definition.ages.emplace(), false);
@@ -563,6 +567,46 @@ void read_query(Section query, source::QuerySource& out) {
   query.finish();
 }
 
+// A service that tells how far its jobs' data goes, or one of which that is known by its age.
+void read_lag(Section& job, source::JobSource& out) {
+  job.text("page_mark", out.page_mark, {.check = check_plain_pointer});
+  common::Duration lag{0};
+  if (!job.given("lag")) {
+    return;
+  }
+  if (job.duration("lag", lag, {.min = 0ms, .max = 31 * std::chrono::days{1}})) {
+    out.lag = lag;
+  }
+  for (const std::string_view key : {std::string_view("availability"), std::string_view("availability_date")}) {
+    if (job.given(key)) {
+      job.problem(key, "is where a date stands, and lag says that there is none (allowed: leave one of them out)");
+    }
+  }
+  if (out.page_mark.empty() && !job.given("page_mark")) {
+    job.problem("page_mark",
+                "is missing, and there is no date by which an empty page of results could be told from what others answer in the "
+                "service's place (allowed: a pointer to what every page has)");
+  }
+  out.availability = {.method = Method::kGet, .path = {}, .body = {}};
+  out.availability_date.clear();
+}
+
+// The service's words for what ends a job.
+void read_states(Section states, source::JobSource& out) {
+  for (const auto& [key, state] :
+       {std::pair{std::string_view("fulfilled"), "FULFILLED"}, std::pair{std::string_view("failed"), "FAILED"},
+        std::pair{std::string_view("cancelled"), "CANCELLED"}, std::pair{std::string_view("expired"), "EXPIRED"}}) {
+    std::string told;
+    if (states.text(key, told)) {
+      out.states[told] = state;
+    }
+  }
+  if (states.given() && !states.given("fulfilled")) {
+    states.problem("fulfilled", "is missing: without it no job would ever be done (allowed: the service's word for it)");
+  }
+  states.finish();
+}
+
 void read_job(Section job, source::JobSource& out) {
   if (!job.given()) {
     return;  // said already
@@ -575,13 +619,20 @@ void read_job(Section job, source::JobSource& out) {
   out.availability = {.method = Method::kGet, .path = out.submit.path + "/availability", .body = {}};
   read_request(job.section("status"), out.status, Need::kOptional, {.wants_job = true});
   read_request(job.section("results"), out.results, Need::kOptional, {.wants_job = true});
-  read_request(job.section("cancel"), out.cancel, Need::kOptional, {.wants_job = true});
+  if (job.is_off("cancel")) {
+    out.cancel = {.method = Method::kDelete, .path = {}, .body = {}};
+  } else {
+    read_request(job.section("cancel"), out.cancel, Need::kOptional, {.wants_job = true});
+  }
   read_request(job.section("availability"), out.availability, Need::kOptional, {});
   for (auto [key, pointer] : {std::pair{std::string_view("id"), &out.id}, std::pair{std::string_view("state"), &out.state},
                               std::pair{std::string_view("error_message"), &out.error_message},
                               std::pair{std::string_view("availability_date"), &out.availability_date}}) {
     job.text(key, *pointer, {.check = check_plain_pointer});
   }
+  read_lag(job, out);
+  read_states(job.section("states"), out);
+  job.integer("max_jobs", out.max_open, {.min = 1, .max = 1'000, .unset = "(none known)"});
   read_records(job, out.records);
   out.pages = read_pages(job.section("pages", Need::kRequired), out.results);
   job.finish();

@@ -156,7 +156,12 @@ void read_settle(Section settle, const Definition* definition, connector::source
         "the definition's records last for days: read from the newest on, what an earlier day returns of them would be "
         "published again (allowed: false)");
   }
-  settle.integer("max_jobs", options.max_jobs, {.min = 1, .max = 50});
+  std::uint32_t most_jobs = 50;
+  if (definition != nullptr && definition->job && definition->job->max_open > 0) {
+    most_jobs = std::min(most_jobs, definition->job->max_open);  // what the service runs at once
+  }
+  options.max_jobs = std::min(options.max_jobs, most_jobs);
+  settle.integer("max_jobs", options.max_jobs, {.min = 1, .max = most_jobs});
   settle.duration("poll_initial", options.poll_initial, {.min = 10ms, .max = 1h});
   settle.duration("poll_max", options.poll_max, {.min = 10ms, .max = 1h});
   settle.duration("job_deadline", options.job_deadline, {.min = 1s, .max = 7 * kDay});
@@ -383,6 +388,24 @@ void check_list(const connector::source::ListRule& rule, const common::json::Val
   }
 }
 
+// Windows are of UTC days and their parts: a zone whose buckets may begin elsewhere would have them cut in two.
+void check_time_zone(const Definition& definition, const StreamOptions& options, const auto& report) {
+  const auto* value = definition.time_zone ? find_in_body(definition, options.query, *definition.time_zone) : nullptr;
+  if (value == nullptr || value->is_null()) {
+    return;
+  }
+  const auto step = value->is_string() ? zone_step(std::string_view(value->get_string())) : std::nullopt;
+  if (!step) {
+    report(*definition.time_zone,
+           common::json::serialize(*value) + ": is no name of a time zone (allowed: such as UTC or Europe/Berlin)");
+  } else if (*step % options.live.bucket != common::Duration{0}) {
+    report(*definition.time_zone,
+           common::json::serialize(*value) + ": buckets of " + common::format_duration(options.live.bucket) +
+               " may begin there at other times than in UTC, from whose midnight windows are counted (allowed: UTC, buckets of " +
+               common::format_duration(*step) + " or of a part of that without a rest, or leave it out)");
+  }
+}
+
 // What the definition asks of the user's members of the query's body, and how long a bucket is by them.
 void check_body(const Section& stream, const Definition& definition, StreamOptions& options) {
   const auto report = [&](const std::string& pointer, const std::string& message) {
@@ -419,6 +442,7 @@ void check_body(const Section& stream, const Definition& definition, StreamOptio
     return;
   }
   options.live.bucket = *length;
+  check_time_zone(definition, options, report);
   if (auto* start = std::get_if<common::Instant>(&options.start)) {
     const common::Instant midnight = common::start_of_day(*start);
     *start -= (*start - midnight) % *length;
@@ -540,6 +564,11 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   }
   if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && is_seen_on_many_days(*definition)) {
     stream.problem("sync_match", "the definition's records are returned for more than the day they began on (allowed: overlap)");
+  } else if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && definition->start_pointer &&
+             definition->query && !definition->query->request.body.contains("order")) {
+    // The reading ends with the first page that lies before the window: oldest first that would be the first one.
+    stream.problem("sync_match",
+                   "rows are read newest first then, and the definition's query has no order to turn (allowed: overlap)");
   }
   read_page_size(stream, "page_size", has_query, definition != nullptr && definition->query ? &definition->query->pages : nullptr,
                  "query", options.page_size);

@@ -79,10 +79,22 @@ ErrorCode code_of(int status, const std::optional<ErrorBody>& error) {
   }
 }
 
+// Instead of a page the address of a file with it. (It lets in whoever has it: never told.)
+bool points_to_a_file(int status, std::string_view body) {
+  if (status < 300 || status >= 400 || body.empty() || body.size() > kMostErrorBody) {
+    return false;
+  }
+  const auto json = common::json::parse(body);
+  return json && common::json::find_string(*json, "downloadUrl").has_value();
+}
+
 // What to change; empty where waiting is all there is.
 std::string_view remedy(int status, ErrorCode code) {
   if (code == ErrorCode::kTooComplex) {
     return "ask for a shorter interval or fewer results";
+  }
+  if (code == ErrorCode::kOversize) {
+    return "the page is too large for an answer: ask for smaller ones (job_page_size), or for a shorter interval";
   }
   if (status >= 300 && status < 400) {
     return "the service redirects: check genesys.region or genesys.api_url";
@@ -159,7 +171,7 @@ std::string summarise_body(std::string_view body) {
 common::Error classify(int status, const common::http::Headers& headers, const std::optional<ErrorBody>& error,
                        std::string_view body, std::string_view what, common::Instant now) {
   common::Error classified;
-  classified.code = code_of(status, error);
+  classified.code = !error && points_to_a_file(status, body) ? ErrorCode::kOversize : code_of(status, error);
   classified.message = std::string(what) + ": HTTP " + std::to_string(status);
   if (error) {
     classified.message += error->code.empty() ? "" : " " + tidy(error->code, 80);

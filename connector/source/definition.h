@@ -8,8 +8,10 @@
 #include "common/json.h"
 #include "connector/source/records_rule.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -96,12 +98,31 @@ struct JobSource {
   std::string state = "/state";
   std::string error_message = "/errorMessage";
   RequestTemplate results;       // GET <submit>/{job}/results
-  RequestTemplate cancel;        // DELETE <submit>/{job}
+  RequestTemplate cancel;        // DELETE <submit>/{job}; without a path jobs cannot be given up
   RequestTemplate availability;  // GET <submit>/availability
   std::string availability_date = "/dataAvailabilityDate";
+  // Instead of the two: the service tells no date, and what is this old counts as complete. Then empty, too.
+  std::optional<common::Duration> lag;
+  // Where no date does: what every page of results has (pointer), so that `{}` of whoever answers in the service's place is no
+  // empty page.
+  std::string page_mark = {};
+  // What the service calls the states FULFILLED, FAILED, CANCELLED and EXPIRED → these.
+  std::map<std::string, std::string, std::less<>> states = {};
+  std::uint32_t max_open = 0;  // jobs that the service runs at once; 0: no bound known
   RecordsRule records;
   Pages pages;
 };
+
+// A job's state in the words that core::JobPolicy knows.
+inline std::string state_of_job(const JobSource& job, const std::string& told) {
+  const auto known = job.states.find(told);
+  return known == job.states.end() ? told : known->second;
+}
+
+// Of a service that tells no date.
+inline common::Instant available_by_age(common::Duration lag, common::Instant now) {
+  return std::chrono::floor<std::chrono::seconds>(now - lag);
+}
 
 // Reading records whose keys are known, many a request.
 struct ByIdSource {
@@ -156,6 +177,8 @@ struct Definition {
   common::Duration max_window{};  // longest interval of the query; 0: no bound known
   // Pointer to the length of the buckets in which the query answers, in its body (ISO 8601, such as PT15M).
   std::optional<std::string> bucket;
+  // Pointer to the time zone in whose days the service counts buckets, in the same body; absent there: UTC.
+  std::optional<std::string> time_zone;
   // A record is returned for every window it touches, those of later days too; else for the day it began on alone.
   bool spans_days = false;
   std::optional<std::vector<common::Duration>> ages;  // of `live`, unless the user says others

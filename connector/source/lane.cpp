@@ -95,6 +95,11 @@ asio::awaitable<Result<common::json::Value>> Lane::fetch_document(core::ApiReque
 
 asio::awaitable<Result<common::Instant>> Lane::fetch_availability() {
   const JobSource& job = *stream_.definition.job;
+  if (job.lag) {
+    const common::Instant date = available_by_age(*job.lag, core::earlier_now(stream_.clock, stream_.api));
+    stream_.metrics.data_available_until(source_.stream, date);
+    co_return date;
+  }
   core::ApiRequest request = RequestBuilder(job.availability).build(source_);
   request.position = "availability";
   Result<common::json::Value> document = co_await fetch_document(std::move(request));

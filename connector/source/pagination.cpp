@@ -59,6 +59,11 @@ PageScalars::PageScalars(const Pages& pages, const std::optional<Total>& total, 
   }
 }
 
+PageScalars::PageScalars(const JobSource& job, SliceSpec& spec)
+    : PageScalars(job.pages, std::nullopt, job.availability_date, spec) {
+  if (!job.page_mark.empty()) mark_ = want(spec, job.page_mark);
+}
+
 std::optional<std::int64_t> PageScalars::total(const SlicedPage& page) const {
   return total_ ? to_count(page.wanted[*total_]) : std::nullopt;
 }
@@ -83,6 +88,11 @@ std::optional<common::Instant> PageScalars::availability(const SlicedPage& page)
   if (!availability_ || !page.wanted[*availability_]) return std::nullopt;
   const auto instant = common::parse_instant(*page.wanted[*availability_]);
   return instant ? std::optional(*instant) : std::nullopt;
+}
+
+bool PageScalars::is_of_a_job(const SlicedPage& page) const {
+  if (mark_) return page.wanted[*mark_].has_value();
+  return !availability_ || availability(page).has_value();
 }
 
 void put_position(RequestBuilder& builder, const Pages& pages, const core::Position& position, int page_size) {

@@ -22,12 +22,16 @@ class PageScalars {
  public:
   // Adds to `spec.wanted` what `pages` and the rest need.
   PageScalars(const Pages& pages, const std::optional<Total>& total, const std::string& availability_pointer, SliceSpec& spec);
+  // Of a job's results.
+  PageScalars(const JobSource& job, SliceSpec& spec);
 
   [[nodiscard]] std::optional<std::int64_t> total(const SlicedPage& page) const;
   [[nodiscard]] std::optional<std::int64_t> page_count(const SlicedPage& page) const;
   // The first place that holds text; a cursor in a header is looked up there.
   [[nodiscard]] std::optional<std::string> next(const SlicedPage& page, const common::http::Headers& headers) const;
   [[nodiscard]] std::optional<common::Instant> availability(const SlicedPage& page) const;
+  // What a page of a job's results has, even an empty one: date or mark. Without either in the definition: anything.
+  [[nodiscard]] bool is_of_a_job(const SlicedPage& page) const;
 
  private:
   struct FromBody {
@@ -39,6 +43,7 @@ class PageScalars {
   std::optional<std::size_t> total_;
   std::optional<std::size_t> page_count_;
   std::optional<std::size_t> availability_;
+  std::optional<std::size_t> mark_;
   std::vector<std::variant<FromBody, FromHeader>> next_;
   std::string parameter_;  // a next URI without it is none; empty: any is one
 };

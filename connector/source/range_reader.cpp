@@ -2,6 +2,7 @@
 
 #include "connector/core/planning/live_planner.h"
 #include "connector/core/planning/window_keys.h"
+#include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
 #include "connector/source/lane.h"
 #include "connector/source/pagination.h"
@@ -107,6 +108,7 @@ asio::awaitable<Result<common::json::Value>> RangeReader::ask(core::ApiRequest r
 asio::awaitable<Result<common::Instant>> RangeReader::availability() {
   source_.lane = core::Lane::kSettle;
   const JobSource& job = *definition_.job;
+  if (job.lag) co_return available_by_age(*job.lag, core::earlier_now(clock_, api_));
   core::ApiRequest request = RequestBuilder(job.availability).build(source_);
   request.position = "availability";
   Result<common::json::Value> document = co_await ask(std::move(request));
@@ -179,7 +181,7 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
   const JobSource& source = *definition_.job;
   const int page_size = page_size_of(source.pages, options_.job_page_size);
   SliceSpec spec = slice_spec(source.records);
-  const PageScalars scalars(source.pages, std::nullopt, source.availability_date, spec);
+  const PageScalars scalars(source, spec);
   core::JobPolicy policy({.poll_initial = options_.settle.poll_initial,
                           .poll_max = options_.settle.poll_max,
                           .deadline = options_.settle.job_deadline,
@@ -214,7 +216,8 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       if (auto slept = co_await sleep(poll->wait); !slept) co_return fail(slept.error());
       Result<common::json::Value> answer = co_await ask(build(RequestBuilder(source.status)));
       if (answer) {
-        event = core::JobStatus{.state = text_at(*answer, source.state), .error_message = text_at(*answer, source.error_message)};
+        event = core::JobStatus{.state = state_of_job(source, text_at(*answer, source.state)),
+                                .error_message = text_at(*answer, source.error_message)};
       } else {
         step = fail(answer.error());
       }
@@ -226,11 +229,12 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       Result<Fetched> fetched = co_await fetch(build(std::move(builder)), spec);
       const auto availability = fetched ? scalars.availability(fetched->sliced) : std::nullopt;
       std::optional<std::string> next = fetched ? scalars.next(fetched->sliced, fetched->headers) : std::nullopt;
-      const bool says_nothing = fetched && !next && fetched->sliced.elements == 0 && !availability;
+      const bool says_nothing = fetched && !next && fetched->sliced.elements == 0 && !scalars.is_of_a_job(fetched->sliced);
       if (!fetched) {
         step = fail(fetched.error());
-      } else if (says_nothing && !source.availability_date.empty()) {
-        step = fail(ErrorCode::kMalformedResponse, "a results page has neither records nor a cursor nor an availability date");
+      } else if (says_nothing) {
+        step = fail(ErrorCode::kMalformedResponse,
+                    "a results page has neither records nor a cursor nor what every page has: date or mark");
       } else {
         action = policy.step(core::JobPage{.next = std::move(next), .availability = availability, .distinct = keys.distinct()},
                              clock_.utc_now(), chance());

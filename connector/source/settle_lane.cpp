@@ -102,7 +102,7 @@ SettleLane::SettleLane(StreamContext& stream, std::optional<core::BackfillOrder>
   spec_.key = stream.definition.key;
   spec_.start = stream.definition.start_pointer.value_or("");
   spec_.open_while_absent = stream.definition.open_while_absent.value_or("");
-  scalars_.emplace(job_.pages, std::nullopt, job_.availability_date, spec_);
+  scalars_.emplace(job_, spec_);
   by_id_spec_ = spec_;
   if (stream.definition.by_id) by_id_spec_.records = stream.definition.by_id->records;
   if (!order_) return;
@@ -210,7 +210,8 @@ common::Duration SettleLane::owed_gather() const {
 std::uint32_t SettleLane::max_jobs() const {
   // Jobs of two days may return one record: an older state must not come after a newer one.
   if (stream_.definition.spans_days) return 1;
-  return order_ ? order_->parallel : stream_.options.settle.max_jobs;
+  const std::uint32_t wanted = order_ ? order_->parallel : stream_.options.settle.max_jobs;
+  return job_.max_open > 0 ? std::min(wanted, job_.max_open) : wanted;
 }
 
 core::SettlePlanOptions SettleLane::plan_options() const {
@@ -339,6 +340,8 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
     if (date) {
       // Of an earlier life the ledger knows.
       const std::optional<common::Instant> before = availability_ ? availability_ : working_.availability();
+      // By clocks, which may be set back or differ by a second from answer to answer: what was complete stays so.
+      if (job_.lag && before) *date = std::max(*date, *before);
       if (before && *date < *before) {
         stream_.logger.warn(
             "the service's availability date went back; nothing beyond it is submitted",
@@ -471,7 +474,7 @@ Lane::Awaited SettleLane::poll_job(Job& job, common::Duration wait) {
     if (text.size() > kShown) text.resize(kShown);
     return text;
   };
-  step(job, core::JobStatus{.state = shown(text_at(*answer, job_.state)),
+  step(job, core::JobStatus{.state = shown(state_of_job(job_, text_at(*answer, job_.state))),
                             .error_message = shown(text_at(*answer, job_.error_message))});
   co_return Result<void>{};
 }
@@ -486,9 +489,10 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
   if (next && next->size() > core::Ledger::kMaxCursorBytes) {
     read = fail(ErrorCode::kMalformedResponse, "a cursor of " + std::to_string(next->size()) + " bytes is too long to keep");
   }
-  if (read && !next && read->sliced.elements == 0 && !job_.availability_date.empty() && !scalars_->availability(read->sliced)) {
+  if (read && !next && read->sliced.elements == 0 && !scalars_->is_of_a_job(read->sliced)) {
     // `{}` is what a gateway answers, or a job that is not ready after all. The last page, too, names its date.
-    read = fail(ErrorCode::kMalformedResponse, "a results page has neither records nor a cursor nor an availability date");
+    read = fail(ErrorCode::kMalformedResponse,
+                "a results page has neither records nor a cursor nor what every page has: date or mark");
   }
   if (!read) {
     if (read.error().code == ErrorCode::kCancelled) co_return fail(read.error());

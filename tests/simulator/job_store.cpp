@@ -56,10 +56,10 @@ JobState JobStore::state(const Job& job, Instant now) const {
   return now < expires_at(job) ? JobState::kFulfilled : JobState::kExpired;
 }
 
-std::size_t JobStore::running(Instant now) const {
+std::size_t JobStore::running(Instant now, std::optional<JobKind> kind) const {
   return static_cast<std::size_t>(std::ranges::count_if(jobs_, [&](const auto& entry) {
     const JobState at = state(entry.second, now);
-    return at == JobState::kQueued || at == JobState::kPending;
+    return (!kind || entry.second.kind == *kind) && (at == JobState::kQueued || at == JobState::kPending);
   }));
 }
 

@@ -16,7 +16,7 @@
 
 namespace tests::simulator {
 
-enum class JobKind : std::uint8_t { kConversations, kUsers };
+enum class JobKind : std::uint8_t { kConversations, kUsers, kAudits };
 enum class JobState : std::uint8_t { kQueued, kPending, kFulfilled, kFailed, kCancelled, kExpired };
 std::string_view to_string(JobState state);
 
@@ -44,7 +44,7 @@ class JobStore {
   [[nodiscard]] JobState state(const Job& job, Instant now) const;
   [[nodiscard]] Instant completed_at(const Job& job) const { return job.submitted + options_.job_time; }
   [[nodiscard]] Instant expires_at(const Job& job) const { return completed_at(job) + options_.job_life; }
-  [[nodiscard]] std::size_t running(Instant now) const;
+  [[nodiscard]] std::size_t running(Instant now, std::optional<JobKind> kind = std::nullopt) const;  // without one: of all
   // Makes the result of a fulfilled job, the first time it is asked for.
   void complete(Job& job, const Lake& lake) const;
 

@@ -1,6 +1,7 @@
 #include "tests/simulator/simulator.h"
 
 #include "tests/simulator/aggregates.h"
+#include "tests/simulator/audits.h"
 #include "tests/simulator/chance.h"
 #include "tests/simulator/control.h"
 #include "tests/simulator/conversation_details.h"
@@ -54,6 +55,10 @@ constexpr std::array kRoutes{
     Route{"GET", "/api/v2/analytics/users/details/jobs/{id}/results", of_kind<kUsers, get_job_results>},
     Route{"POST", "/api/v2/analytics/users/aggregates/query", query_user_aggregates},
     Route{"POST", "/api/v2/analytics/queues/observations/query", query_queue_observations},
+    Route{"POST", "/api/v2/audits/query/realtime", query_realtime_audits},
+    Route{"POST", "/api/v2/audits/query", submit_audit_query},
+    Route{"GET", "/api/v2/audits/query/{id}", get_audit_query},
+    Route{"GET", "/api/v2/audits/query/{id}/results", get_audit_results},
     Route{"GET", "/api/v2/organizations/me", get_organization},
     Route{"GET", "/api/v2/organizations/limits/namespaces/{ns}", get_limits},
     Route{"GET", "/api/v2/tokens/me", get_token},

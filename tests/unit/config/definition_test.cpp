@@ -22,7 +22,7 @@ using ::testing::SizeIs;
 namespace source = connector::source;
 
 TEST(BuiltInDefinition, AreAllWithoutProblems) {
-  EXPECT_THAT(built_in_definition_texts(), SizeIs(54));
+  EXPECT_THAT(built_in_definition_texts(), SizeIs(55));
   for (const auto& [name, text] : built_in_definition_texts()) {
     const LoadedDefinition loaded = load_definition(text, name);
     EXPECT_EQ(problems_text(loaded.problems), "");
@@ -276,6 +276,28 @@ TEST(Definition, SaysWhatIsIgnoredWhenContentsAreCompared) {
 
 const std::string kJob = "{request: {method: POST, path: /jobs}, records: /r, pages: {kind: none}}";
 
+// A service that tells no date, knows other words, and takes nothing back.
+const std::string kUndatedJob =
+    "{request: {path: /j}, id: /id, states: {fulfilled: Succeeded, failed: Failed}, cancel: off, lag: 1h, page_mark: /id, "
+    "max_jobs: 1, records: /r, pages: {kind: none}}";
+
+TEST(Definition, AJobWithoutADateGoesByTheAgeOfItsData) {
+  const auto loaded = load_definition(definition_with(kInterval, query_with(kNone), "job: " + kUndatedJob + "\n"), "d.yaml");
+
+  EXPECT_EQ(problems_text(loaded.problems), "");
+  ASSERT_TRUE(loaded.definition.job);
+  const source::JobSource& job = *loaded.definition.job;
+  EXPECT_EQ(job.lag, 1h);
+  EXPECT_EQ(job.availability_date, "") << "or a page without one would be none";
+  EXPECT_EQ(job.availability.path, "");
+  EXPECT_EQ(job.page_mark, "/id");
+  EXPECT_EQ(job.cancel.path, "");
+  EXPECT_EQ(job.max_open, 1U);
+  EXPECT_EQ(state_of_job(job, "Succeeded"), "FULFILLED");
+  EXPECT_EQ(state_of_job(job, "Failed"), "FAILED");
+  EXPECT_EQ(state_of_job(job, "Running"), "Running");
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, WrongDefinition,
     ::testing::Values(
@@ -365,6 +387,24 @@ INSTANTIATE_TEST_SUITE_P(
               definition_with(kInterval, query_with(kNone),
                               "job: {request: {method: POST, path: /j}, status: {path: /j}, records: /r, pages: {kind: none}}\n"),
               "job.status.path: /j: does not say where the job's id goes"},
+        Wrong{"LagWithoutMark",
+              definition_with(kInterval, query_with(kNone),
+                              "job: {request: {path: /j}, lag: 1h, records: /r, pages: {kind: none}}\n"),
+              "job.page_mark: is missing, and there is no date by which an empty page of results could be told"},
+        Wrong{"LagBesideADate",
+              definition_with(kInterval, query_with(kNone),
+                              "job: {request: {path: /j}, lag: 1h, page_mark: /id, availability_date: /d, records: /r, pages: "
+                              "{kind: none}}\n"),
+              "job.availability_date: /d: is where a date stands, and lag says that there is none"},
+        Wrong{"StatesWithoutAnEnd",
+              definition_with(kInterval, query_with(kNone),
+                              "job: {request: {path: /j}, states: {failed: Failed}, records: /r, pages: {kind: none}}\n"),
+              "job.states.fulfilled: is missing: without it no job would ever be done"},
+        Wrong{"UnknownState",
+              definition_with(kInterval, query_with(kNone),
+                              "job: {request: {path: /j}, states: {fulfilled: Done, running: R}, records: /r, pages: {kind: "
+                              "none}}\n"),
+              "job.states.running: unknown key"},
         Wrong{"Method", definition_with(kInterval, query_with(kNone, "{method: FETCH, path: /q}")),
               "query.request.method: FETCH: is not one of the choices"},
         Wrong{"Trust",

@@ -180,7 +180,102 @@ TEST(ReferenceStreams, AreAllInTheTable) {
   for (const auto& reference : kReferences) {
     listed.insert(reference.name);
   }
+  listed.insert("audits");  // below
   EXPECT_EQ(others, listed);
+}
+
+// --- the audit log: events, by a query of certain services and by a query that is a job
+// -----------------------------------------
+
+class AuditStream : public ::testing::Test {
+ protected:
+  const source::Definition definition = built_in_definitions().at("audits");
+  const common::Interval window = common::parse_interval("2026-05-04T00:00:00Z/2026-05-05T00:00:00Z").value();
+  const std::string record =
+      R"({"id":"7f0c","serviceName":"Routing","eventDate":"2026-05-04T09:12:03Z","user":{"id":"u"},"client":{"id":""},)"
+      R"("remoteIp":[],"level":"USER","action":"Update","entityType":"Queue","entity":{"id":"q"},"status":"SUCCESS",)"
+      R"("application":"","initiatingAction":{},"transactionInitiator":true,"propertyChanges":[]})";
+
+  static core::ApiRequest for_job(const source::RequestTemplate& request) {
+    return std::move(source::RequestBuilder(request).job(core::JobId("a/1"))).build({});
+  }
+};
+
+TEST_F(AuditStream, AsksTheRealtimeQueryPageByPageOldestFirst) {
+  const source::QuerySource& query = *definition.query;
+  source::RequestBuilder builder(query.request, common::json::Object{{"serviceName", "Routing"}});
+  builder.window(definition.window, window);
+  source::put_position(builder, query.pages, core::AtPage{3}, source::page_size_of(query.pages, 0));
+  const core::ApiRequest request = std::move(builder).build({});
+
+  EXPECT_EQ(request.method, common::http::Method::kPost);
+  EXPECT_EQ(request.path, "/api/v2/audits/query/realtime");
+  EXPECT_THAT(request.query, IsEmpty());
+  EXPECT_EQ(
+      common::json::parse(request.body).value(),
+      common::json::parse(R"({"sort":[{"name":"Timestamp","sortOrder":"ascending"}],"serviceName":"Routing",)"
+                          R"("interval":"2026-05-04T00:00:00.000Z/2026-05-05T00:00:00.000Z","pageNumber":3,"pageSize":500})")
+          .value());
+  EXPECT_THAT(definition.permissions, ElementsAreArray({"audits:audit:view"}));
+  EXPECT_TRUE(definition.refused_members.contains("sort")) << "the paging needs it";
+}
+
+TEST_F(AuditStream, CutsThePagesOfBothFormsAlike) {
+  EXPECT_EQ(definition.key, source::KeyRule("/id"));
+  EXPECT_EQ(definition.start_pointer, "/eventDate");
+  source::PageSlicer slicer;
+  source::SlicedPage page;
+
+  source::SliceSpec of_query{.records = definition.query->records, .key = definition.key, .start = *definition.start_pointer};
+  const source::PageScalars scalars(definition.query->pages, definition.query->total, "", of_query);
+  std::string body = R"({"entities":[)" + record + R"(],"pageSize":500,"pageNumber":1,"total":501,"pageCount":2})";
+  ASSERT_TRUE(slicer.slice(of_query, body, page));
+  ASSERT_EQ(page.records.size(), 1U);
+  EXPECT_EQ(page.records[0].key, "7f0c");
+  EXPECT_EQ(page.records[0].value, record);
+  EXPECT_EQ(page.facts[0].start, common::parse_instant("2026-05-04T09:12:03Z").value());
+  EXPECT_EQ(scalars.total(page), 501);
+  EXPECT_EQ(scalars.page_count(page), 2);
+
+  source::SliceSpec of_job{.records = definition.job->records, .key = definition.key, .start = *definition.start_pointer};
+  const source::PageScalars results(*definition.job, of_job);
+  body = R"({"id":"a/1","pageSize":500,"cursor":"YQ","entities":[)" + record + "]}";
+  ASSERT_TRUE(slicer.slice(of_job, body, page));
+  ASSERT_EQ(page.records.size(), 1U);
+  EXPECT_EQ(page.records[0].value, record);
+  EXPECT_EQ(results.next(page, {}), "YQ");
+  for (const char* last : {R"({"id":"a/1","pageSize":500,"entities":[]})", R"({"id":"a/1","pageSize":500,"cursor":null})"}) {
+    body = last;
+    ASSERT_TRUE(slicer.slice(of_job, body, page)) << last;
+    EXPECT_EQ(results.next(page, {}), std::nullopt) << last;
+    EXPECT_TRUE(results.is_of_a_job(page)) << last;
+  }
+  body = "{}";
+  ASSERT_TRUE(slicer.slice(of_job, body, page));
+  EXPECT_FALSE(results.is_of_a_job(page));
+}
+
+TEST_F(AuditStream, RunsTheOtherQueryAsAJobThatHasNoDateAndNoCancellation) {
+  const source::JobSource& job = *definition.job;
+  source::RequestBuilder builder(job.submit, {});
+  builder.window(definition.window, window);
+  const core::ApiRequest submit = std::move(builder).build({});
+  EXPECT_EQ(submit.path, "/api/v2/audits/query");
+  EXPECT_EQ(common::json::parse(submit.body).value(),
+            common::json::parse(R"({"sort":[{"name":"Timestamp","sortOrder":"ascending"}],)"
+                                R"("interval":"2026-05-04T00:00:00.000Z/2026-05-05T00:00:00.000Z"})")
+                .value());
+  EXPECT_EQ(for_job(job.status).path, "/api/v2/audits/query/a%2F1");
+  EXPECT_EQ(for_job(job.results).path, "/api/v2/audits/query/a%2F1/results");
+  EXPECT_EQ(job.cancel.path, "");
+  EXPECT_EQ(job.id, "/id");
+  EXPECT_EQ(job.lag, 1h);
+  EXPECT_EQ(job.max_open, 1U);
+  EXPECT_EQ(source::page_size_of(job.pages, 0), 500);
+  for (const auto& [told, state] : std::vector<std::pair<std::string, std::string>>{
+           {"Succeeded", "FULFILLED"}, {"Failed", "FAILED"}, {"Cancelled", "CANCELLED"}, {"Queued", "Queued"}}) {
+    EXPECT_EQ(source::state_of_job(job, told), state);
+  }
 }
 
 }  // namespace

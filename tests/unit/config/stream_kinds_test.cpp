@@ -23,7 +23,7 @@ namespace source = connector::source;
 const std::string kAggregates = R"(
 name: aggregates
 key: [/group, /data/interval]
-window: {interval: {body: /interval}, max: 2d, bucket: /granularity, ages: [1h, 1d]}
+window: {interval: {body: /interval}, max: 2d, bucket: /granularity, time_zone: /timeZone, ages: [1h, 1d]}
 require: {/metrics: names what is counted}
 lists:
   /metrics: {allowed: [nOffered, tHandle]}
@@ -70,6 +70,15 @@ query:
   pages: {kind: cursor, next_from: [{body: /next}], next_to: {query: after}, size: {query: pageSize}}
 )";
 
+const std::string kEvents = R"(
+name: events
+key: /id
+start: /date
+window: {interval: {body: /interval}}
+query: {request: {path: /events/now, body: {sort: up}}, records: /events, pages: {kind: none}}
+job: {request: {path: /events}, lag: 1h, page_mark: /id, max_jobs: 1, cancel: off, records: /events, pages: {kind: none}}
+)";
+
 source::Definition definition(const std::string& text) {
   LoadedDefinition loaded = load_definition(text, "d.yaml");
   EXPECT_EQ(problems_text(loaded.problems), "");
@@ -81,11 +90,10 @@ Loaded load_stream(const std::string& stream) {
       "name: acme\ngenesys:\n  region: eu-central-1\n  client_id: c\n  client_secret: ${env:GENESYS_SECRET}\n"
       "kafka:\n  bootstrap_servers: k:9092\nstreams:\n  s: {" +
       stream + "}\n";
-  const std::map<std::string, source::Definition> definitions{{"aggregates", definition(kAggregates)},
-                                                              {"observations", definition(kObservations)},
-                                                              {"statuses", definition(kStatuses)},
-                                                              {"turns", definition(kTurns)},
-                                                              {"names", definition(kNames)}};
+  const std::map<std::string, source::Definition> definitions{
+      {"aggregates", definition(kAggregates)}, {"observations", definition(kObservations)},
+      {"statuses", definition(kStatuses)},     {"turns", definition(kTurns)},
+      {"events", definition(kEvents)},         {"names", definition(kNames)}};
   return load(text, "test.yaml", corpus_sources(), definitions);
 }
 
@@ -107,9 +115,23 @@ TEST(IsoDuration, OfAFixedLength) {
   }
 }
 
+TEST(ZoneStep, DividesEveryOffsetOfTheZone) {
+  for (const char* utc : {"UTC", "Etc/UTC", "GMT", "Etc/GMT+0", "Zulu"}) EXPECT_EQ(zone_step(utc), 24h) << utc;
+  for (const char* fixed : {"Etc/GMT-5", "Etc/GMT+12"}) EXPECT_EQ(zone_step(fixed), 1h) << fixed;
+  for (const char* other :
+       {"Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires", "EST5EDT", "Etc/GMT-", "Etc/GMT-x", "utc"}) {
+    EXPECT_EQ(zone_step(other), 15min) << other;
+  }
+  for (const char* none : {"", "+02:00", "Europe/Berlin ", "Europe Berlin", "/Berlin", "Z\n"}) {
+    EXPECT_EQ(zone_step(none), std::nullopt) << none;
+  }
+  EXPECT_EQ(zone_step(std::string(65, 'A')), std::nullopt);
+}
+
 TEST(KindsOfWindows, AreReadFromTheDefinition) {
   const auto buckets = definition(kAggregates);
   EXPECT_EQ(buckets.bucket, "/granularity");
+  EXPECT_EQ(buckets.time_zone, "/timeZone");
   EXPECT_THAT(*buckets.ages, ElementsAre(1h, 24h));
   EXPECT_EQ(buckets.required_members.at("/metrics"), "names what is counted");
   EXPECT_THAT(buckets.list_rules.at("/metrics").allowed, ElementsAre("nOffered", "tHandle"));
@@ -148,6 +170,17 @@ TEST(Buckets, AreThoseOfTheDefinitionUnlessTheStreamSaysOthers) {
   EXPECT_EQ(seconds.live.every, 60s) << "several of them, where one is shorter than the usual window";
 }
 
+// Where they begin at the same instants as in UTC; the member goes to the service as it stands.
+TEST(Buckets, OfATimeZoneAreThoseOfUtc) {
+  for (const char* query :
+       {"timeZone: UTC, granularity: P1D", "timeZone: Etc/GMT-5, granularity: PT1H", "timeZone: Etc/GMT-5, granularity: PT20M",
+        "timeZone: Asia/Kathmandu, granularity: PT15M", "timeZone: Europe/Berlin, granularity: PT5M"}) {
+    const auto stream = good("definition: aggregates, start: now, query: {metrics: [nOffered], " + std::string(query) + "}");
+    EXPECT_TRUE(stream.query.contains("timeZone")) << query;
+    EXPECT_GT(stream.live.bucket, 0s) << query;
+  }
+}
+
 TEST(Snapshots, HaveACadenceInsteadOfWindows) {
   const auto usual = good("definition: observations, start: now");
   EXPECT_TRUE(usual.live.enabled);
@@ -169,6 +202,11 @@ TEST(Snapshots, HaveACadenceInsteadOfWindows) {
   const auto own = good("definition: observations, start: now, snapshot: {every: 15s, publish: always}");
   EXPECT_EQ(own.snapshot.every, 15s);
   EXPECT_EQ(own.snapshot.publish, source::PublishSnapshot::kAlways);
+}
+
+TEST(Jobs, AreNoMoreThanTheServiceRunsAtOnce) {
+  EXPECT_EQ(good("definition: events, start: now").settle.max_jobs, 1U);
+  EXPECT_EQ(good("definition: events, start: now, settle: {max_jobs: 1}").settle.max_jobs, 1U);
 }
 
 TEST(ParametersOfTheUrl, AreTheStreamsQueryWhereThereIsNoBody) {
@@ -218,6 +256,26 @@ INSTANTIATE_TEST_SUITE_P(
               R"(streams.s.query.granularity: "PT7M": windows are of whole buckets)"},
         Wrong{"BucketOfNoText", "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: 15}",
               "streams.s.query.granularity: 15: windows are of whole buckets"},
+        Wrong{
+            "DaysOfAnotherZone",
+            "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: P1D, timeZone: Europe/Berlin}",
+            R"(streams.s.query.timeZone: "Europe/Berlin": buckets of 1d may begin there at other times than in UTC, from whose )"
+            "midnight windows are counted (allowed: UTC, buckets of 15m or of a part of that without a rest, or leave it out)"},
+        Wrong{"DaysOfAFixedOffset",
+              "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: P1D, timeZone: Etc/GMT+5}",
+              R"(streams.s.query.timeZone: "Etc/GMT+5": buckets of 1d may begin there at other times than in UTC)"},
+        Wrong{"HoursOfAZoneOfHalves",
+              "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: PT1H, timeZone: Asia/Kolkata}",
+              R"(streams.s.query.timeZone: "Asia/Kolkata": buckets of 1h may begin there at other times than in UTC)"},
+        Wrong{"UsualBucketsOfAZone", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: Asia/Kathmandu}",
+              R"(streams.s.query.timeZone: "Asia/Kathmandu": buckets of 30m may begin there)"},
+        Wrong{"BucketsThatAreNoPartOfTheStep",
+              "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: PT10M, timeZone: Europe/Berlin}",
+              R"(streams.s.query.timeZone: "Europe/Berlin": buckets of 10m may begin there)"},
+        Wrong{"ZoneOfNoName", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: \"+02:00\"}",
+              R"(streams.s.query.timeZone: "+02:00": is no name of a time zone)"},
+        Wrong{"ZoneOfNoText", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: 2}",
+              "streams.s.query.timeZone: 2: is no name of a time zone"},
         Wrong{"EveryOfPartsOfBuckets", "definition: aggregates, start: now, query: {metrics: [nOffered]}, live: {every: 45m}",
               "streams.s.live.every: 45m: is not of whole buckets, which are 30m long by the stream's query"},
         Wrong{"OverlapOfPartsOfBuckets",
@@ -271,6 +329,11 @@ INSTANTIATE_TEST_SUITE_P(
               "streams.s.snapshot.delete.readings: 0"},
         Wrong{"SnapshotOfWindows", "definition: statuses, start: now, snapshot: {every: 1m}",
               "streams.s.snapshot: the definition has windows and is no snapshot (allowed: live)"},
+        Wrong{"MoreJobsThanTheServiceRuns", "definition: events, start: now, settle: {max_jobs: 2}",
+              "streams.s.settle.max_jobs: 2: is out of range (allowed: 1"},
+        Wrong{
+            "StartDayWithoutAnOrder", "definition: events, start: now, sync_match: start_day",
+            "streams.s.sync_match: start_day: rows are read newest first then, and the definition's query has no order to turn"},
         Wrong{"StartDayOfWhatLasts", "definition: statuses, start: now, sync_match: start_day",
               "streams.s.sync_match: start_day: the definition's records are returned for more than the day they began on"}),
     [](const auto& info) { return info.param.name; });
@@ -306,6 +369,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"BucketOfAJob", with_window("{interval: {body: /i}, bucket: /b}", kJob),
               "window.bucket: /b: is looked for in the body of the query, and is offered without a job only"},
         Wrong{"BucketPointer", with_window("{interval: {body: /i}, bucket: b}"), "window.bucket: b: is not a JSON pointer"},
+        Wrong{"ZoneWithoutBuckets", with_window("{interval: {body: /i}, time_zone: /z}"),
+              "window.time_zone: /z: says where buckets begin, and there are none"},
         Wrong{"LastsAndById", with_window("{interval: {body: /i}, spans_days: true}", kById),
               "window.spans_days: true: is not offered beside by_id"},
         Wrong{"LastsAndBuckets", with_window("{interval: {body: /i}, spans_days: true, bucket: /b}"),

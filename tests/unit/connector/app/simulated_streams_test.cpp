@@ -9,6 +9,7 @@
 #include "connector/source/pagination.h"
 #include "connector/source/request_template.h"
 #include "connector/source/stream_reader.h"
+#include "tests/simulator/audits.h"
 #include "tests/simulator/tests/caller.h"
 #include "tests/support/fake_api.h"
 #include "tests/support/manual_clock.h"
@@ -300,6 +301,32 @@ TEST_F(SimulatedStream, ObservationsOnChangeAreNotRepeatedOverDays) {
   }
   expect_no_repeats();
   EXPECT_EQ(api.requests.size(), 75U * 6 + 1);
+}
+
+// The query shows some services' audits, the job all: each is there once.
+TEST_F(SimulatedStream, AuditsAreThereOnceWhoeverShowedThem) {
+  begin(
+      "    definition: audits\n    start: now\n    live: {every: 5m, ages: [1h]}\n"
+      "    settle: {ages: [0h, 12h], poll_initial: 1s, poll_max: 5s}\n");
+  pass(50h);
+
+  const auto& world = caller.simulator.service().world;
+  const common::Instant settled = at("2026-05-04T00:00:00Z");
+  std::size_t of_the_job_alone = 0;
+  std::size_t soon = 0;
+  for (std::uint64_t number = 0; tests::simulator::audit_time(world, number) < clock.utc_now() - 10min; ++number) {
+    const common::Instant time = tests::simulator::audit_time(world, number);
+    const bool in_realtime = tests::simulator::is_in_realtime(world, number);
+    if (time < at(kBegin) || (time >= settled && !in_realtime)) continue;
+    const auto found = publisher->topic.find(tests::simulator::audit_id(world, number));
+    ASSERT_NE(found, publisher->topic.end()) << number;
+    EXPECT_EQ(found->second.size(), 1U) << "audits do not change";
+    of_the_job_alone += in_realtime ? 0 : 1;
+    soon += time >= settled ? 1 : 0;
+  }
+  EXPECT_GT(of_the_job_alone, 100U);
+  EXPECT_GT(soon, 20U);
+  EXPECT_EQ(publisher->committed({stream.name, core::Lane::kSettle}).complete_until(), settled);
 }
 
 TEST_F(SimulatedStream, UserAggregatesOfADayEach) {

@@ -45,6 +45,11 @@ INSTANTIATE_TEST_SUITE_P(
     Table, ErrorClasses,
     testing::Values(
         ClassCase{"Redirect", 302, "", ErrorCode::kRequestRejected},
+        ClassCase{"RedirectWithoutFile", 302, R"({"id":"q"})", ErrorCode::kRequestRejected},
+        ClassCase{"PageInAFile", 302, R"({"id":"q","pageSize":500,"downloadUrl":"https://files.example.com/a?signature=s"})",
+                  ErrorCode::kOversize},
+        ClassCase{"PageInAFileElsewhere", 303, R"({"downloadUrl":"https://files.example.com/a","cursor":"c"})",
+                  ErrorCode::kOversize},
         ClassCase{"BadRequest", 400, body("The request could not be understood"), ErrorCode::kRequestRejected},
         ClassCase{"InvalidValue", 400, body("Value [] is not valid for field type [QueryFilterType].", "invalid.value"),
                   ErrorCode::kRequestRejected},

@@ -474,6 +474,21 @@ TEST_F(GenesysApiTest, TheTokenIsNotSentToAnotherHost) {
   EXPECT_THAT(http_.requests(), IsEmpty());
 }
 
+TEST_F(GenesysApiTest, APageThatIsAFileElsewhereIsNotFetchedAndItsAddressIsToldToNobody) {
+  give_tokens();
+  expect_page().returns(302, R"({"id":"q","downloadUrl":"https://files.example.net/a?X-Signature=let-me-in","cursor":"c"})",
+                        {{"Location", "https://files.example.net/a?X-Signature=let-me-in"}});
+
+  const auto answer = send(page_request());
+
+  ASSERT_FALSE(answer.has_value());
+  EXPECT_EQ(answer.error().code, ErrorCode::kOversize);
+  EXPECT_THAT(answer.error().message, HasSubstr("ask for smaller ones (job_page_size)"));
+  EXPECT_THAT(answer.error().message + log_text(), Not(HasSubstr("let-me-in")));
+  EXPECT_THAT(api_requests(), SizeIs(1));
+  EXPECT_THAT(http_.requests(), SizeIs(2)) << "for the token, and for the page";
+}
+
 TEST_F(GenesysApiTest, AnAbsoluteUrlOfTheSameHostIsFollowed) {
   give_tokens();
   http_.expect(Method::kGet, "https://api.example.com/api/v2/next?page=2").returns(200, "{}");

@@ -325,6 +325,26 @@ TEST_F(ReadById, WhatIsNotTheRecordsFaultEndsIt) {
   EXPECT_FALSE(read_ids({"a", "b", "c", "d", "e", "f", "g", "h"})) << "that all are refused is no coincidence";
 }
 
+TEST_F(RangeReaderTest, ByAJobOfOtherWordsThatNamesItselfInsteadOfADate) {
+  JobSource& job = *definition.job;
+  job.id = "/id";
+  job.states = {{"Succeeded", "FULFILLED"}};
+  job.lag = 1h;
+  job.availability_date.clear();
+  job.page_mark = "/id";
+  int answered = 0;
+  service = [&](const core::ApiRequest& request) {
+    if (request.path == "/details/jobs") return answer(R"({"id":"q","state":"Queued"})", 202);
+    if (!request.path.ends_with("/results")) return answer(R"({"id":"q","state":"Succeeded"})");
+    if (answered++ == 0) return answer("{}");  // of a gateway
+    return answer(page_of({conversation("a", "2026-05-04T10:00:00")}, R"(,"id":"q")"));
+  };
+
+  ASSERT_TRUE(read(core::RecordForm::kJob, "2026-05-04T00:00:00", "2026-05-05T00:00:00"));
+  EXPECT_THAT(keys, ElementsAre("a"));
+  EXPECT_EQ(answered, 2);
+}
+
 TEST(RecordReader, ReadsARecordAsAPageOfItWouldBeRead) {
   Definition definition = conversation_details();
   definition.job_only = {"/attributes"};

@@ -653,6 +653,121 @@ TEST_F(SettleLaneAgain, WhatIsGatheredFollowsTheFirstLaterAge) {
   EXPECT_EQ(ledger().owed().front().since, at("2026-05-07T18:00:00"));
 }
 
+// --- a service that tells no date ---
+
+// A job names itself in every page and has words of its own; one runs at a time. Two records a job, named after its window.
+struct UndatedService {
+  std::map<std::string, std::string> window_of_job;
+  std::set<std::string> unread;
+  std::size_t most_at_once = 0;
+  std::string instead;             // of the results, if not empty
+  bool days_are_too_much = false;  // pages of whole days are files
+  int next_job = 1;
+
+  FakeAnswer operator()(const core::ApiRequest& request) {
+    if (request.path == "/details/jobs") {
+      const std::string job = "job-" + std::to_string(next_job++);
+      window_of_job[job] = request.window;
+      unread.insert(job);
+      most_at_once = std::max(most_at_once, unread.size());
+      return answer(R"({"id":")" + job + R"(","state":"Queued"})", 202);
+    }
+    std::string job = request.path.substr(std::string("/details/jobs/").size());
+    if (!job.ends_with("/results")) return answer(R"({"id":")" + job + R"(","state":"Succeeded"})");
+    job.resize(job.size() - std::string("/results").size());
+    if (!instead.empty()) return answer(instead);
+    const std::string& window = window_of_job[job];
+    if (days_are_too_much && !window.contains("T12:00:00")) {
+      unread.erase(job);
+      return refuse(ErrorCode::kOversize, "HTTP 302: the page is too large for an answer");
+    }
+    const std::string id = R"(,"id":")" + job + "\"";
+    if (!query_value(request, "cursor")) {
+      return answer(page_of({conversation(window.substr(0, 13) + "-1", window.substr(0, 19))}, id + R"(,"cursor":"c2")"));
+    }
+    unread.erase(job);
+    return answer(page_of({conversation(window.substr(0, 13) + "-2", window.substr(0, 19))}, id));
+  }
+};
+
+class SettleByAge : public SettleLane {
+ protected:
+  SettleByAge() {
+    JobSource& job = *definition.job;
+    job.id = "/id";
+    job.states = {{"Succeeded", "FULFILLED"}, {"Failed", "FAILED"}};
+    job.lag = 1h;
+    job.availability = {};
+    job.availability_date.clear();
+    job.page_mark = "/id";
+    job.cancel.path.clear();
+    job.max_open = 1;
+    service = [this](const core::ApiRequest& request) { return undated(request); };
+  }
+  UndatedService undated;
+};
+
+TEST_F(SettleByAge, ADayIsReadWhenItsEndIsOldEnoughAndNobodyIsAskedForADate) {
+  clock.set_utc(at("2026-05-06T00:30:00"));
+  run_settle();
+  pass(10min);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-05T00:00:00"));
+  EXPECT_THAT(publisher.keys(), UnorderedElementsAre("2026-05-04T00-1", "2026-05-04T00-2"));
+
+  pass(30min);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_THAT(publisher.keys(), UnorderedElementsAre("2026-05-04T00-1", "2026-05-04T00-2", "2026-05-05T00-1", "2026-05-05T00-2"));
+  EXPECT_EQ(api.count("/availability"), 0U);
+}
+
+TEST_F(SettleByAge, NoMoreJobsAreOpenThanTheServiceRuns) {
+  options.settle.max_jobs = 3;
+  run_settle();
+  pass(10min);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_EQ(undated.most_at_once, 1U);
+}
+
+TEST_F(SettleByAge, WhatIsAnsweredInTheServicesPlaceIsNoEmptyDay) {
+  undated.instead = "{}";
+  run_settle();
+  pass(10min);
+  EXPECT_EQ(ledger().complete_until(), start);
+
+  undated.instead = R"({"id":"x","conversations":[]})";
+  pass(2h);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00")) << "days without a record";
+  EXPECT_THAT(publisher.records, IsEmpty());
+}
+
+// Whose pages are too large for answers: the window becomes shorter, and nothing is left out.
+TEST_F(SettleByAge, PagesThatAreFilesAreReadInShorterWindows) {
+  undated.days_are_too_much = true;
+  run_settle();
+  pass(8h);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_THAT(publisher.keys(), UnorderedElementsAre("2026-05-04T00-1", "2026-05-04T00-2", "2026-05-04T12-1", "2026-05-04T12-2",
+                                                     "2026-05-05T00-1", "2026-05-05T00-2", "2026-05-05T12-1", "2026-05-05T12-2"));
+}
+
+TEST_F(SettleByAge, AClockThatIsSetBackTakesNothingBack) {
+  run_settle();
+  pass(10min);
+  ASSERT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  const auto records = publisher.records.size();
+
+  clock.set_utc(at("2026-05-06T00:10:00"));
+  pass(30min);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_EQ(publisher.records.size(), records);
+  for (const std::string& line : log) EXPECT_THAT(line, testing::Not(testing::HasSubstr("went back")));
+}
+
 TEST_F(SettleLane, EndsWhenItIsCancelledWaitingForMemoryOrInASleep) {
   lake.polls_until_done = 1'000'000;
   run_settle();
