@@ -710,7 +710,7 @@ TEST(BuiltInStreams, LeaveNoEndpointOfRecordsOut) {
       continue;
     }
     if (name.ends_with("/aggregates/jobs")) {
-      ++other_forms;  // of what the query of the same figures returns; preview
+      ++other_forms;  // of what the query of the same figures returns
       EXPECT_THAT(streamed, Contains(name.substr(0, name.size() - std::string("jobs").size()) + "query"));
       continue;
     }
