@@ -125,7 +125,7 @@ class Sdk:
             if f"'{path}'.replace(" in text:
                 found += [operation for operation in map(self._read, self._functions(text, method, path)) if operation not in found]
         if len(found) != 1:
-            raise SystemExit(f"extract: {len(found)} operations {method} {path} in {PACKAGE} {self.version}")
+            raise LookupError(f"{len(found)} operations {method} {path} in {PACKAGE} {self.version}")
         if self._is_deprecated(found[0]):
             found[0]["deprecated"] = True
         return found[0]
@@ -200,6 +200,57 @@ def extract():
     lines[-1] = lines[-1].rstrip(",")
     lines += [" }", "}", ""]
     return "\n".join(lines)
+
+
+def essence(schema):
+    """What of a schema has to be the same in two releases."""
+    if "allOf" in schema:
+        return essence(schema["allOf"][0])
+    if "$ref" in schema:
+        return schema["$ref"]
+    if "items" in schema:
+        return [essence(schema["items"])]
+    return schema.get("type"), essence(schema["additionalProperties"]) if "additionalProperties" in schema else None
+
+
+def choices(schema):
+    return set(map(str, schema.get("enum") or schema.get("items", {}).get("enum") or []))
+
+
+def not_in_sdk(document):
+    """What a document of this shape, of an older release, says and the SDK does not; what is only new there is no matter."""
+    sdk, gone = Sdk(), []
+    for path, methods in document["paths"].items():
+        for method, kept in methods.items():
+            try:
+                there = sdk.operation(method, path)
+            except LookupError as error:
+                gone.append(str(error))
+                continue
+            known = {(parameter["in"], parameter["name"]) for parameter in there["parameters"]}
+            gone += [f"{method} {path}: {where} parameter {name}" for where, name in
+                     {(parameter["in"], parameter["name"]) for parameter in kept["parameters"]} - known]
+            good = kept["responses"].get("200") or kept["responses"].get("202") or {}
+            if "schema" in good and essence(good["schema"]) != essence(there["responses"]["200"].get("schema", {})):
+                gone.append(f"{method} {path}: answer {essence(good['schema'])}")
+            if kept.get("x-preview", False) != there.get("x-preview", False):
+                gone.append(f"{method} {path}: preview {kept.get('x-preview', False)}")
+            if there.get("deprecated", False) and not kept.get("deprecated", False):
+                gone.append(f"{method} {path}: not deprecated")
+    for name, kept in document["definitions"].items():
+        if name not in sdk.model_files:
+            gone.append(f"model {name}")
+            continue
+        properties = sdk.model(name)["properties"]
+        for member, schema in kept["properties"].items():
+            if member not in properties:
+                gone.append(f"{name}.{member}")
+            elif essence(schema) != essence(properties[member]):
+                gone.append(f"{name}.{member}: {essence(schema)}, not {essence(properties[member])}")
+            # The SDK does not know the values of lists.
+            elif choices(properties[member]) and choices(schema) - choices(properties[member]):
+                gone.append(f"{name}.{member}: values {choices(schema) - choices(properties[member])}")
+    return gone
 
 
 if __name__ == "__main__":
