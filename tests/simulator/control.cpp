@@ -201,7 +201,7 @@ Answer control(Service& service, Call& call) {
   if (method == "POST" && (name == "delete" || name == "restore")) {
     return change_existence(service, call, name == "delete");
   }
-  return complaint(404, "GET stats, truth, served, record; POST faults, reset-faults, delete, restore");
+  return complaint(404, "GET routes, stats, truth, served, record; POST faults, reset-faults, delete, restore");
 }
 
 }  // namespace tests::simulator

@@ -20,6 +20,10 @@ namespace {
 
 using Endpoint = Outcome<Answer> (*)(Service&, Call&);
 
+// As statistics name it, as all others by method and path.
+constexpr std::string_view kTokenRoute = "POST /oauth/token";
+constexpr std::string_view kDialectRoute = "query in a dialect";
+
 template <JobKind Kind, Outcome<Answer> (*Endpoint)(Service&, Call&, JobKind)>
 Outcome<Answer> of_kind(Service& service, Call& call) {
   return Endpoint(service, call, Kind);
@@ -66,6 +70,19 @@ constexpr std::array kRoutes{
     Route{"DELETE", "/api/v2/tokens/me", delete_token},
     Route{"GET", "/api/v2/authorization/subjects/me", get_subject},
 };
+
+std::string name_of(const Route& route) {
+  return std::string(route.method) + " " + std::string(route.path);
+}
+
+// Everything that is served, by the names that statistics use: who checks the simulator can tell what they have not asked.
+Answer list_routes() {
+  common::json::Array names{kTokenRoute, kDialectRoute};
+  for (const Route& route : kRoutes) {
+    names.emplace_back(name_of(route));
+  }
+  return {.body = common::json::serialize(names)};
+}
 
 std::string_view take_segment(std::string_view& path) {
   const std::string_view segment = path.substr(0, path.find('/'));
@@ -174,7 +191,7 @@ Outcome<Answer> Simulator::answer(Call& call, std::string& endpoint, support::Re
   const Dialect* dialect = take_dialect(call.path);
   Tokens& tokens = dialect == nullptr ? service_.tokens : tokens_of(service_, *dialect);
   if (call.path == "/oauth/token") {
-    endpoint = "POST /oauth/token";
+    endpoint = kTokenRoute;
     if (call.request.method != "POST") {
       return refuse(405, "method.not.allowed", "Method not allowed.");
     }
@@ -205,9 +222,7 @@ Outcome<Answer> Simulator::answer(Call& call, std::string& endpoint, support::Re
     }
   }
   const bool in_dialect = dialect != nullptr && is_dialect_query(*dialect, call.request.method, call.path);
-  endpoint = in_dialect         ? "query in a dialect"
-             : route == nullptr ? "unknown"
-                                : std::string(route->method) + " " + std::string(route->path);
+  endpoint = in_dialect ? std::string(kDialectRoute) : route == nullptr ? "unknown" : name_of(*route);
   if (call.fault_of(FaultKind::kRevokeTokens) != nullptr) {
     tokens.revoke_all();
   }
@@ -267,7 +282,7 @@ support::Reply Simulator::handle(const support::ReceivedRequest& request, Instan
   Outcome<Answer> outcome;
   std::string endpoint;
   if (hook) {
-    outcome = control(service_, call);
+    outcome = request.method == "GET" && call.path == "/_sim/routes" ? list_routes() : control(service_, call);
   } else {
     call.fault = service_.faults.next(request.method, target);
     outcome = answer(call, endpoint, reply);

@@ -27,6 +27,21 @@ TEST_F(Platform, NamesTheOrganizationTheTokenAndTheLimits) {
   EXPECT_EQ(caller.send("HEAD", "/api/v2/tokens/me").status, 200);
 }
 
+TEST_F(Platform, ListsItsRoutesByTheNamesThatItCountsThemBy) {
+  caller.get("/api/v2/organizations/limits/namespaces/analytics");
+  caller.query("2026-05-02T10:00:00Z/2026-05-02T10:20:00Z", 1, 10);
+  caller.get("/nowhere");
+  const auto routes = Caller::json(caller.get("/_sim/routes")).as_array();
+  const auto stats = Caller::json(caller.get("/_sim/stats"));
+  const auto listed = [&](std::string_view name) { return std::ranges::count(routes, common::json::Value(name)); };
+
+  EXPECT_EQ(listed("POST /oauth/token"), 1);
+  EXPECT_EQ(listed("GET /api/v2/organizations/limits/namespaces/{ns}"), 1);
+  for (const auto& endpoint : stats.at("endpoints").as_object()) {
+    EXPECT_EQ(listed(endpoint.key()), endpoint.key() == "unknown" ? 0 : 1) << endpoint.key();
+  }
+}
+
 TEST_F(Platform, EveryAnswerHasDateAndCorrelation) {
   SimulatorOptions options = small_world();
   options.clock_skew = std::chrono::seconds{90};

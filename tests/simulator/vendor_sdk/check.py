@@ -1,10 +1,12 @@
 """The vendor's SDK against the simulator: what the SDK cannot read, or reads differently from what was sent, is a fault of ours.
 
-One simulator for all tests; prints one line a test and "N passed, N failed".
+Every answer to a call of the SDK (of long lists: some records) is compared with the SDK's models, and ROUTES has a call for
+everything that the simulator says it serves. One simulator for all tests; prints one line a test and "N passed, N failed".
 """
 
 import datetime
 import functools
+import importlib.util
 import json
 import pathlib
 import re
@@ -35,6 +37,34 @@ DAY = f"{instant(days=2)}/{instant(days=3)}"
 # The SDK waits out Retry-After by itself, ten times; what it is told is what is tested here.
 urllib3.util.Retry = functools.partial(urllib3.util.Retry, 0)
 
+# Routes, their places without names, that the simulator has answered so that the SDK could read it.
+ANSWERED = set()
+
+
+def without_names(route):
+    return re.sub(r"\{[^}]*\}", "{}", route)
+
+
+def thinned(answer, most=50):
+    """Of long lists of records some from begin to end: a page of a thousand takes the SDK many seconds."""
+    return {name: value[::-(-len(value) // most)] if isinstance(value, list) and value else value for name, value in answer.items()}
+
+
+class Client(sdk.api_client.ApiClient):
+    """Whatever answers a call of the SDK is compared with the model that the SDK has for it."""
+
+    def call_api(self, resource_path, method, *places, response_type=None, **more):
+        answer = super().call_api(resource_path, method, *places, response_type=response_type, **more)
+        raw = self.last_response.data
+        if response_type is None:
+            assert raw == "", f"{method} {resource_path}: the SDK expects no body"
+        else:
+            value = thinned(json.loads(raw))
+            expect_model(value, response_type)
+            expect_read_back(self, value, response_type)
+        ANSWERED.add(f"{method} {without_names(resource_path)}")
+        return answer
+
 
 class Simulator:
     def __init__(self, program, *options):
@@ -54,7 +84,9 @@ class Simulator:
         assert self.process.wait(10) == 0, "the simulator must end with 0 on SIGTERM"
 
     def client(self, secret=CLIENT[1]):
-        return sdk.api_client.ApiClient(host=self.url).get_client_credentials_token(CLIENT[0], secret)
+        client = Client(host=self.url).get_client_credentials_token(CLIENT[0], secret)
+        ANSWERED.add("POST /oauth/token")
+        return client
 
     def raw(self, method, path, body=None, token=None):
         request = urllib.request.Request(self.url + path, method=method, data=None if body is None else json.dumps(body).encode())
@@ -67,6 +99,21 @@ class Simulator:
 
 
 # ---- raw JSON against the SDK's models, both ways ----
+
+@functools.lru_cache(maxsize=None)
+def members_of(type_name):
+    """The members of a model as they are spelled in JSON: the attribute and its type."""
+    model = getattr(sdk, type_name)()
+    return {spelled: (name, model.swagger_types[name]) for name, spelled in model.attribute_map.items()}
+
+
+@functools.lru_cache(maxsize=100_000)
+def is_outside_enum(type_name, attribute, value):
+    # The setter knows the enum; what is outside becomes this text.
+    model = getattr(sdk, type_name)()
+    setattr(model, attribute, value)
+    return getattr(model, attribute) == "outdated_sdk_version"
+
 
 def compare(value, type_name, where, problems):
     """Walks raw JSON along the model the SDK has for it: unknown members, wrong types, values outside an enum."""
@@ -105,21 +152,18 @@ def compare(value, type_name, where, problems):
     elif type_name == "object":
         pass
     else:
-        model = getattr(sdk, type_name)()
-        names = {spelled: name for name, spelled in model.attribute_map.items()}
+        members = members_of(type_name)
         if not isinstance(value, dict):
             problems.append(f"{where}: not an object")
             return
         for key, item in value.items():
-            if key not in names:
+            if key not in members:
                 problems.append(f"{where}.{key}: unknown to {type_name}")
                 continue
-            compare(item, model.swagger_types[names[key]], f"{where}.{key}", problems)
-            if isinstance(item, str) and model.swagger_types[names[key]] == "str":
-                # The setter knows the enum; what is outside becomes this text.
-                setattr(model, names[key], item)
-                if getattr(model, names[key]) == "outdated_sdk_version":
-                    problems.append(f"{where}.{key}: {item!r} is outside the enum of {type_name}")
+            attribute, member_type = members[key]
+            compare(item, member_type, f"{where}.{key}", problems)
+            if isinstance(item, str) and member_type == "str" and is_outside_enum(type_name, attribute, item):
+                problems.append(f"{where}.{key}: {item!r} is outside the enum of {type_name}")
 
 
 def expect_model(value, type_name):
@@ -180,6 +224,17 @@ def refusal(call):
     raise AssertionError("must have been refused")
 
 
+def states_until(ask, wanted):
+    """The states of a job, asked for again and again until it has the wanted one."""
+    seen = []
+    for _ in range(300):
+        seen.append(ask().state)
+        if seen[-1] == wanted:
+            return seen
+        time.sleep(0.1)
+    raise AssertionError(f"never {wanted}: {seen}")
+
+
 def query_body(interval, number, size, **more):
     body = sdk.ConversationQuery()
     body.interval = interval
@@ -216,11 +271,6 @@ def test_organization_token_limits_and_grants(simulator):
     assert {limit.key: limit.value for limit in limits.entities}["client.credentials.token.rate.per.minute"] == 300
     subject = sdk.AuthorizationApi(client).get_authorization_subjects_me()
     assert any(policy.entity_name == "conversationDetail" for policy in subject.grants[0].role.policies)
-    for path, model in (("/organizations/me", "Organization"), ("/tokens/me", "TokenInfo"), ("/authorization/subjects/me", "AuthzSubject"),
-                        ("/organizations/limits/namespaces/platform.api", "LimitsEntityListing")):
-        raw = simulator.raw("GET", "/api/v2" + path, token=client.access_token)
-        expect_model(raw, model)
-        expect_read_back(client, raw, model)
 
 
 def test_a_revoked_token_is_refused(simulator):
@@ -284,14 +334,9 @@ def test_job_life_cycle_with_cursors(simulator):
     job = api.post_analytics_conversations_details_jobs(body).job_id
     error, _ = refusal(lambda: api.get_analytics_conversations_details_job_results(job))
     assert error.status == 400
-    seen = []
-    for _ in range(100):
-        status = api.get_analytics_conversations_details_job(job)
-        seen.append(status.state)
-        if status.state == "FULFILLED":
-            break
-        time.sleep(0.1)
-    assert seen[0] in ("QUEUED", "PENDING") and seen[-1] == "FULFILLED" and status.expiration_date > status.completion_date, seen
+    seen = states_until(lambda: api.get_analytics_conversations_details_job(job), "FULFILLED")
+    status = api.get_analytics_conversations_details_job(job)
+    assert seen[0] in ("QUEUED", "PENDING") and status.expiration_date > status.completion_date, seen
     ids, cursor, pages = [], None, 0
     while True:
         arguments = {"page_size": 1000} | ({"cursor": cursor} if cursor else {})
@@ -366,8 +411,7 @@ def test_user_details(simulator):
     job.interval = HOUR
     api = sdk.UsersApi(client)
     job_id = api.post_analytics_users_details_jobs(job).job_id
-    while api.get_analytics_users_details_job(job_id).state != "FULFILLED":
-        time.sleep(0.1)
+    states_until(lambda: api.get_analytics_users_details_job(job_id), "FULFILLED")
     assert len(api.get_analytics_users_details_job_results(job_id, page_size=100).user_details) == 20
 
 
@@ -405,11 +449,65 @@ def test_queue_observations(simulator):
     raw = simulator.raw("POST", "/api/v2/analytics/queues/observations/query", body, client.access_token)
     expect_model(raw, "QueueObservationQueryResponse")
     assert raw["results"]
+    expect_read_back(client, raw, "QueueObservationQueryResponse")
     query = sdk.QueueObservationQuery()
     query.metrics = ["oWaiting"]
     query.filter = sdk.QueueObservationQueryFilter()
     query.filter.type, query.filter.predicates = "or", []
     assert refusal(lambda: sdk.RoutingApi(client).post_analytics_queues_observations_query(query))[0].status == 400
+
+
+def audit_body(model, **more):
+    body = model()
+    body.interval = DAY
+    body.sort = [sdk.AuditQuerySort()]
+    body.sort[0].name, body.sort[0].sort_order = "Timestamp", "ascending"
+    for name, value in more.items():
+        setattr(body, name, value)
+    return body
+
+
+def test_realtime_audits_page_to_the_end(simulator):
+    api = sdk.AuditApi(simulator.client())
+    seen, number = [], 1
+    while True:
+        page = api.post_audits_query_realtime(audit_body(sdk.AuditRealtimeQueryRequest, page_number=number, page_size=200))
+        seen += page.entities
+        if number >= page.page_count:
+            break
+        number += 1
+    assert len(seen) == page.total == len({audit.id for audit in seen}) > 400, (len(seen), page.total)
+    assert number == page.page_count == 4, number
+    times = [audit.event_date for audit in seen]
+    assert times == sorted(times) and times[0] >= START
+    of_one = api.post_audits_query_realtime(audit_body(sdk.AuditRealtimeQueryRequest, service_name="Routing", page_size=500)).entities
+    assert {audit.service_name for audit in of_one} == {"Routing"} and {audit.id for audit in of_one} < {audit.id for audit in seen}
+    error, body = refusal(lambda: api.post_audits_query_realtime(audit_body(sdk.AuditRealtimeQueryRequest, page_size=501)))
+    assert error.status == 400 and body["code"] == "invalid.value", body
+
+
+def test_audit_query_life_cycle_with_cursors(simulator):
+    api = sdk.AuditApi(simulator.client())
+    transaction = api.post_audits_query(audit_body(sdk.AuditQueryRequest)).id
+    assert refusal(lambda: api.get_audits_query_transaction_id_results(transaction))[0].status == 400
+    assert refusal(lambda: api.post_audits_query(audit_body(sdk.AuditQueryRequest)))[0].status == 409
+    seen = states_until(lambda: api.get_audits_query_transaction_id(transaction), "Succeeded")
+    assert seen[0] in ("Queued", "Running"), seen
+    audits, cursor, pages = [], None, 0
+    while True:
+        results = api.get_audits_query_transaction_id_results(transaction, page_size=500, **({"cursor": cursor} if cursor else {}))
+        audits += results.entities
+        pages, cursor = pages + 1, results.cursor
+        if cursor is None:
+            break
+    # One every 97 seconds; a service of them is in no realtime query.
+    assert pages == 2 and len(audits) == len({audit.id for audit in audits}) in (890, 891), (pages, len(audits))
+    realtime = api.post_audits_query_realtime(audit_body(sdk.AuditRealtimeQueryRequest, page_size=500)).entities
+    same = {audit.id: audit.to_dict() for audit in audits}
+    assert all(same[audit.id] == audit.to_dict() for audit in realtime)
+    assert {audit.service_name for audit in audits} > {audit.service_name for audit in realtime}
+    assert refusal(lambda: api.get_audits_query_transaction_id_results(transaction, cursor="nonsense"))[0].status == 400
+    assert refusal(lambda: api.get_audits_query_transaction_id("00000000-0000-4000-8000-000000000000"))[0].status == 404
 
 
 def test_a_429_has_headers_and_limit(simulator):
@@ -438,6 +536,156 @@ def test_scripted_faults_reach_the_sdk(simulator):
     assert api.get_organizations_me().id
 
 
+# ---- everything that is served ----
+
+def body_of(model, **members):
+    body = model()
+    for name, value in members.items():
+        setattr(body, name, value)
+    return body
+
+
+class Calls:
+    """The SDK's classes, and what the calls below need to exist."""
+
+    def __init__(self, simulator):
+        self.simulator = simulator
+        self.client = simulator.client()
+        self.audits = sdk.AuditApi(self.client)
+        self.authorization = sdk.AuthorizationApi(self.client)
+        self.conversations = sdk.ConversationsApi(self.client)
+        self.organization = sdk.OrganizationApi(self.client)
+        self.routing = sdk.RoutingApi(self.client)
+        self.users = sdk.UsersApi(self.client)
+
+    @functools.cached_property
+    def conversation(self):
+        return self.simulator.raw("GET", f"/_sim/truth?from={TEN}&to={instant(days=2, hours=10, minutes=1)}")[0]["id"]
+
+    @functools.cached_property
+    def queue(self):
+        details = self.conversations.get_analytics_conversation_details(self.conversation)
+        return next(segment.queue_id for segment in details.participants[0].sessions[0].segments if segment.queue_id)
+
+    def conversation_job(self):
+        return self.conversations.post_analytics_conversations_details_jobs(body_of(sdk.AsyncConversationQuery, interval=HOUR)).job_id
+
+    @functools.cached_property
+    def done_conversation_job(self):
+        job = self.conversation_job()
+        states_until(lambda: self.conversations.get_analytics_conversations_details_job(job), "FULFILLED")
+        return job
+
+    def user_job(self):
+        return self.users.post_analytics_users_details_jobs(body_of(sdk.AsyncUserDetailsQuery, interval=HOUR)).job_id
+
+    @functools.cached_property
+    def done_user_job(self):
+        job = self.user_job()
+        states_until(lambda: self.users.get_analytics_users_details_job(job), "FULFILLED")
+        return job
+
+    @functools.cached_property
+    def done_audit_query(self):
+        # One at a time.
+        transaction = self.audits.post_audits_query(audit_body(sdk.AuditQueryRequest)).id
+        states_until(lambda: self.audits.get_audits_query_transaction_id(transaction), "Succeeded")
+        return transaction
+
+    def queue_observations(self):
+        of_queue = body_of(sdk.QueueObservationQueryPredicate, dimension="queueId", value=self.queue)
+        body = body_of(sdk.QueueObservationQuery, metrics=["oInteracting", "oUserPresences", "oUserRoutingStatuses", "oWaiting"],
+                       filter=body_of(sdk.QueueObservationQueryFilter, type="or", predicates=[of_queue]))
+        return self.routing.post_analytics_queues_observations_query(body).results
+
+
+ANALYTICS = "/api/v2/analytics"
+# A call for each route; what it returns must not be empty.
+ROUTES = {
+    f"POST {ANALYTICS}/conversations/details/query":
+        lambda calls: calls.conversations.post_analytics_conversations_details_query(query_body(HOUR, 1, 25)).conversations,
+    f"POST {ANALYTICS}/conversations/details/jobs": lambda calls: calls.conversation_job(),
+    f"GET {ANALYTICS}/conversations/details/jobs/availability":
+        lambda calls: calls.conversations.get_analytics_conversations_details_jobs_availability().data_availability_date,
+    f"GET {ANALYTICS}/conversations/details/jobs/{{id}}":
+        lambda calls: calls.conversations.get_analytics_conversations_details_job(calls.done_conversation_job).state,
+    f"DELETE {ANALYTICS}/conversations/details/jobs/{{id}}":
+        lambda calls: calls.conversations.delete_analytics_conversations_details_job(calls.conversation_job()) or "done",
+    f"GET {ANALYTICS}/conversations/details/jobs/{{id}}/results":
+        lambda calls: calls.conversations.get_analytics_conversations_details_job_results(
+            calls.done_conversation_job, page_size=20).conversations,
+    f"GET {ANALYTICS}/conversations/details":
+        lambda calls: calls.conversations.get_analytics_conversations_details(id=[calls.conversation]).conversations,
+    f"GET {ANALYTICS}/conversations/{{id}}/details":
+        lambda calls: calls.conversations.get_analytics_conversation_details(calls.conversation).participants,
+    f"POST {ANALYTICS}/conversations/aggregates/query":
+        lambda calls: calls.conversations.post_analytics_conversations_aggregates_query(
+            body_of(sdk.ConversationAggregationQuery, interval=HOUR, granularity="PT30M", metrics=["nConnected", "tHandle"],
+                    group_by=["queueId", "mediaType"])).results,
+    f"POST {ANALYTICS}/users/details/query":
+        lambda calls: calls.users.post_analytics_users_details_query(body_of(sdk.UserDetailsQuery, interval=HOUR)).user_details,
+    f"POST {ANALYTICS}/users/details/jobs": lambda calls: calls.user_job(),
+    f"GET {ANALYTICS}/users/details/jobs/availability":
+        lambda calls: calls.users.get_analytics_users_details_jobs_availability().data_availability_date,
+    f"GET {ANALYTICS}/users/details/jobs/{{id}}":
+        lambda calls: calls.users.get_analytics_users_details_job(calls.done_user_job).state,
+    f"DELETE {ANALYTICS}/users/details/jobs/{{id}}":
+        lambda calls: calls.users.delete_analytics_users_details_job(calls.user_job()) or "done",
+    f"GET {ANALYTICS}/users/details/jobs/{{id}}/results":
+        lambda calls: calls.users.get_analytics_users_details_job_results(calls.done_user_job, page_size=20).user_details,
+    f"POST {ANALYTICS}/users/aggregates/query":
+        lambda calls: calls.users.post_analytics_users_aggregates_query(
+            body_of(sdk.UserAggregationQuery, interval=HOUR, metrics=["tSystemPresence"], group_by=["userId"])).results,
+    f"POST {ANALYTICS}/queues/observations/query": lambda calls: calls.queue_observations(),
+    "POST /api/v2/audits/query/realtime":
+        lambda calls: calls.audits.post_audits_query_realtime(audit_body(sdk.AuditRealtimeQueryRequest)).entities,
+    # Before those that ask for the same query.
+    "POST /api/v2/audits/query": lambda calls: calls.done_audit_query,
+    "GET /api/v2/audits/query/{id}": lambda calls: calls.audits.get_audits_query_transaction_id(calls.done_audit_query).state,
+    "GET /api/v2/audits/query/{id}/results":
+        lambda calls: calls.audits.get_audits_query_transaction_id_results(calls.done_audit_query).entities,
+    "GET /api/v2/organizations/me": lambda calls: calls.organization.get_organizations_me().id,
+    "GET /api/v2/organizations/limits/namespaces/{ns}":
+        lambda calls: [limits for name in ("platform.api", "analytics")
+                       for limits in calls.organization.get_organizations_limits_namespace(name).entities],
+    "GET /api/v2/tokens/me": lambda calls: sdk.TokensApi(calls.client).get_tokens_me().organization.id,
+    "HEAD /api/v2/tokens/me": lambda calls: sdk.TokensApi(calls.client).head_tokens_me() or "done",
+    "DELETE /api/v2/tokens/me": lambda calls: sdk.TokensApi(calls.simulator.client()).delete_tokens_me() or "done",
+    "GET /api/v2/authorization/subjects/me": lambda calls: calls.authorization.get_authorization_subjects_me().grants,
+    "POST /oauth/token": lambda calls: calls.simulator.client().access_token,
+}
+# Services of other dialects (docs/seed-systems.md) are no endpoints of the vendor's.
+OF_NO_VENDOR = {"query in a dialect"}
+
+
+def test_everything_that_is_served_is_read_by_the_sdk(simulator):
+    served = set(simulator.raw("GET", "/_sim/routes"))
+    assert OF_NO_VENDOR < served, served
+    without_call, of_nothing = served - OF_NO_VENDOR - set(ROUTES), set(ROUTES) - served
+    assert not without_call and not of_nothing, f"served without a call in ROUTES: {without_call}; a call of nothing: {of_nothing}"
+    calls, wrong = Calls(simulator), []
+    for route, call in ROUTES.items():
+        ANSWERED.discard(without_names(route))
+        try:
+            if not call(calls):
+                wrong.append(f"{route}: empty")
+            elif without_names(route) not in ANSWERED:
+                wrong.append(f"{route}: the call asks something else")
+        except Exception as error:  # noqa: BLE001 - one line must not hide the others
+            wrong.append(f"{route}: {type(error).__name__}: {error}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_models_that_are_kept_are_those_of_the_sdk(_simulator):
+    spec = importlib.util.spec_from_file_location("extract", DATA / "swagger" / "extract.py")
+    extract = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(extract)
+    gone = extract.not_in_sdk(json.loads((DATA / "swagger" / "genesys_analytics_swagger_subset.json").read_text()))
+    assert not gone, "\n".join(gone)
+    assert extract.KEPT.read_text() == extract.extract(), "tests/simulator/vendor_sdk/run --extract writes them anew"
+
+
+DATA = pathlib.Path(__file__).parent.parent.parent / "data"
 SAMPLES = {
     "conversation_aggregates_request": "ConversationAggregationQuery",
     "conversation_aggregates_response": "ConversationAggregateQueryResponse",
@@ -461,7 +709,7 @@ SAMPLES = {
 
 
 def test_the_samples_fit_the_models(_simulator):
-    files = sorted((pathlib.Path(__file__).parent.parent.parent / "data" / "samples").glob("*.json"))
+    files = sorted((DATA / "samples").glob("*.json"))
     assert len(files) == 28
     for file in files:
         value = json.loads(file.read_text())
