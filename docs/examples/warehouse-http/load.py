@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 # Answers that another try may mend, beside all of 500 and above. Every other one needs a person.
 TRIED_AGAIN = {408, 425, 429}
@@ -79,13 +79,23 @@ class Loader:
         self.consumer, self.warehouse, self.options = consumer, warehouse, options
         self.batches = {}  # partition → (when its first message came, messages)
 
+    def begin(self, consumer, partitions):
+        # Said here, not by auto.offset.reset: that would also pass over what was deleted before it was loaded.
+        partitions = consumer.committed(partitions, timeout=30)
+        for partition in partitions:
+            if partition.error:
+                raise KafkaException(partition.error)
+            if partition.offset < 0:  # nothing was ever committed
+                partition.offset = OFFSET_BEGINNING
+        consumer.assign(partitions)
+
     def forget(self, _consumer, partitions):
         # Not committed: who reads these partitions next begins with it.
         for partition in partitions:
             self.batches.pop(partition.partition, None)
 
     def run(self):
-        self.consumer.subscribe([self.options.topic], on_revoke=self.forget, on_lost=self.forget)
+        self.consumer.subscribe([self.options.topic], on_assign=self.begin, on_revoke=self.forget, on_lost=self.forget)
         while True:
             # One at a time: with consume() messages of a partition that has just been taken away could come after forget().
             message = self.consumer.poll(0.2)
@@ -99,8 +109,9 @@ class Loader:
                 if len(messages) == self.options.batch:
                     self.load(message.partition())
             too_old = time.monotonic() - self.options.linger
-            for partition in [number for number, (began, _) in self.batches.items() if began <= too_old]:
-                self.load(partition)
+            due = [partition for partition, (began, _) in self.batches.items() if began <= too_old]
+            if due:
+                self.load(due[0])  # one between two polls, of which the group must not miss too many
 
     def load(self, partition):
         _, messages = self.batches.pop(partition)
@@ -140,7 +151,7 @@ def main():
         "group.id": options.group,
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",  # what the topic holds no more is said and not passed over
         "max.poll.interval.ms": int(2_000 * options.give_up) + 60_000,  # it does not poll while the warehouse does not answer
     })
     try:

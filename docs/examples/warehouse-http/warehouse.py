@@ -4,7 +4,7 @@
   POST /rows     a batch, one JSON object a line; 204 when all of it is kept
   GET  /rows     everything that was ever taken, one JSON object a line
   GET  /current  the last of every key, without those deleted
-  GET  /counts   {"batches": …, "rows": …, "repeated": …}
+  GET  /counts   {"rows": kept, "repeated": that came again, since the start}
 """
 
 import argparse
@@ -38,16 +38,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         with server.database:  # one transaction
             for row in rows:
-                server.counts["repeated"] += 1 - server.database.execute(KEEP, row).rowcount
+                server.repeated += 1 - server.database.execute(KEEP, row).rowcount
                 server.database.execute(REPLACE, row)
-        server.counts["batches"] += 1
-        server.counts["rows"] += len(rows)
         if turn != 0:  # else the rows are kept and the connection closed without a word
             self.send(204, b"")
 
     def do_GET(self):
         if self.path == "/counts":
-            self.send(200, json.dumps(self.server.counts).encode())
+            kept = self.server.database.execute("SELECT count(*) FROM rows").fetchone()[0]
+            self.send(200, json.dumps({"rows": kept, "repeated": self.server.repeated}).encode())
         elif self.path in ("/rows", "/current"):
             found = self.server.database.execute(f'SELECT partition, "offset", key, value FROM {self.path[1:]} ORDER BY partition, "offset"')
             lines = (json.dumps(dict(zip(("partition", "offset", "key", "value"), row))) + "\n" for row in found)
@@ -76,7 +75,7 @@ def main():
     server = http.server.HTTPServer(("127.0.0.1", options.port), Handler)  # one request at a time
     server.database = sqlite3.connect(options.database)
     server.database.executescript(SCHEMA)
-    server.unwell, server.requests, server.counts = options.unwell, 0, {"batches": 0, "rows": 0, "repeated": 0}
+    server.unwell, server.requests, server.repeated = options.unwell, 0, 0
     print(json.dumps({"listening": f"http://127.0.0.1:{server.server_port}"}), flush=True)
     try:
         server.serve_forever()

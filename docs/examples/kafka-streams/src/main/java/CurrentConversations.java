@@ -72,6 +72,7 @@ public final class CurrentConversations {
     String connector = required(properties, "connector.name");
     String stream = required(properties, "connector.stream");
     Duration window = Duration.parse(required(properties, "window"));
+    Duration remember = Duration.parse(required(properties, "remember"));
     var text = Serdes.String();
     var number = Serdes.Long();
 
@@ -86,7 +87,7 @@ public final class CurrentConversations {
     conversations.mapValues(CurrentConversations::current).to(application + "-current", Produced.with(text, text));
     // Each partition reports its part of a window; the window is published when all parts are there.
     KStream<String, String> parts = conversations.process(
-        () -> new WindowCounts(properties, stream, window), WindowCounts.BEGUN, WindowCounts.COUNTS, WindowCounts.MARKS);
+        () -> new WindowCounts(properties, stream, window, remember), WindowCounts.BEGUN, WindowCounts.COUNTS, WindowCounts.MARKS);
     parts.groupByKey(Grouped.with("parts", text, text))
         .aggregate(() -> "{}", CurrentConversations::withPart,
             Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as("parts").withKeySerde(text).withValueSerde(text))

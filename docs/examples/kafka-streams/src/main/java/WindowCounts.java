@@ -30,15 +30,17 @@ final class WindowCounts implements Processor<String, String, String, String> {
   private static final String POSITION = "position"; // behind the last record seen
   private static final String FIRST = "first"; // the first window that is reported
   private static final String CLOSED = "closed"; // behind the last one
+  private static final String FORGOTTEN = "forgotten"; // before this window nothing is remembered
   private static final String PARTITIONS = "partitions"; // of the topic
   private static final Duration LOOK_EVERY = Duration.ofSeconds(1);
 
-  /** Once this partition has been read up to {@code offset}, it holds all that began before {@code completeUntil}. */
-  private record Target(long start, long completeUntil, long partitions, TopicPartition partition, long offset) {}
+  /** Once this partition has been read up to {@code offset}, it holds what the watermarks promise. */
+  private record Target(long start, long completeUntil, long settledUntil, long partitions, TopicPartition partition, long offset) {}
 
   private final Properties properties;
   private final String stream;
   private final long window; // milliseconds, as all times here
+  private final long remember;
   private ProcessorContext<String, String> context;
   private TimestampedKeyValueStore<String, String> progress;
   private KeyValueStore<String, Long> begun;
@@ -47,10 +49,11 @@ final class WindowCounts implements Processor<String, String, String, String> {
   private Consumer<byte[], byte[]> lookout;
   private Target target;
 
-  WindowCounts(Properties properties, String stream, Duration window) {
+  WindowCounts(Properties properties, String stream, Duration window, Duration remember) {
     this.properties = properties;
     this.stream = stream;
     this.window = window.toMillis();
+    this.remember = remember.toMillis();
   }
 
   @Override
@@ -75,6 +78,7 @@ final class WindowCounts implements Processor<String, String, String, String> {
   public void process(Record<String, String> record) {
     Long before = begun.get(record.key());
     Long now = record.value() == null ? null : windowOf(record.value());
+    if (now != null && now < orZero(marks.get(FORGOTTEN))) now = null; // counted for good, whatever comes now
     if (!Objects.equals(before, now)) {
       if (before != null) count(before, -1, record.timestamp());
       if (now != null) count(now, 1, record.timestamp());
@@ -85,8 +89,11 @@ final class WindowCounts implements Processor<String, String, String, String> {
   }
 
   private long windowOf(String conversation) {
-    String start = CurrentConversations.parse(conversation).required("conversationStart").asText();
-    return Math.floorDiv(Instant.parse(start).toEpochMilli(), window) * window;
+    return windowOf(millisecondsOf(CurrentConversations.parse(conversation).required("conversationStart")));
+  }
+
+  private long windowOf(long instant) {
+    return Math.floorDiv(instant, window) * window;
   }
 
   private void count(long start, long change, long now) {
@@ -111,12 +118,29 @@ final class WindowCounts implements Processor<String, String, String, String> {
     marks.put(PARTITIONS, target.partitions());
     Long closed = marks.get(CLOSED);
     if (closed == null) {
-      closed = -Math.floorDiv(-target.start(), window) * window; // the first window that is promised whole
+      closed = windowOf(target.start() + window - 1); // the first window that is promised whole
       marks.put(FIRST, closed);
     }
     for (; closed + window <= target.completeUntil(); closed += window) report(closed, now);
     marks.put(CLOSED, closed);
+    forgetBefore(Math.min(closed, windowOf(target.settledUntil() - remember)));
     target = null;
+  }
+
+  /** Else the state would grow for ever. Windows that have been settled for so long are not corrected any more. */
+  private void forgetBefore(long start) {
+    if (start <= orZero(marks.get(FORGOTTEN))) return;
+    try (var all = begun.all()) {
+      all.forEachRemaining(conversation -> {
+        if (conversation.value < start) begun.delete(conversation.key);
+      });
+    }
+    try (var all = counts.all()) {
+      all.forEachRemaining(count -> {
+        if (count.key < start) counts.delete(count.key);
+      });
+    }
+    marks.put(FORGOTTEN, start);
   }
 
   private Target newestTarget() {
@@ -126,8 +150,14 @@ final class WindowCounts implements Processor<String, String, String, String> {
     JsonNode offsets = said.required("offsets");
     int partition = context.taskId().partition();
     if (!said.hasNonNull("start") || !said.hasNonNull("complete_until") || partition >= offsets.size()) return null;
-    return new Target(Instant.parse(said.get("start").asText()).toEpochMilli(), Instant.parse(said.get("complete_until").asText()).toEpochMilli(),
-        offsets.size(), new TopicPartition(said.get("topic").asText(), partition), offsets.get(partition).asLong());
+    long start = millisecondsOf(said.get("start"));
+    long settledUntil = said.hasNonNull("settled_until") ? millisecondsOf(said.get("settled_until")) : start;
+    return new Target(start, millisecondsOf(said.get("complete_until")), settledUntil, offsets.size(),
+        new TopicPartition(said.get("topic").asText(), partition), offsets.get(partition).asLong());
+  }
+
+  private static long millisecondsOf(JsonNode instant) {
+    return Instant.parse(instant.asText()).toEpochMilli();
   }
 
   /**
