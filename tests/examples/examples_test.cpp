@@ -27,6 +27,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -222,19 +223,22 @@ class Examples : public testing::Test {
 class WarehouseExample : public Examples {
  protected:
   static constexpr int kBatch = 20;
+  static constexpr const char* kUnwell = "5";
 
   WarehouseExample() {
-    open_the_warehouse("0");
+    open_the_warehouse("0", kUnwell);
     const std::string ready = warehouse->output();
     url = common::json::find_string(common::json::parse(ready.substr(0, ready.find('\n'))).value(), "listening").value();
   }
 
+  [[nodiscard]] std::string port() const { return url.substr(url.rfind(':') + 1); }
   // With what it held when it was open before.
-  void open_the_warehouse(const std::string& port) {
-    const auto log = folder() / fmt::format("warehouse-{}.log", port);
+  void open_the_warehouse(const std::string& port, const std::string& unwell) {
+    warehouse.reset();
+    const auto log = folder() / fmt::format("warehouse-{}.log", ++openings);
     warehouse.emplace(
         support::ProcessOptions{.arguments = {python(), source_file("docs/examples/warehouse-http/warehouse.py"), "--port", port,
-                                              "--database", (folder() / "warehouse.db").string(), "--unwell", "5"},
+                                              "--database", (folder() / "warehouse.db").string(), "--unwell", unwell},
                                 .output = log});
     if (!warehouse->wait_for_output("\n", support::kPatience)) throw std::runtime_error("no warehouse: " + warehouse->output());
   }
@@ -248,7 +252,22 @@ class WarehouseExample : public Examples {
 
   std::optional<support::Process> warehouse;
   std::string url;
+  int openings = 0;
 };
+
+// As the loader sends them.
+std::string as_batch(std::span<const Row> rows) {
+  std::string lines;
+  for (const Row& row : rows) {
+    const common::json::Value line{{"partition", row.partition},
+                                   {"offset", row.offset},
+                                   {"key", row.key},
+                                   {"sealed", false},
+                                   {"value", row.value ? common::json::Value(*row.value) : common::json::Value()}};
+    lines += common::json::serialize(line) + '\n';
+  }
+  return lines;
+}
 
 // By the loader's own account.
 int largest_batch(const std::string& log) {
@@ -273,7 +292,7 @@ TEST_F(WarehouseExample, KeepsEachRecordOnceThoughItsLoaderIsKilledAndAnswersAre
   warehouse->kill();
   example.until("it knocks in vain", [&] { return example.log().find("Connection refused") != std::string::npos; });
   example.kill();
-  open_the_warehouse(url.substr(url.rfind(':') + 1));
+  open_the_warehouse(port(), kUnwell);
   end_the_topic();
   const auto published = rows_of(scene.records(scene.topic()));
 
@@ -287,6 +306,11 @@ TEST_F(WarehouseExample, KeepsEachRecordOnceThoughItsLoaderIsKilledAndAnswersAre
   EXPECT_EQ(largest_batch(example.log()), kBatch);
 
   EXPECT_EQ(example.terminate().code, 0);
+  // What is repeated when all has gone on takes nothing back.
+  open_the_warehouse(port(), "0");
+  EXPECT_EQ(support::http_post(url + "/rows", as_batch(std::span(published).first(published.size() / 2))).status, 204);
+  expect_same(rows_of(support::http_get(url + "/current").body), last_of_each(published));
+
   delete_what_comes_next();
   EXPECT_EQ(run(loader(), folder() / "late.log").code, 1) << support::read_file(folder() / "late.log");
 }
