@@ -588,8 +588,9 @@ TEST_F(StreamsExample, ClosesWindowsByWhatItIsToldAndForgetsThoseThatAreSettled)
   const auto offset = publish(kPartition, "before", window - kWindow);
 
   tell_of(window + kWindow, long_ago, kPartition, offset + 2);
-  job.until("the others have come as far", [&] { return parts_of(window) == std::set<std::int64_t>{0, 2}; });
-  EXPECT_FALSE(windows().contains(window)) << "its record had not come yet";
+  job.until("the others have come as far", [&] { return parts_of(window).size() >= 2; });
+  EXPECT_THAT(parts_of(window), ElementsAre(0, 2)) << "its record had not come yet";
+  EXPECT_FALSE(windows().contains(window));
   publish(kPartition, "in time", window);
   job.until("it is closed", [&] { return windows().contains(window); });
 
