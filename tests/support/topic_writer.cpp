@@ -72,16 +72,38 @@ void produce(rd_kafka_t* producer, const std::string& topic, const TopicRecord& 
   }
 }
 
+// And waits until all are acknowledged.
+void produce_all(rd_kafka_t* producer, const rd_kafka_resp_err_t& worst, int timeout_ms, const std::string& topic,
+                 const std::vector<TopicRecord>& records) {
+  for (const TopicRecord& record : records) produce(producer, topic, record);
+  if (rd_kafka_flush(producer, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error("delivery: not in time");
+  if (worst != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(std::string("delivery: ") + rd_kafka_err2str(worst));
+}
+
+void check(rd_kafka_error_t* error, const std::string& what) {
+  if (error == nullptr) return;
+  const std::string text = what + ": " + rd_kafka_error_string(error);
+  rd_kafka_error_destroy(error);
+  throw std::runtime_error(text);
+}
+
 }  // namespace
 
 void write_records(const TopicReaderOptions& options, const std::string& topic, const std::vector<TopicRecord>& records) {
   rd_kafka_resp_err_t worst = RD_KAFKA_RESP_ERR_NO_ERROR;
   const Producer producer = make_producer(options, worst);
-  for (const TopicRecord& record : records) produce(producer.get(), topic, record);
-  if (rd_kafka_flush(producer.get(), static_cast<int>(options.timeout.count())) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    throw std::runtime_error("delivery: not in time");
-  }
-  if (worst != RD_KAFKA_RESP_ERR_NO_ERROR) throw std::runtime_error(std::string("delivery: ") + rd_kafka_err2str(worst));
+  produce_all(producer.get(), worst, static_cast<int>(options.timeout.count()), topic, records);
+}
+
+void write_aborted_records(TopicReaderOptions options, const std::string& topic, const std::vector<TopicRecord>& records) {
+  const auto timeout_ms = static_cast<int>(options.timeout.count());
+  options.properties["transactional.id"] = "aborts-in-" + topic;
+  rd_kafka_resp_err_t worst = RD_KAFKA_RESP_ERR_NO_ERROR;
+  const Producer producer = make_producer(options, worst);
+  check(rd_kafka_init_transactions(producer.get(), timeout_ms), "initialising transactions");
+  check(rd_kafka_begin_transaction(producer.get()), "beginning a transaction");
+  produce_all(producer.get(), worst, timeout_ms, topic, records);
+  check(rd_kafka_abort_transaction(producer.get(), timeout_ms), "aborting");
 }
 
 void write_record(const TopicReaderOptions& options, const std::string& topic, const TopicRecord& record) {
