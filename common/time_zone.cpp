@@ -29,9 +29,9 @@ std::vector<TimeZone::Offset> offsets_of(const date::time_zone& zone) {
   return offsets;
 }
 
-// Files may give the changes of years to come as a rule instead of a list, which the library (3.0.1) does not read: every zone
-// would seem to have given up its summer time long ago, and days would silently begin at the wrong hour. Zones that change their
-// clocks twice a year tell: one of them still does.
+// Files may give the changes of years to come as a rule instead of a list, which the library (3.0.1, 3.0.3) does not read: every
+// zone would seem to have given up its summer time long ago, and days would silently begin at the wrong hour. Zones that change
+// their clocks twice a year tell: one of them still does.
 bool tells_the_future() {
   constexpr std::array<const char*, 4> kChanging = {"Europe/Berlin", "America/New_York", "Australia/Sydney", "America/Santiago"};
   const std::chrono::sys_seconds january = std::chrono::sys_days{std::chrono::year{2036} / 1 / 15};

@@ -223,10 +223,13 @@ TEST_F(RangeReaderTest, LocalBucketsAreAskedForOneByOneAndNeverCut) {
   EXPECT_EQ(api.requests[0].body.find("granularity"), std::string::npos);
   EXPECT_EQ(api.requests[0].body.find("timeZone"), std::string::npos);
 
+  // Longer than two others, where half an hour is shown twice.
   api.requests.clear();
+  options.live.buckets = core::Buckets(20min, common::TimeZone::find("Australia/Lord_Howe").value());
+  options.live.min_window = 20min;
   service = [](const core::ApiRequest&) { return refuse(ErrorCode::kTooComplex); };
-  EXPECT_FALSE(read(core::RecordForm::kQuery, "2026-03-28T12:00:00", "2026-03-30T21:59:59"));
-  EXPECT_THAT(asked("/details/query"), ElementsAre("2026-03-27T23:00:00.000Z/2026-03-28T23:00:00.000Z"));
+  EXPECT_FALSE(read(core::RecordForm::kQuery, "2024-04-06T14:50:00", "2024-04-06T15:30:00"));
+  EXPECT_THAT(asked("/details/query"), ElementsAre("2024-04-06T14:40:00.000Z/2024-04-06T15:30:00.000Z"));
 }
 
 TEST_F(RangeReaderTest, WhatLastsBelongsToTheDayOfItsReading) {
