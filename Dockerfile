@@ -18,8 +18,8 @@ RUN cmake --preset release \
     && cmake --build --preset release --target genesys-kafka genesys-simulator \
     && strip build/release/connector/genesys-kafka build/release/tests/simulator/genesys-simulator
 
-# The libraries both programs load, the system's certificate store and its time zones. The package versions are those of the Debian release: that is
-# what fixes them, and rebuilding the image is how security updates arrive.
+# The libraries both programs load, the system's certificate store and its time zones. The package versions are those of the Debian
+# release: that is what fixes them, and rebuilding the image is how security updates (and clocks that change otherwise) arrive.
 FROM debian:trixie-slim AS runtime
 # hadolint ignore=DL3008
 RUN apt-get update \

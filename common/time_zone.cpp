@@ -57,11 +57,14 @@ Result<TimeZone> TimeZone::find(const std::string& name) {
   } catch (const std::exception& error) {
     return fail(unusable(error.what()));
   }
+  const auto unknown =
+      fail(ErrorCode::kConfigInvalid, "is not in the time zone database of this system (allowed: such as UTC or Europe/Berlin)");
+  // A file beside the others, but no zone: whatever this host is set to, and the next one is not.
+  if (name == "localtime") return unknown;
   try {
     return TimeZone(offsets_of(*date::locate_zone(name)));
   } catch (const std::exception&) {
-    return fail(ErrorCode::kConfigInvalid,
-                "is not in the time zone database of this system (allowed: such as UTC or Europe/Berlin)");
+    return unknown;
   }
 }
 

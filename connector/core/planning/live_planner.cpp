@@ -48,7 +48,7 @@ LivePlan LivePlanner::next(const Ledger& ledger, Instant now, std::span<const In
 }
 
 Duration LivePlanner::bounded(Duration width) const {
-  if (options_.buckets.is_local()) return options_.buckets.longest();  // more than one of them nothing is: it ends with its bound
+  if (options_.buckets.is_local()) return options_.buckets.longest();  // one of them: it ends with its bound
   if (width_ > Duration{0}) width = std::min(width, width_);
   if (options_.buckets) width = std::max(width - width % options_.buckets.length(), options_.buckets.length());
   return std::clamp<Duration>(width, Duration{1}, kDay);

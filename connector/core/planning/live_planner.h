@@ -1,10 +1,9 @@
 #pragma once
 
-// Which window a live lane reads next. Windows lie side by side, never cross a UTC midnight (but those of local buckets: each is
-// one) and never leave a gap; a lane that is
+// Which window a live lane reads next. Windows lie side by side, never cross a UTC midnight and never leave a gap; a lane that is
 // behind (downtime, a start in the past) reads wider ones instead of queueing more. When nothing new is old enough, windows that
 // have come of age (the ledger's ages) are read again, many at once. Where the service answers in buckets of time, windows begin
-// and end where buckets do. A decision: no I/O, time is an argument.
+// and end where buckets do; each local one is a window of its own, over midnight too. A decision: no I/O, time is an argument.
 
 #include "common/instant.h"
 #include "connector/core/ledger/ledger.h"
