@@ -18,8 +18,8 @@ RUN cmake --preset release \
     && cmake --build --preset release --target genesys-kafka genesys-simulator \
     && strip build/release/connector/genesys-kafka build/release/tests/simulator/genesys-simulator
 
-# The libraries both programs load, and the system's certificate store. The package versions are those of the Debian release: that is
-# what fixes them, and rebuilding the image is how security updates arrive.
+# The libraries both programs load, the system's certificate store and its time zones. The package versions are those of the Debian
+# release: that is what fixes them, and rebuilding the image is how security updates (and clocks that change otherwise) arrive.
 FROM debian:trixie-slim AS runtime
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -28,6 +28,7 @@ RUN apt-get update \
         libboost-container1.83.0 \
         libboost-json1.83.0 \
         libboost-url1.83.0 \
+        libdate-tz3 \
         libfmt10 \
         libprometheus-cpp-core1.0 \
         librdkafka1 \
@@ -37,6 +38,7 @@ RUN apt-get update \
         libstdc++6 \
         libxxhash0 \
         libyaml-cpp0.8 \
+        tzdata \
         zlib1g \
     && rm -rf /var/lib/apt/lists/*
 STOPSIGNAL SIGTERM

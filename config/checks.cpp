@@ -1,11 +1,9 @@
 #include "config/checks.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 #include <charconv>
-#include <chrono>
 #include <cstdint>
 
 namespace config {
@@ -145,30 +143,6 @@ std::optional<common::Duration> parse_iso_duration(std::string_view text) {
     rest.remove_prefix(digits + 1);
   }
   return sum > common::Duration{0} ? std::optional(sum) : std::nullopt;
-}
-
-std::optional<common::Duration> zone_step(std::string_view zone) {
-  constexpr std::size_t kLongestZone = 64;
-  constexpr std::array<std::string_view, 18> kUtc = {
-      "UTC",     "UCT",     "GMT",      "GMT0",      "GMT+0",     "GMT-0",    "Zulu",          "Universal", "Etc/UTC",
-      "Etc/UCT", "Etc/GMT", "Etc/GMT0", "Etc/GMT+0", "Etc/GMT-0", "Etc/Zulu", "Etc/Universal", "Greenwich", "Etc/Greenwich"};
-  constexpr std::string_view kFixed = "Etc/GMT";
-  constexpr std::string_view kDigits = "0123456789";
-  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-/";
-  if (std::ranges::find(kUtc, zone) != kUtc.end()) {
-    return std::chrono::days{1};
-  }
-  const bool begins_with_letter =
-      !zone.empty() && ((zone.front() >= 'A' && zone.front() <= 'Z') || (zone.front() >= 'a' && zone.front() <= 'z'));
-  if (!begins_with_letter || zone.size() > kLongestZone || zone.find_first_not_of(kCharacters) != std::string_view::npos) {
-    return std::nullopt;
-  }
-  if (zone.starts_with(kFixed) && zone.size() > kFixed.size() + 1 && (zone[kFixed.size()] == '+' || zone[kFixed.size()] == '-') &&
-      zone.substr(kFixed.size() + 1).find_first_not_of(kDigits) == std::string_view::npos) {
-    return std::chrono::hours{1};
-  }
-  // Since 1980 no zone has been at another offset (docs/adr/0014): days, hours and halves of hours need the zone's history.
-  return std::chrono::minutes{15};
 }
 
 std::vector<std::string> pointer_tokens(std::string_view pointer) {

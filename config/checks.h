@@ -27,10 +27,6 @@ std::optional<std::string> check_pointer(const std::string& pointer, Wildcards w
 // ISO 8601 with days, hours, minutes and seconds, as services spell the length of a bucket: PT15M, P1D. Nothing: it is none, or
 // it is not always as long (months).
 std::optional<common::Duration> parse_iso_duration(std::string_view text);
-// A length that every offset of the time zone from UTC is a multiple of, so that what divides it begins there as it does in UTC:
-// a day of UTC by any of its names, an hour of Etc/GMT-5, a quarter of an hour of all the others. Nothing: it cannot be the name
-// of a zone. (Which zones there are only the service knows.)
-std::optional<common::Duration> zone_step(std::string_view zone);
 // The segments of a pointer, unescaped.
 std::vector<std::string> pointer_tokens(std::string_view pointer);
 // host:port, [v6]:port, :port.

@@ -78,19 +78,25 @@ bool lane_enabled(Section& stream, std::string_view lane, bool possible, std::st
 
 // Windows over buckets are of whole ones.
 void check_buckets(const Section& live, const connector::source::LiveOptions& options) {
+  const common::Duration length = options.buckets.length();
   for (const auto& [key, value] :
        {std::pair{std::string_view("every"), options.every}, {"overlap", options.overlap}, {"min_window", options.min_window}}) {
-    if (value % options.bucket != common::Duration{0}) {
-      live.problem(key, "is not of whole buckets, which are " + common::format_duration(options.bucket) +
+    if (value % length != common::Duration{0}) {
+      live.problem(key, "is not of whole buckets, which are " + common::format_duration(length) +
                             " long by the stream's query (allowed: a multiple of that)");
+    } else if (options.buckets.is_local() && value > length) {
+      live.problem(key,
+                   "is of more than one bucket, and those that begin by the clock of a time zone are read one by one (allowed: " +
+                       common::format_duration(length) + ", or leave it out)");
     }
   }
 }
 
 void read_live(Section live, const Definition* definition, connector::source::LiveOptions& options) {
-  if (options.bucket > common::Duration{0}) {
-    options.every = std::max(options.every - options.every % options.bucket, options.bucket);
-    options.min_window = options.bucket;
+  if (options.buckets) {
+    const common::Duration length = options.buckets.length();
+    options.every = options.buckets.is_local() ? length : std::max(options.every - options.every % length, length);
+    options.min_window = length;
   }
   if (definition != nullptr && definition->ages) {
     options.ages = *definition->ages;
@@ -115,7 +121,7 @@ void read_live(Section live, const Definition* definition, connector::source::Li
                  "a window is longer than the service answers for this definition (allowed: every and overlap together up to " +
                      common::format_duration(definition->max_window) + ")");
   }
-  if (options.bucket > common::Duration{0}) {
+  if (options.buckets) {
     check_buckets(live, options);
   }
   read_ages(live, options.ages, false);
@@ -388,22 +394,36 @@ void check_list(const connector::source::ListRule& rule, const common::json::Val
   }
 }
 
-// Windows are of UTC days and their parts: a zone whose buckets may begin elsewhere would have them cut in two.
-void check_time_zone(const Definition& definition, const StreamOptions& options, const auto& report) {
+// The buckets that the body asks for.
+connector::core::Buckets read_buckets(const Definition& definition, const StreamOptions& options, common::Duration length,
+                                      const auto& report) {
+  const connector::core::Buckets of_utc(length);
   const auto* value = definition.time_zone ? find_in_body(definition, options.query, *definition.time_zone) : nullptr;
   if (value == nullptr || value->is_null()) {
-    return;
+    return of_utc;
   }
-  const auto step = value->is_string() ? zone_step(std::string_view(value->get_string())) : std::nullopt;
-  if (!step) {
+  const std::string name = value->is_string() ? std::string(value->get_string()) : std::string();
+  if (name == "UTC" || name == "Etc/UTC") {  // known without a database
+    return of_utc;
+  }
+  if (name.empty()) {
     report(*definition.time_zone,
            common::json::serialize(*value) + ": is no name of a time zone (allowed: such as UTC or Europe/Berlin)");
-  } else if (*step % options.live.bucket != common::Duration{0}) {
-    report(*definition.time_zone,
-           common::json::serialize(*value) + ": buckets of " + common::format_duration(options.live.bucket) +
-               " may begin there at other times than in UTC, from whose midnight windows are counted (allowed: UTC, buckets of " +
-               common::format_duration(*step) + " or of a part of that without a rest, or leave it out)");
+    return of_utc;
   }
+  const auto zone = common::TimeZone::find(name);
+  if (!zone) {
+    report(*definition.time_zone, common::json::serialize(*value) + ": " + zone.error().message);
+    return of_utc;
+  }
+  connector::core::Buckets buckets(length, *zone);
+  if (buckets.is_local() && definition.max_window > common::Duration{0} && buckets.longest() > definition.max_window) {
+    report(*definition.time_zone,
+           common::json::serialize(*value) + ": has buckets of " + common::format_duration(buckets.longest()) +
+               " where its clock changes, and the service answers for " + common::format_duration(definition.max_window) +
+               " at once (allowed: shorter buckets, or UTC)");
+  }
+  return buckets;
 }
 
 // What the definition asks of the user's members of the query's body, and how long a bucket is by them.
@@ -441,11 +461,9 @@ void check_body(const Section& stream, const Definition& definition, StreamOptio
                "such as PT15M, PT30M, PT1H or P1D)");
     return;
   }
-  options.live.bucket = *length;
-  check_time_zone(definition, options, report);
+  options.live.buckets = read_buckets(definition, options, *length, report);
   if (auto* start = std::get_if<common::Instant>(&options.start)) {
-    const common::Instant midnight = common::start_of_day(*start);
-    *start -= (*start - midnight) % *length;
+    *start = options.live.buckets.start_of(*start);
   }
 }
 

@@ -1,10 +1,11 @@
 #include "connector/app/admission.h"
 
-#include "connector/core/planning/live_planner.h"
+#include "connector/core/planning/buckets.h"
 
 #include <fmt/format.h>
 
 #include <variant>
+#include <vector>
 
 namespace connector::app {
 namespace {
@@ -49,11 +50,16 @@ common::Result<void> has_members(const source::StreamOptions& stream, const core
           stream.name.str(), stored.membership, now.membership, stream.name.str()));
 }
 
-// Of a service that answers in buckets of time, windows are of whole ones: where they have another length than before, or an
-// operator has moved the lane into one, it begins with the bucket.
-core::Ledger from_whole_bucket(core::Ledger ledger, core::Lane lane, common::Duration bucket) {
-  if (lane != core::Lane::kLive) return ledger;
-  const common::Instant start = core::bucket_start(ledger.start(), bucket);
+// Of a service that answers in buckets of time, windows are of whole ones: where they have another length or time zone than
+// before, or an operator has moved the lane into one, it begins with the bucket. What is open of others is given up.
+core::Ledger from_whole_bucket(core::Ledger ledger, core::Lane lane, const core::Buckets& buckets) {
+  if (lane != core::Lane::kLive || !buckets) return ledger;
+  const std::vector<core::OpenWindow> open_windows = ledger.open();
+  for (const core::OpenWindow& open : open_windows) {
+    const common::Interval whole = buckets.is_local() ? buckets.at(open.window.start) : buckets.whole(open.window);
+    if (whole != open.window) static_cast<void>(ledger.apply(core::WindowAbandoned{open.window}));
+  }
+  const common::Instant start = buckets.start_of(ledger.start());
   return start == ledger.start() ? ledger : ledger.started_at(start);
 }
 
@@ -97,8 +103,8 @@ common::Result<Admitted> admit(const source::StreamOptions& stream, const Stream
     const core::LedgerIdentity& stored = found->second.identity();
     core::LedgerIdentity identity = findings.identity;
     if (identity.topic_id.empty()) identity.topic_id = stored.topic_id;
-    core::Ledger aligned = from_whole_bucket(found->second, lane, stream.live.bucket);
-    if (stored == identity && aligned.start() == found->second.start()) continue;
+    core::Ledger aligned = from_whole_bucket(found->second, lane, stream.live.buckets);
+    if (stored == identity && aligned == found->second) continue;
     membership_changed = membership_changed || stored.membership != identity.membership;
     content_changed = content_changed || (!stored.content.empty() && stored.content != identity.content);
     const bool anew =

@@ -4,7 +4,6 @@
 #include "connector/app/find_cluster.h"
 #include "connector/app/one_shot.h"
 #include "connector/app/stream_topics.h"
-#include "connector/core/planning/live_planner.h"
 #include "connector/genesys/access_check.h"
 #include "connector/kafka/conf.h"
 #include "connector/kafka/state_topics.h"
@@ -33,11 +32,11 @@ std::vector<genesys::StreamProbe> make_probes(const AppOptions& options, const D
   for (const auto& stream : options.streams) {
     const auto& definition = definitions.at(stream.definition);
     if (!definition.query) continue;
-    source::RequestBuilder builder(definition.query->request, stream.query);
     // Of a service that answers in buckets: one of them.
-    const common::Instant start = core::bucket_start(now - kProbeAge, stream.live.bucket);
-    builder.window(definition.window,
-                   {.start = start, .end = start + std::max<common::Duration>(kProbeLength, stream.live.bucket)});
+    const common::Instant then = now - kProbeAge;
+    const common::Interval window =
+        stream.live.buckets ? stream.live.buckets.at(then) : common::Interval{.start = then, .end = then + kProbeLength};
+    source::RequestBuilder builder = source::query_request(definition, stream, window);
     source::put_position(builder, definition.query->pages, core::AtStart{}, 1);
     probes.push_back({.stream = stream.name,
                       .request = std::move(builder).build({.stream = stream.name, .lane = core::Lane::kLive}),

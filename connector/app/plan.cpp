@@ -41,7 +41,7 @@ core::LaneEstimate estimate_live(const source::StreamOptions& stream, const sour
                 .delay = live.delay,
                 .overlap = live.overlap,
                 .max_window = definition.max_window,
-                .bucket = live.bucket},
+                .buckets = live.buckets},
        .ages = live.ages,
        .page_size = one_page ? std::numeric_limits<std::size_t>::max()
                              : static_cast<std::size_t>(source::page_size_of(definition.query->pages, stream.page_size)),

@@ -6,7 +6,6 @@
 #include "connector/app/repair_admission.h"
 #include "connector/app/stream_topics.h"
 #include "connector/core/digest/entry.h"
-#include "connector/core/planning/live_planner.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/kafka/blocking.h"
 #include "connector/kafka/partition_reader.h"
@@ -146,8 +145,8 @@ Result<void> Verify::bound_range() {
     end = one_shot_->clock().utc_now() - stream_.live.delay;
   }
   // Figures are of whole buckets: of all that the range touches, as far as they have come to rest.
-  outcome_.verified = core::whole_buckets(request_.range, stream_.live.bucket);
-  end = core::bucket_start(end, stream_.live.bucket);
+  outcome_.verified = stream_.live.buckets.whole(request_.range);
+  end = stream_.live.buckets.start_of(end);
   if (end <= outcome_.verified.start) {
     return fail(
         ErrorCode::kConfigInvalid,

@@ -26,6 +26,18 @@ void set_at(Object& body, std::string_view pointer, Value value) {
   (*parent)[tokens.back()] = std::move(value);
 }
 
+void erase_at(Object& body, std::string_view pointer) {
+  const std::vector<std::string> tokens = pointer_tokens(pointer);
+  if (tokens.empty()) return;
+  Object* parent = &body;
+  for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
+    Value* child = parent->if_contains(tokens[i]);
+    if (child == nullptr || !child->is_object()) return;
+    parent = &child->get_object();
+  }
+  parent->erase(tokens.back());
+}
+
 const Value* find_at(const Value& value, std::string_view pointer) {
   const Value* found = &value;
   for (const std::string& token : pointer_tokens(pointer)) {

@@ -15,6 +15,8 @@ std::vector<std::string> pointer_tokens(std::string_view pointer);
 
 // Sets the value at `pointer`; objects on the way are made, anything else that stands in the way is replaced by one.
 void set_at(common::json::Object& body, std::string_view pointer, common::json::Value value);
+// Without what is at `pointer`, if there is something.
+void erase_at(common::json::Object& body, std::string_view pointer);
 // Null if there is nothing; array elements by index.
 const common::json::Value* find_at(const common::json::Value& value, std::string_view pointer);
 

@@ -32,7 +32,7 @@ core::LivePlanOptions plan_options(const Definition& definition, const LiveOptio
           .overlap = live.overlap,
           .min_window = live.min_window,
           .max_window = definition.max_window,
-          .bucket = live.bucket};
+          .buckets = live.buckets};
 }
 
 core::SnapshotPlanOptions snapshot_options(const StreamOptions& options) {
@@ -122,8 +122,9 @@ core::QueryPagingOptions LiveLane::paging_options() const {
                                    .start_day = stream_.options.sync_match == SyncMatch::kStartDay,
                                    .split_short = split_short_};
   options.limits.memory_bytes = stream_.memory_bytes;
-  // A part of a snapshot cannot be asked for.
-  options.limits.min_window = is_snapshot(stream_.definition) ? common::Duration::max() : stream_.options.live.min_window;
+  // A part of a snapshot cannot be asked for, nor of a bucket.
+  const bool is_one = is_snapshot(stream_.definition) || stream_.options.live.buckets.is_local();
+  options.limits.min_window = is_one ? common::Duration::max() : stream_.options.live.min_window;
   if (const auto* numbered = std::get_if<PageNumberPages>(&query_.pages)) {
     options.first_page = numbered->first;
     options.repeats_end = numbered->end == PagesEnd::kNothingNew;
@@ -164,7 +165,7 @@ Lane::Awaited LiveLane::begin() {
     co_return started;
   }
   if (!working_.is_untouched()) co_return co_await start_ages(stream_.options.live.ages);
-  common::Instant start = core::bucket_start(stream_.start.instant, stream_.options.live.bucket);
+  common::Instant start = stream_.options.live.buckets.start_of(stream_.start.instant);
   if (stream_.definition.job && stream_.options.settle.enabled) {
     Result<common::Instant> availability = co_await fetch_availability();
     if (!availability) co_return fail(availability.error());
@@ -308,8 +309,7 @@ Result<void> LiveLane::check_clock(common::Instant due) const {
 
 asio::awaitable<core::PagingAction> LiveLane::read_page(Reading& reading, core::Position at) {
   position_ = at;
-  RequestBuilder builder(query_.request, stream_.options.query);
-  builder.window(stream_.definition.window, reading.window);
+  RequestBuilder builder = query_request(stream_.definition, stream_.options, reading.window);
   if (stream_.options.sync_match == SyncMatch::kStartDay) builder.newest_first();
   put_position(builder, query_.pages, at, page_size_);
   core::ApiRequest request = std::move(builder).build(source_);
@@ -428,7 +428,7 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
     const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
     const auto elapsed = std::chrono::ceil<common::Duration>(stream_.clock.steady_now() - reading.steady_began);
     // A bucket whose end alone is old enough is read again whole.
-    const auto satisfied = stream_.options.live.bucket > common::Duration{0} ? core::Satisfied::kWhole : core::Satisfied::kInPart;
+    const auto satisfied = stream_.options.live.buckets ? core::Satisfied::kWhole : core::Satisfied::kInPart;
     std::ranges::move(core::passes_satisfied(working_, reading.window, core::began_at(reading.began, now, elapsed), satisfied),
                       std::back_inserter(changes));
   }

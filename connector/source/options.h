@@ -8,6 +8,7 @@
 #include "connector/core/dead_letters/guard.h"
 #include "connector/core/digest/vanished_day.h"
 #include "connector/core/names.h"
+#include "connector/core/planning/buckets.h"
 #include "connector/core/topic_settings.h"
 
 #include <cstdint>
@@ -29,8 +30,8 @@ struct LiveOptions {
   common::Duration min_window{1'000};  // splitting stops here
   // Windows are read again when their end is this old, ascending.
   std::vector<common::Duration> ages{common::Duration{600'000}, common::Duration{3'600'000}, common::Duration{21'600'000}};
-  // No setting: length of the buckets that `query` asks for, where the service answers in such; windows are of whole ones.
-  common::Duration bucket{0};
+  // No setting: the buckets that `query` asks for, where the service answers in such; windows are of whole ones.
+  core::Buckets buckets = {};
 };
 
 // Of a stream whose definition has no window: what the lane `live` reads then. On change: once per content.

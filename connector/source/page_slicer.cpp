@@ -1,6 +1,7 @@
 #include "connector/source/page_slicer.h"
 
 #include "common/http/message.h"
+#include "common/instant.h"
 #include "common/json.h"
 #include "connector/source/json_pointer.h"
 #include "connector/source/pointer_pattern.h"
@@ -11,7 +12,9 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -52,6 +55,17 @@ bool is_number_error(Code error) {
     if (error == Code::BIGINT_ERROR) return true;
   }
   return error == Code::NUMBER_ERROR;
+}
+
+// A text that is an interval with an offset from UTC, as it is spelled without one: the same one is the same key in summer and in
+// winter, and however the service is set. Nothing: it is none, or spelled so already.
+std::optional<std::string> interval_in_utc(std::string_view json) {
+  const std::size_t slash = json.find('/');
+  if (!json.starts_with('"') || slash == std::string_view::npos) return std::nullopt;
+  const std::string_view text = json.substr(1, json.size() - 2);
+  if (json[slash - 1] == 'Z' && text.ends_with('Z')) return std::nullopt;
+  const auto interval = common::parse_interval(text);
+  return interval ? std::optional(common::format_interval(*interval)) : std::nullopt;
 }
 
 bool is_inside(std::string_view pointer, std::string_view parent) {
@@ -330,7 +344,11 @@ struct PageSlicer::Impl {
       const auto value = raw.find(record, key_tokens[i]);
       const bool is_there = value && *value != "null" && *value != "\"\"";
       if (!is_there && !parts[i].optional) return {};
+      const std::size_t begin = key_text.size();
       if (!raw.append_canonical(value.value_or("null"), key_text)) return {};
+      if (const auto interval = interval_in_utc(std::string_view(key_text).substr(begin))) {
+        key_text.replace(begin, std::string::npos, '"' + *interval + '"');
+      }
     }
     key_text += ']';
     return key_text;

@@ -1,6 +1,6 @@
 #include "connector/source/range_reader.h"
 
-#include "connector/core/planning/live_planner.h"
+#include "connector/core/planning/buckets.h"
 #include "connector/core/planning/window_keys.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
@@ -31,10 +31,11 @@ namespace {
 constexpr std::uint32_t kMaxFailures = 5;
 constexpr std::size_t kMaxKeys = 4'000'000;  // of one window of the query; keys beyond count as new
 
-std::vector<Interval> days_of(const Interval& range) {
+// Or its local buckets.
+std::vector<Interval> days_of(const Interval& range, const core::Buckets& buckets = {}) {
   std::vector<Interval> days;
   for (common::Instant start = range.start; start < range.end;) {
-    const common::Instant end = std::min<common::Instant>(common::start_of_day(start) + std::chrono::days{1}, range.end);
+    const common::Instant end = std::min(buckets.bound_of(start).end, range.end);
     days.push_back({.start = start, .end = end});
     start = end;
   }
@@ -288,7 +289,8 @@ core::QueryPagingOptions RangeReader::paging_options() const {
     options.total = query.total->trust == TotalTrust::kExact ? core::TotalUse::kExact : core::TotalUse::kApproximate;
   }
   options.limits.memory_bytes = std::numeric_limits<std::uint64_t>::max();  // nothing is held
-  options.limits.min_window = options_.live.min_window;
+  // A part of a bucket cannot be asked for.
+  options.limits.min_window = options_.live.buckets.is_local() ? common::Duration::max() : options_.live.min_window;
   if (const auto* numbered = std::get_if<PageNumberPages>(&query.pages)) {
     options.first_page = numbered->first;
     options.repeats_end = numbered->end == PagesEnd::kNothingNew;
@@ -300,11 +302,11 @@ core::QueryPagingOptions RangeReader::paging_options() const {
 RangeReader::Awaited RangeReader::read_by_query(Interval range, TakePage take) {
   co_await asio::this_coro::throw_if_cancelled(false);
   // A part of a bucket would be answered with other figures, for an interval that no lane asks for.
-  const common::Duration bucket = options_.live.bucket;
-  range = {.start = core::bucket_start(range.start, bucket), .end = core::bucket_start(range.end, bucket)};
+  const core::Buckets& buckets = options_.live.buckets;
+  range = {.start = buckets.start_of(range.start), .end = buckets.start_of(range.end)};
   range_ = range;
   source_.lane = core::Lane::kLive;
-  std::vector<Interval> left = days_of(range);
+  std::vector<Interval> left = days_of(range, buckets);
   std::ranges::reverse(left);
   while (!left.empty()) {
     const Interval window = left.back();
@@ -312,7 +314,7 @@ RangeReader::Awaited RangeReader::read_by_query(Interval range, TakePage take) {
     auto part = co_await run_query(window, take);
     if (!part) co_return fail(common::with_context(part.error(), common::format_interval(window)));
     if (!*part) continue;
-    push_parts(left, window, bucket > common::Duration{0} ? std::max(**part - **part % bucket, bucket) : **part);
+    push_parts(left, window, buckets ? std::max(**part - **part % buckets.length(), buckets.length()) : **part);
   }
   co_return Result<void>{};
 }
@@ -334,8 +336,7 @@ asio::awaitable<Result<std::optional<common::Duration>>> RangeReader::run_query(
       co_return std::optional<common::Duration>{};
     }
     const core::Position at = std::get<core::FetchPage>(action).at;
-    RequestBuilder builder(query.request, options_.query);
-    builder.window(definition_.window, window);
+    RequestBuilder builder = query_request(definition_, options_, window);
     if (options.start_day) builder.newest_first();
     put_position(builder, query.pages, at, static_cast<int>(options.page_size));
     core::ApiRequest request = std::move(builder).build(source_);

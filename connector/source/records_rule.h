@@ -29,7 +29,7 @@ struct KeyPart {
 };
 
 // A pointer to the text that is the record key; or several values that are it together, as a JSON array in canonical spelling
-// (RawJson::append_canonical).
+// (RawJson::append_canonical; an interval with an offset from UTC is spelled without).
 using KeyRule = std::variant<std::string, std::vector<KeyPart>>;
 
 }  // namespace connector::source

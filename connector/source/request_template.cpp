@@ -88,6 +88,11 @@ RequestBuilder& RequestBuilder::follow(std::string url) {
   return *this;
 }
 
+RequestBuilder& RequestBuilder::leave_out(const std::string& pointer) {
+  erase_at(body_, pointer);
+  return *this;
+}
+
 RequestBuilder& RequestBuilder::newest_first() {
   if (body_.contains("order")) body_["order"] = "desc";
   return *this;
@@ -97,6 +102,14 @@ core::ApiRequest RequestBuilder::build(core::SourcePartition source) && {
   request_.source = std::move(source);
   if (has_body_) request_.body = common::json::serialize(body_);
   return std::move(request_);
+}
+
+RequestBuilder query_request(const Definition& definition, const StreamOptions& options, const common::Interval& window) {
+  RequestBuilder builder(definition.query->request, options.query);
+  builder.window(definition.window, window);
+  if (definition.time_zone) builder.leave_out(*definition.time_zone);
+  if (definition.bucket && options.live.buckets.is_local()) builder.leave_out(*definition.bucket);
+  return builder;
 }
 
 }  // namespace connector::source

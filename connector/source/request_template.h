@@ -6,6 +6,7 @@
 #include "connector/core/names.h"
 #include "connector/core/ports/api.h"
 #include "connector/source/definition.h"
+#include "connector/source/options.h"
 
 #include <cstdint>
 #include <optional>
@@ -28,6 +29,8 @@ class RequestBuilder {
   RequestBuilder& job(const core::JobId& job);  // {job} in the path
   // An absolute URL instead of the template's path and query: the next page as the service names it.
   RequestBuilder& follow(std::string url);
+  // Without what the body has there.
+  RequestBuilder& leave_out(const std::string& pointer);
   // Rows newest first, where the body says in which order they come (`order: asc`).
   RequestBuilder& newest_first();
 
@@ -38,5 +41,10 @@ class RequestBuilder {
   bool has_body_;
   common::json::Object body_;
 };
+
+// The stream's query for a window. The service is not asked for buckets of a time zone: what it makes of one beside an interval
+// in UTC its description leaves open. Where they are UTC's it need not know, and a local one is a window of its own, asked for
+// without a length: the answer is then one bucket, the whole interval.
+RequestBuilder query_request(const Definition& definition, const StreamOptions& options, const common::Interval& window);
 
 }  // namespace connector::source

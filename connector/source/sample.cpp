@@ -1,6 +1,5 @@
 #include "connector/source/sample.h"
 
-#include "connector/core/planning/live_planner.h"
 #include "connector/core/planning/query_paging.h"
 #include "connector/source/page_reader.h"
 #include "connector/source/pagination.h"
@@ -43,9 +42,11 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
   }
   const QuerySource& query = *definition.query;
   // A part of a bucket would have other figures than are published.
-  const common::Duration bucket = options.live.bucket;
-  interval.start = core::bucket_start(interval.start, bucket);
-  interval.end = std::max(core::bucket_start(interval.end, bucket), interval.start + bucket);
+  if (const core::Buckets& buckets = options.live.buckets) {
+    const common::Interval first = buckets.at(interval.start);
+    interval = {.start = first.start,
+                .end = buckets.is_local() ? first.end : std::max(buckets.start_of(interval.end), first.end)};
+  }
   SliceSpec spec = sample_spec(definition, query.records);
   const PageScalars scalars(query.pages, query.total, std::string(), spec);
   const auto wanted = static_cast<int>(std::min<std::size_t>(max_records, std::numeric_limits<int>::max()));
@@ -64,8 +65,7 @@ boost::asio::awaitable<Result<Sample>> sample(const Definition& definition, cons
       if (auto* failed = std::get_if<core::FailRead>(&action)) co_return fail(std::move(failed->error));
       break;
     }
-    RequestBuilder builder(query.request, options.query);
-    builder.window(definition.window, interval);
+    RequestBuilder builder = query_request(definition, options, interval);
     put_position(builder, query.pages, fetch->at, size);
     core::ApiRequest request = std::move(builder).build({.stream = options.name, .lane = core::Lane::kLive});
     request.window = common::format_interval(interval);

@@ -25,7 +25,7 @@ std::string identity_of(const core::DeadLetter& letter) {
 }
 
 HomeDays home_days_of(const Definition& definition) {
-  return is_seen_on_many_days(definition) ? HomeDays::kBySighting : HomeDays::kByStart;
+  return is_seen_on_many_days(definition) || definition.bucket ? HomeDays::kBySighting : HomeDays::kByStart;
 }
 
 core::HomeDay home_day(HomeDays rule, const RecordFacts& record, const common::Interval& window) {

@@ -30,8 +30,10 @@ enum class RowRule : std::uint8_t {
 
 // Of which day's readings a record is, so that what is remembered of it lasts as long as it may be read again.
 enum class HomeDays : std::uint8_t {
-  kByStart,     // the day it began on: no other day's reading returns it
-  kBySighting,  // the last day of which a reading returned it: the service returns it for every window it touches
+  kByStart,  // the day it began on: no other day's reading returns it
+  // The last day of which a reading returned it: the service returns it for every window it touches; or it is a bucket's, whose
+  // window may lie on two days and is read again as long as the later one is.
+  kBySighting,
 };
 HomeDays home_days_of(const Definition& definition);
 core::HomeDay home_day(HomeDays rule, const RecordFacts& record, const common::Interval& window);

@@ -7,7 +7,7 @@ namespace connector::core {
 using common::Instant;
 
 bool live_is_caught_up(const LivePlanOptions& options, const Ledger& live, Instant due) {
-  if (live.complete_until() < bucket_start(due - options.delay, options.bucket)) return false;
+  if (live.complete_until() < options.buckets.start_of(due - options.delay)) return false;
   // What is open was begun for what was due later, or it is planned again here.
   Ledger at_rest = live;
   for (const OpenWindow& open : live.open()) static_cast<void>(at_rest.apply(WindowAbandoned{open.window}));

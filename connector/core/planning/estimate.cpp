@@ -65,9 +65,11 @@ LaneEstimate estimate_live(const LiveSettings& live, const Traffic& traffic, Dur
   const LivePlanner planner(live.plan);
   LaneEstimate estimate;
   add(estimate.a_day, read_windows(live, traffic, live.plan.every - live.plan.overlap, kDay));
-  for (const Duration age : live.ages) add(estimate.a_day, read_windows(live, traffic, planner.step_at(age), kDay));
+  const Buckets& buckets = live.plan.buckets;
+  const auto at_once = [&](Duration width) { return buckets.is_local() ? buckets.length() : width; };
+  for (const Duration age : live.ages) add(estimate.a_day, read_windows(live, traffic, at_once(planner.step_at(age)), kDay));
   // A lane that is behind reads as much at once as it may; late reads satisfy the ages.
-  const Duration widest = live.plan.max_window > Duration{0} ? std::min(live.plan.max_window, kDay) : kDay;
+  const Duration widest = at_once(live.plan.max_window > Duration{0} ? std::min(live.plan.max_window, kDay) : kDay);
   if (history > Duration{0}) estimate.catch_up = read_windows(live, traffic, widest, history);
   return estimate;
 }

@@ -15,29 +15,7 @@ namespace {
 
 constexpr Duration kDay = std::chrono::days{1};
 
-Interval day_of(Instant instant) {
-  const Instant day = common::start_of_day(instant);
-  return {.start = day, .end = day + kDay};
-}
-
 }  // namespace
-
-common::Instant bucket_start(Instant instant, Duration bucket) {
-  if (bucket <= Duration{0}) return instant;
-  const Instant midnight = common::start_of_day(instant);
-  return instant - (instant - midnight) % bucket;
-}
-
-common::Interval whole_buckets(const Interval& interval, Duration bucket) {
-  const Instant last = bucket_start(interval.end, bucket);
-  return {.start = bucket_start(interval.start, bucket), .end = last == interval.end ? last : last + bucket};
-}
-
-// The instant itself where a bucket ends there, or without buckets.
-Instant LivePlanner::bucket_end(Instant instant) const {
-  const Instant start = bucket_start(instant, options_.bucket);
-  return start == instant ? instant : start + options_.bucket;
-}
 
 struct LivePlanner::Due {
   Interval window;
@@ -46,7 +24,7 @@ struct LivePlanner::Due {
 
 LivePlan LivePlanner::next(const Ledger& ledger, Instant now, std::span<const Interval> running) const {
   IntervalSet blocked;
-  for (const Interval& window : running) blocked.add(day_of(window.start));
+  for (const Interval& window : running) blocked.add(options_.buckets.bound_of(window.start));
   for (const OpenWindow& open : ledger.open()) {
     if (!blocked.overlaps(open.window)) return ReadWindow{.window = open.window, .is_open = true, .pass = open.pass};
   }
@@ -70,19 +48,20 @@ LivePlan LivePlanner::next(const Ledger& ledger, Instant now, std::span<const In
 }
 
 Duration LivePlanner::bounded(Duration width) const {
+  if (options_.buckets.is_local()) return options_.buckets.longest();  // one of them: it ends with its bound
   if (width_ > Duration{0}) width = std::min(width, width_);
-  if (options_.bucket > Duration{0}) width = std::max(width - width % options_.bucket, options_.bucket);
+  if (options_.buckets) width = std::max(width - width % options_.buckets.length(), options_.buckets.length());
   return std::clamp<Duration>(width, Duration{1}, kDay);
 }
 
 LivePlanner::Due LivePlanner::first_pass(const Ledger& ledger, Instant now) const {
   // A gap that begins inside a bucket (its length was another before) is read with the whole of it.
-  const Instant begin = bucket_start(ledger.complete_until(), options_.bucket);
-  const Instant midnight = day_of(begin).end;
+  const Instant begin = options_.buckets.start_of(ledger.complete_until());
+  const auto [earliest, midnight] = options_.buckets.bound_of(begin);
   Instant bound = midnight;
   // A complete part ahead (a gap was left by a failure) ends the window, so that nothing is read twice.
   if (const auto gap = ledger.complete().first_gap({.start = ledger.complete_until(), .end = midnight})) {
-    bound = bucket_end(gap->end);
+    bound = options_.buckets.end_of(gap->end);
   }
 
   // The parts of a cut window end with it, so that the lane keeps its rhythm.
@@ -98,7 +77,7 @@ LivePlanner::Due LivePlanner::first_pass(const Ledger& ledger, Instant now) cons
 
   const Instant end = std::min(begin + bounded(width), bound);
   // The overlap reaches back, but not over midnight (the rows of another start day) nor to before the lane's start.
-  const Instant start = std::max({begin - options_.overlap, common::start_of_day(begin), ledger.start()});
+  const Instant start = std::max({begin - options_.overlap, earliest, ledger.start()});
   return {.window = {.start = start, .end = end}, .at = end + options_.delay};
 }
 
@@ -123,9 +102,9 @@ std::optional<LivePlanner::Due> LivePlanner::reread(const Ledger& ledger, Instan
   Interval rest{.start = ledger.start(), .end = seen};
   const IntervalSet done = done_at(ledger, now, age);
   while (const auto gap = done.first_gap(rest)) {
-    const Instant begin = std::max(bucket_start(gap->start, options_.bucket), ledger.start());
-    const Instant midnight = day_of(begin).end;
-    const Instant bound = std::min({bucket_end(gap->end), midnight, seen});
+    const Instant begin = std::max(options_.buckets.start_of(gap->start), ledger.start());
+    const Instant midnight = options_.buckets.bound_of(begin).end;
+    const Instant bound = std::min({options_.buckets.end_of(gap->end), midnight, seen});
     if (blocked.overlaps({.start = begin, .end = bound})) {
       rest.start = bound;
       continue;

@@ -3,16 +3,18 @@
 // Which window a live lane reads next. Windows lie side by side, never cross a UTC midnight and never leave a gap; a lane that is
 // behind (downtime, a start in the past) reads wider ones instead of queueing more. When nothing new is old enough, windows that
 // have come of age (the ledger's ages) are read again, many at once. Where the service answers in buckets of time, windows begin
-// and end where buckets do. A decision: no I/O, time is an argument.
+// and end where buckets do; each local one is a window of its own, over midnight too. A decision: no I/O, time is an argument.
 
 #include "common/instant.h"
 #include "connector/core/ledger/ledger.h"
+#include "connector/core/planning/buckets.h"
 #include "connector/core/planning/lane_backoff.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,15 +29,10 @@ struct LivePlanOptions {
   // What is read again waits for its neighbours, so that it costs a request for so much and not for each window; 0: a quarter of
   // its age, from `every` to an hour.
   common::Duration reread_width{0};
-  // Length of the service's buckets, which begin at UTC midnight: a part of one would be answered with other figures. Divides a
-  // day, and is a part of `every`, `overlap` and `min_window` without a rest; 0: none.
-  common::Duration bucket{0};
+  // In which the service answers: a part of one would be answered with other figures. Their length is a part of `every`,
+  // `overlap` and `min_window` without a rest; of local ones windows are of one each, without an overlap.
+  Buckets buckets = {};
 };
-
-// Where the bucket begins that holds the instant; the instant itself without buckets.
-common::Instant bucket_start(common::Instant instant, common::Duration bucket);
-// Of all buckets that it touches.
-common::Interval whole_buckets(const common::Interval& interval, common::Duration bucket);
 
 struct ReadWindow {
   common::Interval window;
@@ -61,7 +58,7 @@ struct PutOff {
 
 class LivePlanner {
  public:
-  explicit LivePlanner(LivePlanOptions options) : options_(options) {}
+  explicit LivePlanner(LivePlanOptions options) : options_(std::move(options)) {}
 
   // `now` is the earlier of host and service clock. `running`: what is being read now; nothing else of those start days is begun,
   // for it could return the same records.
@@ -100,7 +97,6 @@ class LivePlanner {
                                           const IntervalSet& blocked) const;
   [[nodiscard]] common::Duration widest() const;
   [[nodiscard]] common::Duration bounded(common::Duration width) const;
-  [[nodiscard]] common::Instant bucket_end(common::Instant instant) const;
 
   LivePlanOptions options_;
   std::vector<Failed> put_off_;

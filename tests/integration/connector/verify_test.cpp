@@ -1,6 +1,8 @@
 // The verb `verify`: a topic that was damaged behind the connector's back, what is found, and what a repair mends.
 
 #include "common/json.h"
+#include "common/time_zone.h"
+#include "connector/core/planning/buckets.h"
 #include "tests/support/connector_scene.h"
 #include "tests/support/topic_writer.h"
 
@@ -272,6 +274,55 @@ TEST_F(Verify, WhatTheServiceDoesNotGuaranteeYetIsNotVerified) {
   const auto unknown = scene.run_verb({"verify", "users", "--from", instant(range().start), "--to", tomorrow});
   EXPECT_EQ(unknown.code, 2);
   EXPECT_THAT(unknown.err, HasSubstr("streams: conversations"));
+}
+
+// Days by the clock of a zone, which are not UTC's: what the connector has published is what is asked for, compared and mended.
+TEST(VerifyFigures, OfDaysOfATimeZoneAreComparedDayByDay) {
+  constexpr std::chrono::hours kDays{72};
+  ConnectorScene scene({.simulator = {{"--spacing", "1m"}, {"--long-share", "0"}, {"--reopen-share", "0"}}, .history = kDays});
+  scene.configuration.definition = "conversation-aggregates";
+  scene.configuration.live = "{delay: 300ms, ages: [2s]}";
+  scene.configuration.follow = scene.configuration.settle = "";
+  scene.configuration.job_page_size = 0;
+  scene.configuration.stream = {"query: {granularity: P1D, timeZone: Asia/Kolkata, groupBy: [mediaType], metrics: [nConnected]}"};
+  const auto begin = std::chrono::time_point_cast<common::Duration>(scene.simulator().begin());
+  const connector::core::Buckets days(std::chrono::days{1}, common::TimeZone::find("Asia/Kolkata").value());
+  const common::Instant today = days.start_of(ConnectorScene::now());
+  const auto verify = [&](std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{
+        "verify",   "conversations", "--from", common::format_instant(begin), "--to", common::format_instant(today - 1h),
+        "--output", "json"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return scene.run_verb(arguments);
+  };
+  scene.start_connector();
+  scene.wait_until_settled(today, support::kPatience, connector::core::Lane::kLive);
+  ASSERT_EQ(scene.stop_connector().code, 0);
+
+  std::vector<TopicRecord> records;  // but what a midnight meanwhile has brought
+  for (TopicRecord& record : scene.records(scene.topic())) {
+    const auto value = common::json::parse(*record.value).value();
+    const auto interval = common::parse_interval(std::string_view(value.at("data").at("interval").as_string())).value();
+    EXPECT_EQ(interval, days.at(interval.start)) << *record.value;
+    if (interval.start < today) records.push_back(std::move(record));
+  }
+  ASSERT_GE(records.size(), 6U);
+  const auto untouched = verify();
+  EXPECT_EQ(untouched.code, 0) << untouched.err << untouched.out;
+  EXPECT_EQ(answer_of(untouched).service_keys, records.size());
+
+  TopicRecord changed = records.front();
+  changed.value->back() = ',';
+  *changed.value += R"("damaged":true})";
+  changed.headers["gk.read-at"] = common::format_instant(begin);
+  support::write_record(scene.reader(), scene.topic(), changed);
+  const auto found = verify();
+  EXPECT_EQ(found.code, 6) << found.err;
+  EXPECT_THAT(answer_of(found).keys.at("different"), ElementsAre(*changed.key));
+
+  const auto repaired = verify({"--repair", "--yes"});
+  EXPECT_EQ(repaired.code, 0) << repaired.err << repaired.out;
+  EXPECT_EQ(verify().code, 0);
 }
 
 TEST(VerifyWithoutKafka, IsKafkasRefusalAndAsksNothingOfTheService) {

@@ -120,6 +120,22 @@ TEST_F(Platform, AggregatesAddUpToTheDetails) {
   EXPECT_EQ(connected, 120);
 }
 
+// "The interval offset is used even when timeZone is specified", and without a granularity there is one bucket.
+TEST_F(Platform, AggregatesWithoutAGranularityAreOneBucketWhateverTheZone) {
+  const auto ask = [&](const std::string& more) {
+    return aggregate(caller, R"({"interval":"2026-05-01T22:00:00Z/2026-05-02T22:00:00Z","metrics":["nConnected"])" + more + "}");
+  };
+
+  const auto reply = ask(R"(,"timeZone":"Europe/Berlin")");
+
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const auto body = Caller::json(reply);
+  const auto& data = body.at("results").at(0).at("data").as_array();
+  ASSERT_EQ(data.size(), 1U);
+  EXPECT_EQ(data[0].at("interval").as_string(), "2026-05-01T22:00:00.000Z/2026-05-02T22:00:00.000Z");
+  EXPECT_EQ(Caller::json(ask("")), body);
+}
+
 TEST_F(Platform, AggregatesRefuseWhatTheyCannot) {
   EXPECT_EQ(aggregate(caller, R"({"interval":"2026-05-02T10:00:00Z/2026-05-02T12:00:00Z"})").status, 400);
   EXPECT_EQ(aggregate(caller, R"({"interval":"2026-05-02T10:00:00Z/2026-05-02T12:00:00Z","metrics":["speed"]})").status, 400);

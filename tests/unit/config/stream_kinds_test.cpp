@@ -70,6 +70,16 @@ query:
   pages: {kind: cursor, next_from: [{body: /next}], next_to: {query: after}, size: {query: pageSize}}
 )";
 
+const std::string kShort = R"(
+name: short
+key: [/group, /data/interval]
+window: {interval: {body: /interval}, max: 1d, bucket: /granularity, time_zone: /timeZone}
+query:
+  request: {path: /short/query, body: {granularity: PT30M}}
+  records: {each: /results/*/data/*, with: [/results/*/group]}
+  pages: {kind: none}
+)";
+
 const std::string kEvents = R"(
 name: events
 key: /id
@@ -90,10 +100,13 @@ Loaded load_stream(const std::string& stream) {
       "name: acme\ngenesys:\n  region: eu-central-1\n  client_id: c\n  client_secret: ${env:GENESYS_SECRET}\n"
       "kafka:\n  bootstrap_servers: k:9092\nstreams:\n  s: {" +
       stream + "}\n";
-  const std::map<std::string, source::Definition> definitions{
-      {"aggregates", definition(kAggregates)}, {"observations", definition(kObservations)},
-      {"statuses", definition(kStatuses)},     {"turns", definition(kTurns)},
-      {"events", definition(kEvents)},         {"names", definition(kNames)}};
+  const std::map<std::string, source::Definition> definitions{{"aggregates", definition(kAggregates)},
+                                                              {"observations", definition(kObservations)},
+                                                              {"statuses", definition(kStatuses)},
+                                                              {"turns", definition(kTurns)},
+                                                              {"events", definition(kEvents)},
+                                                              {"names", definition(kNames)},
+                                                              {"short", definition(kShort)}};
   return load(text, "test.yaml", corpus_sources(), definitions);
 }
 
@@ -113,19 +126,6 @@ TEST(IsoDuration, OfAFixedLength) {
                            "pt1h", "PT0S", "PT1HT1M", "P99999999999999999999D"}) {
     EXPECT_EQ(parse_iso_duration(text), std::nullopt) << text;
   }
-}
-
-TEST(ZoneStep, DividesEveryOffsetOfTheZone) {
-  for (const char* utc : {"UTC", "Etc/UTC", "GMT", "Etc/GMT+0", "Zulu"}) EXPECT_EQ(zone_step(utc), 24h) << utc;
-  for (const char* fixed : {"Etc/GMT-5", "Etc/GMT+12"}) EXPECT_EQ(zone_step(fixed), 1h) << fixed;
-  for (const char* other :
-       {"Europe/Berlin", "Asia/Kathmandu", "America/Argentina/Buenos_Aires", "EST5EDT", "Etc/GMT-", "Etc/GMT-x", "utc"}) {
-    EXPECT_EQ(zone_step(other), 15min) << other;
-  }
-  for (const char* none : {"", "+02:00", "Europe/Berlin ", "Europe Berlin", "/Berlin", "Z\n"}) {
-    EXPECT_EQ(zone_step(none), std::nullopt) << none;
-  }
-  EXPECT_EQ(zone_step(std::string(65, 'A')), std::nullopt);
 }
 
 TEST(KindsOfWindows, AreReadFromTheDefinition) {
@@ -151,7 +151,7 @@ TEST(KindsOfWindows, AreReadFromTheDefinition) {
 
 TEST(Buckets, AreThoseOfTheDefinitionUnlessTheStreamSaysOthers) {
   const auto usual = good("definition: aggregates, start: 2026-05-04T10:17:23Z, query: {metrics: [nOffered]}");
-  EXPECT_EQ(usual.live.bucket, 30min);
+  EXPECT_EQ(usual.live.buckets.length(), 30min);
   EXPECT_EQ(usual.live.every, 30min);
   EXPECT_EQ(usual.live.min_window, 30min);
   EXPECT_THAT(usual.live.ages, ElementsAre(1h, 24h));
@@ -161,7 +161,7 @@ TEST(Buckets, AreThoseOfTheDefinitionUnlessTheStreamSaysOthers) {
   const auto own = good(
       "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: PT15M}, live: {every: 45m, overlap: 15m, "
       "ages: []}");
-  EXPECT_EQ(own.live.bucket, 15min);
+  EXPECT_EQ(own.live.buckets.length(), 15min);
   EXPECT_EQ(own.live.every, 45min);
   EXPECT_EQ(own.live.min_window, 15min);
   EXPECT_THAT(own.live.ages, IsEmpty());
@@ -170,15 +170,34 @@ TEST(Buckets, AreThoseOfTheDefinitionUnlessTheStreamSaysOthers) {
   EXPECT_EQ(seconds.live.every, 60s) << "several of them, where one is shorter than the usual window";
 }
 
-// Where they begin at the same instants as in UTC; the member goes to the service as it stands.
-TEST(Buckets, OfATimeZoneAreThoseOfUtc) {
+// Where they begin at the same instants as in UTC they are nothing else; the zone stays in the query, by which a stream is known.
+TEST(Buckets, OfATimeZoneAreThoseOfUtcWhereTheyBeginLikeThem) {
   for (const char* query :
-       {"timeZone: UTC, granularity: P1D", "timeZone: Etc/GMT-5, granularity: PT1H", "timeZone: Etc/GMT-5, granularity: PT20M",
-        "timeZone: Asia/Kathmandu, granularity: PT15M", "timeZone: Europe/Berlin, granularity: PT5M"}) {
+       {"timeZone: UTC, granularity: P1D", "timeZone: Etc/GMT-5, granularity: PT1H", "timeZone: Africa/Abidjan, granularity: P1D",
+        "timeZone: Europe/Berlin, granularity: PT1H", "timeZone: Asia/Kolkata", "timeZone: Asia/Kathmandu, granularity: PT15M"}) {
     const auto stream = good("definition: aggregates, start: now, query: {metrics: [nOffered], " + std::string(query) + "}");
     EXPECT_TRUE(stream.query.contains("timeZone")) << query;
-    EXPECT_GT(stream.live.bucket, 0s) << query;
+    EXPECT_TRUE(stream.live.buckets) << query;
+    EXPECT_FALSE(stream.live.buckets.is_local()) << query;
   }
+}
+
+TEST(Buckets, OfATimeZoneBeginByItsClock) {
+  const auto days = good(
+      "definition: aggregates, start: \"2026-03-29T12:00:00Z\", "
+      "query: {metrics: [nOffered], granularity: P1D, timeZone: Europe/Berlin}");
+  EXPECT_TRUE(days.live.buckets.is_local());
+  EXPECT_EQ(std::get<common::Instant>(days.start), common::parse_instant("2026-03-28T23:00:00Z").value()) << "with a whole day";
+  EXPECT_EQ(days.live.every, 24h);
+  EXPECT_EQ(days.live.min_window, 24h);
+
+  const auto hours = good(
+      "definition: aggregates, start: now, live: {every: 1h, min_window: 1h, overlap: 0s}, "
+      "query: {metrics: [nOffered], granularity: PT1H, timeZone: Asia/Kolkata}");
+  EXPECT_TRUE(hours.live.buckets.is_local());
+  EXPECT_EQ(hours.live.every, 1h);
+  EXPECT_FALSE(good("definition: aggregates, start: now, query: {metrics: [nOffered], granularity: P1D, timeZone: null}")
+                   .live.buckets.is_local());
 }
 
 TEST(Snapshots, HaveACadenceInsteadOfWindows) {
@@ -257,23 +276,26 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"BucketOfNoText", "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: 15}",
               "streams.s.query.granularity: 15: windows are of whole buckets"},
         Wrong{
-            "DaysOfAnotherZone",
-            "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: P1D, timeZone: Europe/Berlin}",
-            R"(streams.s.query.timeZone: "Europe/Berlin": buckets of 1d may begin there at other times than in UTC, from whose )"
-            "midnight windows are counted (allowed: UTC, buckets of 15m or of a part of that without a rest, or leave it out)"},
-        Wrong{"DaysOfAFixedOffset",
-              "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: P1D, timeZone: Etc/GMT+5}",
-              R"(streams.s.query.timeZone: "Etc/GMT+5": buckets of 1d may begin there at other times than in UTC)"},
-        Wrong{"HoursOfAZoneOfHalves",
-              "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: PT1H, timeZone: Asia/Kolkata}",
-              R"(streams.s.query.timeZone: "Asia/Kolkata": buckets of 1h may begin there at other times than in UTC)"},
-        Wrong{"UsualBucketsOfAZone", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: Asia/Kathmandu}",
-              R"(streams.s.query.timeZone: "Asia/Kathmandu": buckets of 30m may begin there)"},
-        Wrong{"BucketsThatAreNoPartOfTheStep",
-              "definition: aggregates, start: now, query: {metrics: [nOffered], granularity: PT10M, timeZone: Europe/Berlin}",
-              R"(streams.s.query.timeZone: "Europe/Berlin": buckets of 10m may begin there)"},
+            "ZoneThatThereIsNot", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: Europe/Berln}",
+            R"(streams.s.query.timeZone: "Europe/Berln": is not in the time zone database of this system (allowed: such as UTC)"},
         Wrong{"ZoneOfNoName", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: \"+02:00\"}",
-              R"(streams.s.query.timeZone: "+02:00": is no name of a time zone)"},
+              R"(streams.s.query.timeZone: "+02:00": is not in the time zone database of this system)"},
+        Wrong{
+            "ManyBucketsOfAZoneAtOnce",
+            "definition: aggregates, start: now, live: {every: 2h}, query: {metrics: [nOffered], granularity: PT1H, timeZone: "
+            "Asia/Kolkata}",
+            "streams.s.live.every: 2h: is of more than one bucket, and those that begin by the clock of a time zone are read one "
+            "by one (allowed: 1h, or leave it out)"},
+        Wrong{
+            "OverlappingBucketsOfAZone",
+            "definition: aggregates, start: now, live: {overlap: 30m}, query: {metrics: [nOffered], granularity: PT1H, timeZone: "
+            "Asia/Kolkata}",
+            "streams.s.live.overlap: 30m: is not of whole buckets, which are 1h long"},
+        Wrong{
+            "DaysThatAreLongerThanTheServiceAnswers",
+            "definition: short, start: now, query: {granularity: P1D, timeZone: Europe/Berlin}",
+            R"(streams.s.query.timeZone: "Europe/Berlin": has buckets of 25h where its clock changes, and the service answers for 1d )"
+            "at once (allowed: shorter buckets, or UTC)"},
         Wrong{"ZoneOfNoText", "definition: aggregates, start: now, query: {metrics: [nOffered], timeZone: 2}",
               "streams.s.query.timeZone: 2: is no name of a time zone"},
         Wrong{"EveryOfPartsOfBuckets", "definition: aggregates, start: now, query: {metrics: [nOffered]}, live: {every: 45m}",

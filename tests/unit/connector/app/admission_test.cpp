@@ -46,10 +46,10 @@ TEST(Admission, NewStreamBeginsEveryLaneAtTheConfiguredStart) {
 // The length of buckets was another before, or `offsets set --start` moved the lane into one: half a bucket has other figures.
 TEST(Admission, ALaneOfBucketsBeginsWithAWholeOne) {
   auto stream = conversations();
-  stream.live.bucket = std::chrono::minutes{30};
+  stream.live.buckets = core::Buckets(std::chrono::minutes{30});
   auto findings = nothing_found();
   findings.topic_empty = false;
-  const common::Instant whole = core::bucket_start(kStart + std::chrono::minutes{50}, stream.live.bucket);
+  const common::Instant whole = stream.live.buckets.start_of(kStart + std::chrono::minutes{50});
   core::Ledger inside(kIdentity, whole + std::chrono::minutes{10});
   ASSERT_TRUE(inside.apply(core::WindowCompleted{.window = {.start = inside.start(), .end = whole + std::chrono::hours{2}}}));
   findings.ledgers.emplace(Lane::kLive, inside);
@@ -63,6 +63,37 @@ TEST(Admission, ALaneOfBucketsBeginsWithAWholeOne) {
   EXPECT_EQ(admitted->ledgers.at(Lane::kLive).complete_until(), whole) << "what was read of half a bucket is read again";
   findings.ledgers.at(Lane::kLive) = admitted->ledgers.at(Lane::kLive);
   EXPECT_TRUE(admit(stream, findings)->ledgers.empty());
+}
+
+// Days of another zone: as if they had another length.
+TEST(Admission, ALaneOfAnotherTimeZoneBeginsWithAWholeBucketAndGivesUpWhatIsOpenOfOthers) {
+  auto stream = conversations();
+  stream.live.buckets = core::Buckets(std::chrono::days{1}, common::TimeZone::find("America/New_York").value());
+  auto findings = nothing_found();
+  findings.topic_empty = false;
+  const auto at = [](const char* instant) { return common::parse_instant(instant).value(); };
+  core::Ledger of_berlin(kIdentity, at("2026-05-01T22:00:00Z"));
+  ASSERT_TRUE(of_berlin.apply(core::WindowCompleted{.window = {.start = of_berlin.start(), .end = at("2026-05-03T22:00:00Z")}}));
+  ASSERT_TRUE(of_berlin.apply(core::WindowOpened{
+      .window = {.start = at("2026-05-03T22:00:00Z"), .end = at("2026-05-04T22:00:00Z")}, .position = core::AtPage{2}}));
+  findings.ledgers.emplace(Lane::kLive, of_berlin);
+
+  const auto admitted = admit(stream, findings);
+
+  ASSERT_TRUE(admitted.has_value());
+  const core::Ledger& ledger = admitted->ledgers.at(Lane::kLive);
+  EXPECT_EQ(ledger.start(), at("2026-05-01T04:00:00Z"));
+  EXPECT_TRUE(ledger.open().empty()) << "it would be answered as one bucket";
+  EXPECT_TRUE(ledger.complete().covers({.start = at("2026-05-01T22:00:00Z"), .end = at("2026-05-03T22:00:00Z")}));
+  findings.ledgers.at(Lane::kLive) = ledger;
+  EXPECT_FALSE(admit(stream, findings)->ledgers.contains(Lane::kLive));
+
+  stream.live.buckets = core::Buckets(std::chrono::days{1}, common::TimeZone::find("Europe/Berlin").value());
+  findings.ledgers.at(Lane::kLive) = of_berlin;
+  EXPECT_FALSE(admit(stream, findings)->ledgers.contains(Lane::kLive)) << "in their own zone they are whole ones";
+
+  stream.live.buckets = core::Buckets(std::chrono::hours{1}, common::TimeZone::find("Asia/Kolkata").value());
+  EXPECT_TRUE(admit(stream, findings)->ledgers.at(Lane::kLive).open().empty()) << "nor would many be";
 }
 
 TEST(Admission, StartNowIsResolvedOnceAndSharedWithALaneThatJoinsLater) {

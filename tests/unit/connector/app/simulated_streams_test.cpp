@@ -52,14 +52,17 @@ class SimulatedStream : public testing::Test {
  protected:
   static constexpr const char* kBegin = "2026-05-02T00:00:00Z";
 
-  static SimulatorOptions world() {
+  explicit SimulatedStream(const char* begins = kBegin) : begins(at(begins)) {}
+
+  static SimulatorOptions world(common::Instant begins) {
     SimulatorOptions options = tests::simulator::small_world();
+    options.world.start = begins - 24h;
     options.world.users = 4;
     options.world.queues = 2;
     return options;
   }
 
-  // The stream `s` with these settings, from kBegin on.
+  // The stream `s` with these settings, from `begins` on.
   void begin(const std::string& settings) {
     const std::string text =
         "name: acme\ngenesys: {region: eu-central-1, client_id: c, client_secret: secret}\n"
@@ -74,11 +77,16 @@ class SimulatedStream : public testing::Test {
     stream = options.streams.at(0);
     definition = definitions.at(stream.definition);
     publisher.emplace(stream_topics(options, definitions).at(0));
-    for (const core::Lane lane : lanes_of(stream, definition))
-      publisher->ledgers[{stream.name, lane}] = core::Ledger({}, at(kBegin));
+    for (const core::Lane lane : lanes_of(stream, definition)) publisher->ledgers[{stream.name, lane}] = core::Ledger({}, begins);
+    live();
+  }
+  // Or another life of it.
+  void live() {
+    for (auto& signal : cancel) signal.emit(asio::cancellation_type::terminal);
+    clock.run_for(io, 0s);
     const common::Logger logger({.level = common::LogLevel::kWarn},
                                 [this](common::LogLevel, std::string_view line) { log.emplace_back(line); });
-    reader = std::make_unique<source::StreamReader>(definition, stream, source::ResolvedStart{at(kBegin)}, api, *publisher, clock,
+    reader = std::make_unique<source::StreamReader>(definition, stream, source::ResolvedStart{begins}, api, *publisher, clock,
                                                     metrics, logger, 4U << 20U, 1);
     if (reader->has_live()) spawn(reader->run_live());
     if (reader->has_settle()) spawn(reader->run_settle());
@@ -104,8 +112,7 @@ class SimulatedStream : public testing::Test {
     source::SliceSpec spec{.records = query.records, .key = definition.key, .wanted = {}};
     std::map<std::string, std::string> found;
     for (std::int64_t page = 1; page < 100; ++page) {
-      source::RequestBuilder builder(query.request, stream.query);
-      builder.window(definition.window, interval);
+      source::RequestBuilder builder = source::query_request(definition, stream, interval);
       source::put_position(builder, query.pages, core::AtPage{page}, source::page_size_of(query.pages, 0));
       auto answer = serve(std::move(builder).build({}));
       if (const auto* error = std::get_if<common::Error>(&answer)) {
@@ -136,9 +143,10 @@ class SimulatedStream : public testing::Test {
     return found == publisher->topic.end() ? kNothing : found->second.back();
   }
 
-  Caller caller{world(), at(kBegin)};
+  const common::Instant begins;
+  Caller caller{world(begins), begins};
   asio::io_context io;
-  tests::support::ManualClock clock{at(kBegin)};
+  tests::support::ManualClock clock{begins};
   tests::support::RecordingMetrics metrics;
   tests::support::FakeApi api{[this](const core::ApiRequest& request) { return serve(request); }};
   AppOptions options;
@@ -339,6 +347,107 @@ TEST_F(SimulatedStream, UserAggregatesOfADayEach) {
   EXPECT_EQ(truth.size(), 12U) << "three days of four users";
   EXPECT_EQ(publisher->topic.size(), 12U);
   for (const auto& [key, record] : truth) EXPECT_EQ(*common::json::parse(last_of(key)), *common::json::parse(record)) << key;
+  expect_no_repeats();
+}
+
+// --- days and hours of a time zone ---
+
+// Over the end of summer time in Berlin, in the night to the 25th.
+class SimulatedAutumn : public SimulatedStream {
+ protected:
+  SimulatedAutumn() : SimulatedStream("2026-10-24T10:00:00Z") {}
+
+  // Counts of the group in all quarters of an hour of the interval, as the service has them now.
+  std::int64_t counted(const std::string& queue, const std::string& interval) {
+    source::StreamOptions quarters = stream;
+    quarters.live.buckets = core::Buckets(15min);
+    quarters.query["granularity"] = "PT15M";
+    std::swap(stream, quarters);
+    std::int64_t count = 0;
+    for (const auto& [key, record] : ask(common::parse_interval(interval).value())) {
+      const auto value = common::json::parse(record).value();
+      if (value.at("group").at("queueId").as_string() == queue) count += count_of(value);
+    }
+    std::swap(stream, quarters);
+    return count;
+  }
+  static std::int64_t count_of(const common::json::Value& record) {
+    return record.at("data").at("metrics").at(0).at("stats").at("count").as_int64();
+  }
+  void expect_figures_of(const std::vector<std::string>& intervals) {
+    std::set<std::string> keys;
+    for (const std::string& interval : intervals) {
+      for (std::uint32_t number = 0; number < 2; ++number) {
+        const std::string queue = caller.simulator.service().world.queue(number);
+        const std::string& key = *keys.insert(R"([{"queueId":")" + queue + "\"},\"" + interval + "\"]").first;
+        ASSERT_NE(last_of(key), "") << key;
+        EXPECT_EQ(count_of(common::json::parse(last_of(key)).value()), counted(queue, interval)) << key;
+      }
+    }
+    for (const auto& [key, values] : publisher->topic) EXPECT_TRUE(keys.contains(key)) << key << " is no such bucket";
+    expect_no_repeats();
+  }
+  void expect_nothing_asked_of_zones() const {
+    for (const auto& request : api.requests) {
+      EXPECT_EQ(request.body.find("timeZone"), std::string::npos) << request.body;
+      EXPECT_EQ(request.body.find("granularity"), std::string::npos) << request.body;
+    }
+  }
+};
+
+TEST_F(SimulatedAutumn, FiguresOfDaysOfBerlinAreOfThe25HoursToo) {
+  begin(
+      "    definition: conversation-aggregates\n    start: now\n    live: {ages: [1h, 30h]}\n"
+      "    query: {granularity: P1D, timeZone: Europe/Berlin, groupBy: [queueId], metrics: [nConnected]}\n");
+  pass(37h);  // the day has just ended
+  live();
+  pass(60h);
+
+  expect_nothing_asked_of_zones();
+  EXPECT_EQ(api.requests.size(), 4U + 4 + 3) << "four days, once and at their ages";
+  expect_figures_of({"2026-10-23T22:00:00.000Z/2026-10-24T22:00:00.000Z", "2026-10-24T22:00:00.000Z/2026-10-25T23:00:00.000Z",
+                     "2026-10-25T23:00:00.000Z/2026-10-26T23:00:00.000Z", "2026-10-26T23:00:00.000Z/2026-10-27T23:00:00.000Z"});
+}
+
+TEST_F(SimulatedAutumn, FiguresOfHoursOfKolkataCrossMidnightOfUtc) {
+  begin(
+      "    definition: conversation-aggregates\n    start: now\n    live: {ages: [1h]}\n"
+      "    query: {granularity: PT1H, timeZone: Asia/Kolkata, groupBy: [queueId], metrics: [nConnected]}\n");
+  pass(13h + 40min);
+  live();
+  pass(4h);
+
+  expect_nothing_asked_of_zones();
+  std::vector<std::string> hours;
+  for (common::Instant hour = at("2026-10-24T09:30:00Z"); hour + 1h < clock.utc_now(); hour += 1h) {
+    hours.push_back(common::format_interval({.start = hour, .end = hour + 1h}));
+  }
+  ASSERT_EQ(hours.size(), 18U);
+  expect_figures_of(hours);
+}
+
+// Over the beginning of summer time in New York, in the night to the 8th.
+class SimulatedSpring : public SimulatedStream {
+ protected:
+  SimulatedSpring() : SimulatedStream("2026-03-07T05:00:00Z") {}
+};
+
+TEST_F(SimulatedSpring, ADayOf23HoursIsFilledByThem) {
+  begin(
+      "    definition: user-aggregates\n    start: now\n    live: {ages: [1h]}\n"
+      "    query: {granularity: P1D, timeZone: America/New_York, groupBy: [userId], metrics: [tSystemPresence]}\n");
+  pass(76h);
+
+  EXPECT_EQ(publisher->topic.size(), 12U) << "three days of four users";
+  const std::map<std::string, std::int64_t> hours{{"2026-03-07T05:00:00.000Z/2026-03-08T05:00:00.000Z", 24},
+                                                  {"2026-03-08T05:00:00.000Z/2026-03-09T04:00:00.000Z", 23},
+                                                  {"2026-03-09T04:00:00.000Z/2026-03-10T04:00:00.000Z", 24}};
+  for (const auto& [key, values] : publisher->topic) {
+    const auto record = common::json::parse(values.back()).value();
+    std::int64_t sum = 0;
+    for (const auto& metric : record.at("data").at("metrics").as_array()) sum += metric.at("stats").at("sum").as_int64();
+    EXPECT_EQ(sum, hours.at(std::string(record.at("data").at("interval").as_string())) * 3'600'000) << key;
+  }
   expect_no_repeats();
 }
 

@@ -175,6 +175,23 @@ TEST(CompositeRecords, HaveTheSameKeyHoweverTheServiceSpellsIt) {
   EXPECT_EQ(keys_of(one->page), keys_of(other->page));
 }
 
+// Nor the offset in which a service renders the interval of a bucket.
+TEST(CompositeRecords, HaveTheSameKeyInSummerAndInWinter) {
+  const auto key_of = [](const std::string& interval) {
+    return keys_of(slice(aggregates(), R"({"results":[{"group":{},"data":[{"interval":")" + interval + R"("}]}]})")->page).at(0);
+  };
+  const std::string in_utc = R"([{},"2026-03-28T23:00:00.000Z/2026-03-29T22:00:00.000Z"])";
+
+  EXPECT_EQ(key_of("2026-03-28T23:00:00.000Z/2026-03-29T22:00:00.000Z"), in_utc);
+  EXPECT_EQ(key_of("2026-03-29T00:00:00.000+01:00/2026-03-30T00:00:00.000+02:00"), in_utc);
+  EXPECT_EQ(key_of("2026-03-28T19:00:00-04:00\\/2026-03-29T18:00:00-04:00"), in_utc) << "an escape more";
+  EXPECT_EQ(key_of("2026-03-28T23:00:00.000Z/2026-03-30T00:00:00.000+02:00"), in_utc);
+  for (const char* as_it_is :
+       {"2026-03-28T23:00:00Z/2026-03-29T22:00:00Z", "a/b", "/", "a/Z", "2026-03-28T23:00:00+00:00/PT1H"}) {
+    EXPECT_EQ(key_of(as_it_is), R"([{},")" + std::string(as_it_is) + "\"]");
+  }
+}
+
 TEST(CompositeRecords, WithoutARequiredValueInTheirKeyAreDeadLetters) {
   const auto sliced = slice(
       aggregates(), R"({"results":[{"group":{"q":"1"},"data":[{"n":1},{"interval":null},{"interval":""},{"interval":"i"}, 7]},

@@ -61,7 +61,8 @@ class LiveBucketsOfALane : public LiveKinds {
         CompositeRecords{.each = {"/results/*/data/*"}, .with = {"/results/*/group"}, .as = {}, .list = {}};
     definition.query->total.reset();
     definition.query->pages = NoPages{};
-    options.live.bucket = options.live.every = options.live.min_window = 15min;
+    options.live.buckets = core::Buckets(15min);
+    options.live.every = options.live.min_window = 15min;
     service = [](const core::ApiRequest& request) -> FakeAnswer {
       const auto body = common::json::parse(request.body).value();
       const auto window = common::parse_interval(std::string_view(find_at(body, "/interval")->get_string())).value();
@@ -111,6 +112,68 @@ TEST_F(LiveBucketsOfALane, AreReadAgainAtTheirAgesWhole) {
   pass(5min + 1s);
 
   EXPECT_THAT(windows(), ElementsAre("2026-05-04T11:00:00.000Z/2026-05-04T11:15:00.000Z"));
+}
+
+// What the service makes of a zone beside an interval in UTC is nobody's concern: each bucket is a window of its own.
+class LocalBucketsOfALane : public LiveBucketsOfALane {
+ protected:
+  LocalBucketsOfALane() {
+    definition.time_zone = "/timeZone";
+    options.query = common::json::Object{{"timeZone", "Europe/Berlin"}, {"granularity", "P1D"}, {"groupBy", "queueId"}};
+    options.live.buckets = core::Buckets(24h, common::TimeZone::find("Europe/Berlin").value());
+    options.live.every = options.live.min_window = 24h;
+    options.live.ages = {};
+    start = at("2026-10-24T10:00:00");
+    service = [](const core::ApiRequest& request) -> FakeAnswer {
+      const auto body = common::json::parse(request.body).value();
+      const std::string interval(find_at(body, "/interval")->get_string());
+      return answer(R"({"results":[{"group":{"queueId":"q"},"data":[{"interval":")" + interval + R"("}]}]})");
+    };
+  }
+};
+
+TEST_F(LocalBucketsOfALane, AreAskedForOneByOneAndWithoutTheirLength) {
+  watch_contents();
+  clock.set_utc(at("2026-10-27T12:00:00"));
+  run_live();
+
+  EXPECT_THAT(windows(), ElementsAre("2026-10-23T22:00:00.000Z/2026-10-24T22:00:00.000Z",
+                                     "2026-10-24T22:00:00.000Z/2026-10-25T23:00:00.000Z",
+                                     "2026-10-25T23:00:00.000Z/2026-10-26T23:00:00.000Z"));
+  for (const auto& request : api.requests) {
+    const auto body = common::json::parse(request.body).value();
+    EXPECT_EQ(find_at(body, "/granularity"), nullptr) << request.body;
+    EXPECT_EQ(find_at(body, "/timeZone"), nullptr) << request.body;
+    EXPECT_NE(find_at(body, "/groupBy"), nullptr) << request.body;
+  }
+  EXPECT_THAT(publisher.keys(), ElementsAre(R"([{"queueId":"q"},"2026-10-23T22:00:00.000Z/2026-10-24T22:00:00.000Z"])",
+                                            R"([{"queueId":"q"},"2026-10-24T22:00:00.000Z/2026-10-25T23:00:00.000Z"])",
+                                            R"([{"queueId":"q"},"2026-10-25T23:00:00.000Z/2026-10-26T23:00:00.000Z"])"));
+  EXPECT_EQ(ledger().start(), at("2026-10-23T22:00:00"));
+  EXPECT_EQ(ledger().complete_until(), at("2026-10-26T23:00:00"));
+  ASSERT_THAT(contents, SizeIs(3));
+  EXPECT_EQ(contents[1].home_day, std::chrono::sys_days(std::chrono::October / 25 / 2026)) << "remembered until its end is read";
+}
+
+// Not even one that is longer than two others: where half an hour is shown twice.
+TEST_F(LocalBucketsOfALane, AreNeverCut) {
+  options.live.buckets = core::Buckets(20min, common::TimeZone::find("Australia/Lord_Howe").value());
+  options.live.every = options.live.min_window = 20min;
+  start = at("2024-04-06T14:50:00");
+  const auto whole = service;
+  int refused = 0;
+  service = [&, whole](const core::ApiRequest& request) -> FakeAnswer {
+    return ++refused <= 2 ? refuse(ErrorCode::kTooComplex) : whole(request);
+  };
+  clock.set_utc(at("2024-04-06T15:31:00"));
+  run_live();
+  pass(15min);
+
+  EXPECT_THAT(windows(), ElementsAre("2024-04-06T14:40:00.000Z/2024-04-06T15:30:00.000Z",
+                                     "2024-04-06T14:40:00.000Z/2024-04-06T15:30:00.000Z",
+                                     "2024-04-06T14:40:00.000Z/2024-04-06T15:30:00.000Z"));
+  EXPECT_EQ(lines_with("read in parts"), 0U);
+  EXPECT_EQ(ledger().complete_until(), at("2024-04-06T15:30:00"));
 }
 
 // --- tokens ------------------------------------------------------------------------------------------------------------------

@@ -190,7 +190,7 @@ TEST_F(RangeReaderTest, AWindowTooDeepForTheQueryIsReadInParts) {
 
 // A part of a bucket would have other figures, and its interval would be another key.
 TEST_F(RangeReaderTest, OfBucketsWholeOnesAreAskedForHoweverTheRangeIsCut) {
-  options.live.bucket = 15min;
+  options.live.buckets = core::Buckets(15min);
   options.live.min_window = 15min;
   definition.query->pages = NoPages{};
   definition.query->total.reset();
@@ -204,6 +204,32 @@ TEST_F(RangeReaderTest, OfBucketsWholeOnesAreAskedForHoweverTheRangeIsCut) {
       asked("/details/query"),
       ElementsAre("2026-05-04T22:30:00.000Z/2026-05-04T23:15:00.000Z", "2026-05-04T22:30:00.000Z/2026-05-04T22:45:00.000Z",
                   "2026-05-04T22:45:00.000Z/2026-05-04T23:00:00.000Z", "2026-05-04T23:00:00.000Z/2026-05-04T23:15:00.000Z"));
+}
+
+// As the lane asks for them, or what is verified would be other figures.
+TEST_F(RangeReaderTest, LocalBucketsAreAskedForOneByOneAndNeverCut) {
+  options.live.buckets = core::Buckets(24h, common::TimeZone::find("Europe/Berlin").value());
+  options.live.min_window = 24h;
+  options.query = common::json::Object{{"granularity", "P1D"}, {"timeZone", "Europe/Berlin"}};
+  definition.bucket = "/granularity";
+  definition.time_zone = "/timeZone";
+  definition.query->pages = NoPages{};
+  definition.query->total.reset();
+
+  ASSERT_TRUE(read(core::RecordForm::kQuery, "2026-03-28T12:00:00", "2026-03-30T21:59:59"));
+
+  EXPECT_THAT(asked("/details/query"), ElementsAre("2026-03-27T23:00:00.000Z/2026-03-28T23:00:00.000Z",
+                                                   "2026-03-28T23:00:00.000Z/2026-03-29T22:00:00.000Z"));
+  EXPECT_EQ(api.requests[0].body.find("granularity"), std::string::npos);
+  EXPECT_EQ(api.requests[0].body.find("timeZone"), std::string::npos);
+
+  // Longer than two others, where half an hour is shown twice.
+  api.requests.clear();
+  options.live.buckets = core::Buckets(20min, common::TimeZone::find("Australia/Lord_Howe").value());
+  options.live.min_window = 20min;
+  service = [](const core::ApiRequest&) { return refuse(ErrorCode::kTooComplex); };
+  EXPECT_FALSE(read(core::RecordForm::kQuery, "2024-04-06T14:50:00", "2024-04-06T15:30:00"));
+  EXPECT_THAT(asked("/details/query"), ElementsAre("2024-04-06T14:40:00.000Z/2024-04-06T15:30:00.000Z"));
 }
 
 TEST_F(RangeReaderTest, WhatLastsBelongsToTheDayOfItsReading) {

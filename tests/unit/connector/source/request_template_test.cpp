@@ -34,6 +34,31 @@ TEST(RequestBuilder, PutsWindowAndPageOverTheUsersFiltersOverTheDefinition) {
   EXPECT_EQ(built.method, common::http::Method::kPost);
 }
 
+TEST(RequestBuilder, LeavesOutWhatIsThere) {
+  RequestBuilder builder(RequestTemplate{.path = "/query", .body = json(R"({"a":{"b":1,"c":2},"d":3})")},
+                         json(R"({"a":{"b":4}})"));
+  builder.leave_out("/a/b").leave_out("/d").leave_out("/e/f").leave_out("/a/c/g");
+
+  EXPECT_EQ(std::move(builder).build(kSource).body, R"({"a":{"c":2}})");
+}
+
+// Where a zone's buckets are UTC's it is asked as if there were none; else for one bucket, the whole interval.
+TEST(QueryRequest, NeverNamesTheZone) {
+  Definition definition;
+  definition.bucket = "/granularity";
+  definition.time_zone = "/timeZone";
+  definition.query = QuerySource{.request = {.path = "/query", .body = json(R"({"granularity":"PT30M"})")}};
+  StreamOptions options;
+  options.query = json(R"({"granularity":"PT1H","timeZone":"Asia/Kolkata"})");
+  const auto body = [&] { return std::move(query_request(definition, options, kWindow)).build(kSource).body; };
+
+  options.live.buckets = core::Buckets(std::chrono::hours{1});
+  EXPECT_EQ(body(), R"({"granularity":"PT1H","interval":"2026-05-04T00:00:00.000Z/2026-05-04T01:00:00.000Z"})");
+
+  options.live.buckets = core::Buckets(std::chrono::hours{1}, common::TimeZone::find("Asia/Kolkata").value());
+  EXPECT_EQ(body(), R"({"interval":"2026-05-04T00:00:00.000Z/2026-05-04T01:00:00.000Z"})");
+}
+
 TEST(RequestBuilder, PutsTwoPlacesInQueryAndHeader) {
   RequestBuilder builder(RequestTemplate{.method = common::http::Method::kGet, .path = "/list", .body = {}});
   builder.window(FromToPlaces{.from = InQuery{"from"}, .to = InHeader{"X-To"}}, kWindow);

@@ -58,7 +58,7 @@ TEST(Sample, EndsWithTheInterval) {
 TEST(Sample, OfBucketsIsOfWholeOnes) {
   FakeApi api([](const core::ApiRequest&) { return answer("{}"); });
   StreamOptions options = conversations(false);
-  options.live.bucket = std::chrono::minutes{30};
+  options.live.buckets = core::Buckets(std::chrono::minutes{30});
   const Definition definition = conversation_details();
   boost::asio::io_context io;
   for (const char* interval : {"2026-05-04T10:07:00Z/2026-05-04T11:29:59Z", "2026-05-04T10:07:00Z/2026-05-04T10:09:00Z"}) {
@@ -75,6 +75,28 @@ TEST(Sample, OfBucketsIsOfWholeOnes) {
       << api.requests[0].body;
   EXPECT_NE(api.requests[1].body.find("2026-05-04T10:00:00.000Z/2026-05-04T10:30:00.000Z"), std::string::npos)
       << api.requests[1].body;
+}
+
+TEST(Sample, OfLocalBucketsIsTheFirst) {
+  FakeApi api([](const core::ApiRequest&) { return answer("{}"); });
+  StreamOptions options = conversations(false);
+  options.live.buckets = core::Buckets(std::chrono::days{1}, common::TimeZone::find("Europe/Berlin").value());
+  Definition definition = conversation_details();
+  definition.bucket = "/granularity";
+  definition.query->request.body["granularity"] = "P1D";
+  boost::asio::io_context io;
+  boost::asio::co_spawn(
+      io, sample(definition, options, api, common::parse_interval("2026-03-29T10:00:00Z/2026-04-02T10:00:00Z").value(), 1),
+      [](std::exception_ptr thrown, common::Result<Sample> sampled) {
+        EXPECT_FALSE(thrown);
+        EXPECT_TRUE(sampled);
+      });
+  io.run();
+
+  ASSERT_THAT(api.requests, SizeIs(1));
+  EXPECT_NE(api.requests[0].body.find("2026-03-28T23:00:00.000Z/2026-03-29T22:00:00.000Z"), std::string::npos)
+      << api.requests[0].body;
+  EXPECT_EQ(api.requests[0].body.find("granularity"), std::string::npos);
 }
 
 TEST(Sample, TellsWhatTheServiceSays) {

@@ -28,7 +28,7 @@ TEST(CaughtUp, LiveWhenItHasSeenWhatWasOldEnough) {
 
 // A bucket that has not ended is nobody's yet: a run that is to end does not wait for it.
 TEST(CaughtUp, LiveWhenItHasSeenTheBucketsThatHadEnded) {
-  const LivePlanOptions daily{.every = 24h, .delay = 30s, .min_window = 24h, .bucket = 24h};
+  const LivePlanOptions daily{.every = 24h, .delay = 30s, .min_window = 24h, .buckets = Buckets(24h)};
   EXPECT_TRUE(live_is_caught_up(daily, having_read(kMidnight + 24h), kDue + 24h));
   EXPECT_FALSE(live_is_caught_up(daily, having_read(kMidnight + 24h), kMidnight + 48h + 30s));
   EXPECT_TRUE(live_is_caught_up(daily, having_read(kMidnight + 24h), kMidnight + 48h + 29s)) << "not old enough";

@@ -21,7 +21,7 @@ Instant at(const std::string& time, const std::string& day = "2026-05-04") {
 }
 
 LivePlanOptions quarters() {
-  return {.every = 15min, .delay = 30s, .min_window = 15min, .max_window = std::chrono::days{31}, .bucket = 15min};
+  return {.every = 15min, .delay = 30s, .min_window = 15min, .max_window = std::chrono::days{31}, .buckets = Buckets(15min)};
 }
 
 Ledger complete_until(Instant start, Instant end) {
@@ -35,15 +35,6 @@ std::string show(const LivePlan& plan) {
   const auto& read = std::get<ReadWindow>(plan);
   return common::format_instant(read.window.start, false).substr(11, 5) + "-" +
          common::format_instant(read.window.end, false).substr(11, 5);
-}
-
-TEST(BucketStart, IsAtMultiplesOfItsLengthSinceMidnight) {
-  EXPECT_EQ(bucket_start(at("10:14:59"), 15min), at("10:00:00"));
-  EXPECT_EQ(bucket_start(at("10:15:00"), 15min), at("10:15:00"));
-  EXPECT_EQ(bucket_start(at("23:59:59"), std::chrono::days{1}), at("00:00:00"));
-  EXPECT_EQ(bucket_start(at("10:14:59"), 0s), at("10:14:59"));
-  EXPECT_EQ(bucket_start(common::parse_instant("1969-12-31T23:50:00Z").value(), 15min),
-            common::parse_instant("1969-12-31T23:45:00Z").value());
 }
 
 TEST(LiveBuckets, ABucketIsReadWhenItHasEndedAndSettledForTheDelay) {
@@ -76,7 +67,8 @@ TEST(LiveBuckets, ACutWindowIsReadInWholeBuckets) {
 // The length of the buckets was another before, and the operator chose to go on.
 TEST(LiveBuckets, AGapThatBeginsInsideABucketIsReadWithTheWholeOfIt) {
   LivePlanOptions halves = quarters();
-  halves.bucket = halves.every = halves.min_window = 30min;
+  halves.buckets = Buckets(30min);
+  halves.every = halves.min_window = 30min;
 
   EXPECT_EQ(show(LivePlanner(halves).next(complete_until(at("10:00:00"), at("11:15:00")), at("11:40:00"))), "11:00-11:30");
   EXPECT_EQ(show(LivePlanner(halves).next(complete_until(at("10:15:00"), at("10:15:00")), at("10:40:00"))), "10:15-10:30")
@@ -95,17 +87,6 @@ TEST(LiveBuckets, AreReadAgainWhole) {
   EXPECT_EQ(show(planner.next(ledger, at("11:15:00"))), "10:00-10:15");
 }
 
-// What is verified: nothing that was asked for is left out, and no part of a bucket is asked for.
-TEST(LiveBuckets, AnIntervalIsWidenedToTheBucketsItTouches) {
-  const auto whole = [](std::string_view interval, Duration bucket) {
-    return common::format_interval(whole_buckets(common::parse_interval(interval).value(), bucket));
-  };
-  EXPECT_EQ(whole("2026-05-04T10:05:00Z/2026-05-04T10:25:00Z", 30min), "2026-05-04T10:00:00.000Z/2026-05-04T10:30:00.000Z");
-  EXPECT_EQ(whole("2026-05-04T10:00:00Z/2026-05-04T10:30:00Z", 30min), "2026-05-04T10:00:00.000Z/2026-05-04T10:30:00.000Z");
-  EXPECT_EQ(whole("2026-05-04T23:00:00Z/2026-05-04T23:50:00Z", 45min), "2026-05-04T22:30:00.000Z/2026-05-05T00:00:00.000Z");
-  EXPECT_EQ(whole("2026-05-04T10:05:00Z/2026-05-04T10:25:00Z", 0min), "2026-05-04T10:05:00.000Z/2026-05-04T10:25:00.000Z");
-}
-
 // However time passes, failures strike, windows are cut and read late: every window is of whole buckets of one day, and in the
 // end everything was read at every age.
 TEST(LiveBuckets, WindowsAreOfWholeBucketsWhateverHappens) {
@@ -114,16 +95,17 @@ TEST(LiveBuckets, WindowsAreOfWholeBucketsWhateverHappens) {
   const std::vector<Duration> ages{1h, 24h};
   for (int round = 0; round < 60; ++round) {
     LivePlanOptions options = quarters();
-    options.bucket = options.min_window = buckets[static_cast<std::size_t>(round) % buckets.size()];
-    options.every = std::min<Duration>(options.bucket * std::uniform_int_distribution(1, 4)(random), 24h);
+    options.min_window = buckets[static_cast<std::size_t>(round) % buckets.size()];
+    options.buckets = Buckets(options.min_window);
+    options.every = std::min<Duration>(options.min_window * std::uniform_int_distribution(1, 4)(random), 24h);
     options.max_window = std::max<Duration>(options.every, Duration(std::uniform_int_distribution(1, 200)(random)) * 600'000);
     options.delay = Duration(std::uniform_int_distribution(0, 600'000)(random));
     LivePlanner planner(options);
-    const Instant start = bucket_start(at("21:17:23"), options.bucket);
+    const Instant start = options.buckets.start_of(at("21:17:23"));
     Ledger ledger({}, start);
     Instant now = start;
     for (const LedgerChange& change : change_ages(ledger, ages, now)) ASSERT_TRUE(ledger.apply(change));
-    const auto is_edge = [&](Instant instant) { return bucket_start(instant, options.bucket) == instant; };
+    const auto is_edge = [&](Instant instant) { return options.buckets.start_of(instant) == instant; };
     const auto complete = [&](const ReadWindow& read) {
       ASSERT_TRUE(ledger.apply(WindowCompleted{.window = read.window, .pass = read.pass}));
       for (const auto& change : passes_satisfied(ledger, read.window, now, Satisfied::kWhole)) ASSERT_TRUE(ledger.apply(change));
