@@ -446,6 +446,9 @@ source::Pages read_pages(Section pages, const source::RequestTemplate& request) 
 }
 
 void check_window(const Section& window, const Definition& definition) {
+  if (window.given("retention") && definition.max_window > definition.retention) {
+    window.problem("retention", "is shorter than max, so that the longest window could not be read (allowed: at least max)");
+  }
   if (definition.bucket && (definition.job || !definition.query || !has_body(definition.query->request))) {
     window.problem("bucket", "is looked for in the body of the query, and is offered without a job only (allowed: leave it out)");
   }
@@ -503,6 +506,7 @@ void read_window(Section window, const source::RequestTemplate* request, Definit
     definition.window = source::FromToPlaces{std::move(*from), std::move(*to)};
   }
   window.duration("max", definition.max_window, {.min = 0ms, .max = std::chrono::days{366}});
+  window.duration("retention", definition.retention, {.min = 1s, .max = kLongestRetention});
   read_pointer(window, "bucket", definition.bucket);
   window.boolean("spans_days", definition.spans_days);
   if (window.given("ages")) {

@@ -24,6 +24,8 @@ void read_rewriting(Section& stream, const connector::source::Definition* defini
 void read_topic_settings(Section topic, std::string_view default_name, connector::core::TopicSettings& settings);
 // Durations in ascending order; the first pass of `settle` is at 0, that of `live` is no age.
 void read_ages(Section& lane, std::vector<common::Duration>& ages, bool settle);
+// Of what a service keeps: longer is no bound.
+inline constexpr common::Duration kLongestRetention = std::chrono::days{7'300};
 // The files under `definitions:`, beside those that are there.
 void read_definitions(Section& root, std::map<std::string, connector::source::Definition>& definitions,
                       std::map<std::string, DefinitionFile>& files);

@@ -46,6 +46,49 @@ void read_start(Section& stream, const Definition* definition, StreamOptions& op
   }
 }
 
+// The user's word goes over the definition's: how long records are kept is often the organisation's own setting.
+void read_retention(Section& stream, const Definition* definition, StreamOptions& options) {
+  if (definition != nullptr && is_snapshot(*definition)) {
+    if (stream.given("retention")) {
+      stream.problem("retention", "is for what has windows: the service tells the state as it is now (allowed: leave it out)");
+    }
+    stream.node("retention");
+    return;
+  }
+  if (definition != nullptr) {
+    options.retention = definition->retention;
+  }
+  stream.duration("retention", options.retention, {.min = 0ms, .max = kLongestRetention});
+}
+
+// What has expired before its turn comes is read at no age: ages that nobody has asked for are left out then. `least`: how old a
+// window's start is when its end comes to be read.
+void read_kept_ages(Section& lane, common::Duration retention, common::Duration least, std::vector<common::Duration>& ages,
+                    bool settle) {
+  const auto expires = [&](common::Duration age) {
+    return retention > common::Duration{0} && age > common::Duration{0} && age + least >= retention;
+  };
+  std::erase_if(ages, expires);
+  read_ages(lane, ages, settle);
+  if (std::ranges::any_of(ages, expires)) {
+    lane.problem("ages", "has an age at which the service has begun to forget the window: it keeps records for " +
+                             common::format_duration(retention) + " (allowed: ages that are shorter by more than " +
+                             common::format_duration(least) + ")");
+  }
+}
+
+// A window must be readable when it is due.
+void check_retention(const Section& stream, const StreamOptions& options) {
+  const auto needs = [&](bool enabled, common::Duration least, std::string_view of) {
+    if (enabled && options.retention > common::Duration{0} && options.retention <= least) {
+      stream.problem("retention", "the service keeps nothing as long as it takes until it is read (allowed: more than " +
+                                      common::format_duration(least) + ", which is " + std::string(of) + ")");
+    }
+  };
+  needs(options.live.enabled, options.live.every + options.live.delay, "live.every and live.delay");
+  needs(options.settle.enabled, options.settle.window, "settle.window");
+}
+
 void read_topic(Section& stream, StreamOptions& options) {
   const Node* value = stream.node("topic");
   if (value != nullptr && value->kind == Node::Kind::kMap) {
@@ -87,7 +130,7 @@ void check_buckets(const Section& live, const connector::source::LiveOptions& op
   }
 }
 
-void read_live(Section live, const Definition* definition, connector::source::LiveOptions& options) {
+void read_live(Section live, const Definition* definition, common::Duration retention, connector::source::LiveOptions& options) {
   if (options.bucket > common::Duration{0}) {
     options.every = std::max(options.every - options.every % options.bucket, options.bucket);
     options.min_window = options.bucket;
@@ -118,7 +161,7 @@ void read_live(Section live, const Definition* definition, connector::source::Li
   if (options.bucket > common::Duration{0}) {
     check_buckets(live, options);
   }
-  read_ages(live, options.ages, false);
+  read_kept_ages(live, retention, options.every, options.ages, false);
   live.finish();
 }
 
@@ -143,12 +186,13 @@ void read_on_delete(Section& settle, const Definition* definition, connector::so
   }
 }
 
-void read_settle(Section settle, const Definition* definition, connector::source::SettleOptions& options) {
+void read_settle(Section settle, const Definition* definition, common::Duration retention,
+                 connector::source::SettleOptions& options) {
   if (settle.duration("window", options.window, {.min = 1s, .max = kDay}) && kDay % options.window != common::Duration{0}) {
     settle.problem("window",
                    "does not divide a day, so windows would not end at midnight UTC (allowed: such as 1h, 6h, 12h, 1d)");
   }
-  read_ages(settle, options.ages, true);
+  read_kept_ages(settle, retention, options.window, options.ages, true);
   if (settle.boolean("newest_first", options.newest_first);
       options.newest_first && definition != nullptr && definition->spans_days) {
     settle.problem(
@@ -514,6 +558,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
 
   const bool snapshot = definition != nullptr && is_snapshot(*definition);
   read_start(stream, definition, options);
+  read_retention(stream, definition, options);
   read_topic(stream, options);
   using connector::source::ExistingTopic;
   stream.choice<ExistingTopic>("existing_topic", options.existing_topic,
@@ -563,7 +608,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     stream.node("snapshot");
     options.live.enabled = lane_enabled(stream, "live", has_query, "query");
     if (options.live.enabled) {
-      read_live(stream.section("live"), definition, options.live);
+      read_live(stream.section("live"), definition, options.retention, options.live);
     }
   }
   options.follow.enabled = lane_enabled(stream, "follow", definition == nullptr || definition->by_id.has_value(), "by_id");
@@ -580,8 +625,9 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   }
   options.settle.enabled = lane_enabled(stream, "settle", has_job, "job");
   if (options.settle.enabled) {
-    read_settle(stream.section("settle"), definition, options.settle);
+    read_settle(stream.section("settle"), definition, options.retention, options.settle);
   }
+  check_retention(stream, options);
   using connector::source::TotalTrust;
   const bool may_be_short = definition != nullptr && !snapshot && definition->query && definition->query->total &&
                             definition->query->total->trust == TotalTrust::kApproximate;

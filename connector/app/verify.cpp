@@ -4,6 +4,7 @@
 #include "connector/app/find_cluster.h"
 #include "connector/app/one_shot.h"
 #include "connector/app/repair_admission.h"
+#include "connector/app/retention.h"
 #include "connector/app/stream_topics.h"
 #include "connector/core/digest/entry.h"
 #include "connector/core/planning/live_planner.h"
@@ -148,6 +149,13 @@ Result<void> Verify::bound_range() {
   // Figures are of whole buckets: of all that the range touches, as far as they have come to rest.
   outcome_.verified = core::whole_buckets(request_.range, stream_.live.bucket);
   end = core::bucket_start(end, stream_.live.bucket);
+  const auto from = readable_from(stream_, core::earlier_now(one_shot_->clock(), one_shot_->api()));
+  if (from && *from >= outcome_.verified.end) return check_readable(stream_, request_.range, one_shot_->clock().utc_now());
+  if (from && *from > outcome_.verified.start) {
+    outcome_.verified.start = *from;
+    talk_.tell(fmt::format("--from lies behind what the service keeps, which is {}: verifying from {} on",
+                           common::format_duration(stream_.retention), common::format_instant(*from)));
+  }
   if (end <= outcome_.verified.start) {
     return fail(
         ErrorCode::kConfigInvalid,

@@ -154,6 +154,7 @@ struct Definition {
   std::map<std::string, std::string> refused_members;  // top-level members a stream's `query` must not have → why
   WindowPlaces window = IntervalPlace{InBody{"/interval"}};
   common::Duration max_window{};  // longest interval of the query; 0: no bound known
+  common::Duration retention{};   // how long the service keeps what it shows, unless the user says otherwise; 0: no bound known
   // Pointer to the length of the buckets in which the query answers, in its body (ISO 8601, such as PT15M).
   std::optional<std::string> bucket;
   // A record is returned for every window it touches, those of later days too; else for the day it began on alone.

@@ -187,9 +187,14 @@ Lane::Awaited LiveLane::advance() {
   if (judges_) {
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
   }
+  if (!is_snapshot(stream_.definition)) {
+    if (auto given_up = co_await give_up_out_of_reach(); !given_up) co_return given_up;
+  }
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
-  const core::LivePlan planned_next = plan(now);
-  if (const auto* planned = std::get_if<core::ReadWindow>(&planned_next)) {
+  core::LivePlan planned_next = plan(now);
+  if (auto* planned = std::get_if<core::ReadWindow>(&planned_next)) {
+    // An overlap need not reach back behind what the service keeps.
+    if (readable_from_ && !planned->is_open) planned->window.start = std::max(planned->window.start, *readable_from_);
     // The one read of the query form that may return the same records as ours is `follow`'s.
     auto turn = co_await stream_.reads.take();
     if (!turn) co_return fail(turn.error());
