@@ -19,8 +19,8 @@ constexpr std::size_t kMostKept = 8UL << 20U;  // bytes of a buffer, from page t
 
 }  // namespace
 
-PageReader::PageReader(const Definition& definition, const StreamOptions& options)
-    : digester_(published_shape(definition, options).rules), job_only_(definition.job_only) {
+PageReader::PageReader(const Definition& definition, const StreamOptions& options, std::size_t max_composed)
+    : slicer_(max_composed), digester_(published_shape(definition, options).rules), job_only_(definition.job_only) {
   if (!definition.model.empty()) unknown_fields_.emplace(definition.model);
   if (rewrites_records(options)) projector_.emplace(options.projection, options.redaction);
   if (rewrites_key(definition, options.redaction)) redactor_.emplace(ProjectionOptions{}, options.redaction);
