@@ -298,5 +298,50 @@ TEST_F(PageReaderTest, AKeyThatIsOneTextIsThatTextsHash) {
   EXPECT_THAT(body, Not(HasSubstr("PERSONAL a")));
 }
 
+// --- what is new to the definition --------------------------------------------------------------------------------------------
+
+// Names inside of what is removed may be as personal as what they name: a map keyed by people, say.
+class NewFields : public PageReaderTest {
+ protected:
+  NewFields() {
+    definition.model = {{"", {"conversationId", "people", "notes"}},
+                        {"/notes", {"first"}},
+                        {"/people/*", {"name", "attributes"}},
+                        {"/people/*/attributes", {"known"}}};
+  }
+  std::vector<std::string> told() {
+    PageReader reader(definition, options);
+    EXPECT_TRUE(read(
+        reader,
+        query_page(
+            {R"({"conversationId":"a","new":1,"notes":{"Ada Personal":1},"people":[{"age":1,"attributes":{"Bob Personal":2}}]})"},
+            1)));
+    return reader.take_unknown_fields();
+  }
+};
+
+TEST_F(NewFields, AreToldWhereNothingIsRemoved) {
+  EXPECT_THAT(told(), ElementsAre("/new", "/notes/Ada Personal", "/people/*/age", "/people/*/attributes/Bob Personal"));
+}
+
+TEST_F(NewFields, InsideOfWhatIsDroppedOrHashedAreNotTold) {
+  options.redaction = {.drop = {"/people/*/attributes"},
+                       .hash = {"/notes"},
+                       .key = common::SecretSource::of_value(common::Secret("the key of this test"))};
+  EXPECT_THAT(told(), ElementsAre("/new", "/people/*/age"));
+  options.redaction.hash.clear();
+  options.redaction.drop = {"/people", "/notes/first"};
+  EXPECT_THAT(told(), ElementsAre("/new", "/notes/Ada Personal")) << "what is left of an object is looked at";
+  options.redaction.drop = {"/*/*/attributes", "/notes/*"};
+  EXPECT_THAT(told(), ElementsAre("/new", "/people/*/age")) << "nor are members that are dropped whatever their names";
+}
+
+TEST_F(NewFields, InsideOfWhatNoFieldDrawsAreNotTold) {
+  options.projection.fields = {{.name = "id", .from = "/conversationId"}, {.name = "names", .from = "/people/*/name"}};
+  EXPECT_THAT(told(), ElementsAre("/new", "/people/*/age"));
+  options.projection.fields.push_back({.name = "notes", .from = "/notes"});
+  EXPECT_THAT(told(), ElementsAre("/new", "/notes/Ada Personal", "/people/*/age")) << "which is published";
+}
+
 }  // namespace
 }  // namespace connector::source
