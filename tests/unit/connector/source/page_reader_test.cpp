@@ -3,6 +3,8 @@
 #include "connector/source/keyed_hash.h"
 #include "tests/unit/connector/source/reader_fixture.h"
 
+#include <malloc.h>
+
 namespace connector::source {
 namespace {
 
@@ -166,6 +168,42 @@ TEST_F(PageReaderTest, APageHoldsNoMoreMemoryThanItNeedsAndTheBodysIsUsedAgain) 
   ASSERT_TRUE(storage);
   EXPECT_GE(storage->capacity(), 100'000U);
   EXPECT_FALSE(reader.take_storage());
+}
+
+// Bytes of the heap; 0 under a sanitizer, whose heap is another one.
+std::size_t in_use() {
+  const struct mallinfo2 heap = ::mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+}
+
+TEST_F(PageReaderTest, APageOfUnusualSizeLeavesNoBufferBehind) {
+  std::vector<std::string> records;
+  for (int i = 0; i < 200; ++i) {
+    records.push_back(R"({"conversationId":")" + std::to_string(i) + R"(","x":")" + std::string(100'000, 'x') + "\"}");
+  }
+  const std::string large = query_page(records, 200);
+  // What slicing needs itself is kept by both.
+  const auto kept = [&](const StreamOptions& with) {
+    PageReader reader(definition, with);
+    const std::size_t before = in_use();
+    EXPECT_TRUE(read(reader, large));
+    EXPECT_EQ(page.records.size(), 200U);
+    EXPECT_FALSE(reader.take_storage()) << "it would be passed on from page to page";
+    std::string().swap(body);
+    page = {};
+    const std::size_t after = in_use();
+    return after > before ? after - before : 0;
+  };
+  const std::size_t plain = kept(options);
+  options.redaction = {.drop = {"/name"},
+                       .hash = {"/conversationId"},
+                       .key = common::SecretSource::of_value(common::Secret("the key of this test"))};
+
+  EXPECT_LT(kept(options), plain + (4U << 20U)) << "neither what was written nor what keys were found in";
+
+  PageReader reader(definition, options);
+  ASSERT_TRUE(read(reader, query_page({conversation("a")}, 1)));
+  EXPECT_TRUE(reader.take_storage()) << "that of usual size is used again";
 }
 
 TEST_F(PageReaderTest, TellsWhichPointersMetNothingButNotOfWhatOnlyTheJobHas) {
