@@ -398,6 +398,7 @@ source::Pages read_pages(Section pages, const source::RequestTemplate& request) 
       pages.integer("first", numbered.first, {.min = 0, .max = 1});
       pages.integer("max_size", numbered.max_size, {.min = 1, .max = kLargestPage});
       pages.integer("max_depth", numbered.max_depth, {.min = 1, .unset = "(none known)"});
+      pages.integer("refused_behind", numbered.refused_behind, {.min = 1, .unset = "(none known)"});
       read_pointer(pages, "page_count", numbered.page_count);
       pages.choice<source::PagesEnd>("end", numbered.end,
                                      {{"empty", source::PagesEnd::kEmpty}, {"nothing_new", source::PagesEnd::kNothingNew}});

@@ -65,6 +65,7 @@ struct PageNumberPages {
   int first = 1;
   int max_size = 100;
   std::int64_t max_depth = 0;             // page × size; 0: none known
+  std::int64_t refused_behind = 0;        // a page deeper than that may be refused, and ends what can be read; 0: none known
   std::optional<std::string> page_count;  // pointer, where the service gives one
   PagesEnd end = PagesEnd::kEmpty;
 };

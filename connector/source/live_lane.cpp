@@ -127,6 +127,7 @@ core::QueryPagingOptions LiveLane::paging_options() const {
   if (const auto* numbered = std::get_if<PageNumberPages>(&query_.pages)) {
     options.first_page = numbered->first;
     options.repeats_end = numbered->end == PagesEnd::kNothingNew;
+    options.refused_behind = static_cast<std::uint64_t>(numbered->refused_behind);
     options.limits.max_depth = static_cast<std::uint64_t>(std::max<std::int64_t>(numbered->max_depth, 0));
   }
   return options;
@@ -282,6 +283,7 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
       co_return co_await give_up_open(planned.window);
     } else if (const auto* read = std::get_if<core::WindowRead>(&action)) {
       if (auto passed = check_clock(planned.window.end + planned.pass.age); !passed) co_return passed;
+      if (read->is_refused) reading.facts.ended_by_refusal();
       co_return co_await complete(reading, read->is_short);
     } else {
       const Error& error = std::get<core::FailRead>(action).error;
@@ -420,7 +422,8 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   std::ranges::move(absence, std::back_inserter(changes));
   changes.emplace_back(core::WindowCompleted{.window = reading.window,
                                              .records = records,
-                                             .is_short = is_short,
+                                             // A state is read whole the next time, whatever this reading lacked.
+                                             .is_short = is_short && !is_snapshot(stream_.definition),
                                              .page = open == nullptr ? 0 : open->pages + 1,
                                              .pass = reading.pass});
   if (stream_.definition.job && stream_.options.settle.enabled) {
