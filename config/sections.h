@@ -20,10 +20,15 @@ void read_streams(Section& root, const std::map<std::string, connector::source::
 std::optional<std::set<std::string>> members_of(const connector::source::RecordsRule& records);
 // `projection` and `redaction` of a stream; `definition` may be unknown.
 void read_rewriting(Section& stream, const connector::source::Definition* definition, connector::source::StreamOptions& options);
+// A stream's `query`, which has been read: what it must not and what it must say; and how long the buckets are that it asks for.
+void check_stream_query(const Section& stream, const connector::source::Definition& definition,
+                        connector::source::StreamOptions& options);
 // {name, partitions, replication_factor, config}.
 void read_topic_settings(Section topic, std::string_view default_name, connector::core::TopicSettings& settings);
 // Durations in ascending order; the first pass of `settle` is at 0, that of `live` is no age.
 void read_ages(Section& lane, std::vector<common::Duration>& ages, bool settle);
+// Of what a service keeps: longer is no bound.
+inline constexpr common::Duration kLongestRetention = std::chrono::days{7'300};
 // The files under `definitions:`, beside those that are there.
 void read_definitions(Section& root, std::map<std::string, connector::source::Definition>& definitions,
                       std::map<std::string, DefinitionFile>& files);

@@ -1,9 +1,11 @@
 #include "connector/app/admission.h"
 
+#include "connector/app/retention.h"
 #include "connector/core/planning/buckets.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <variant>
 #include <vector>
 
@@ -70,6 +72,24 @@ common::Instant first_start(const source::StreamOptions& stream, const StreamFin
   return findings.now;
 }
 
+// (A live lane beside jobs begins where these are, whatever its start.)
+bool reads_from_its_start(core::Lane lane, const StreamFindings& findings) {
+  const bool has_settle = std::ranges::find(findings.lanes, core::Lane::kSettle) != findings.lanes.end();
+  return lane == core::Lane::kSettle || (lane == core::Lane::kLive && !has_settle);
+}
+
+// Of a lane that begins now, or anew. Where a former start is taken over that the operator did not write, what has expired since
+// is not asked for.
+common::Result<common::Instant> begin_at(const source::StreamOptions& stream, const StreamFindings& findings, core::Lane lane) {
+  const common::Instant start = first_start(stream, findings);
+  if (!reads_from_its_start(lane, findings)) return start;
+  if (auto problem = problem_of_start(stream, findings.now)) {
+    return fail(ErrorCode::kConfigInvalid, fmt::format("lane {}: {}", core::to_string(lane), *problem));
+  }
+  if (std::holds_alternative<common::Instant>(stream.start)) return start;
+  return std::max(start, readable_from(stream, findings.now).value_or(start));
+}
+
 }  // namespace
 
 common::Result<Admitted> admit(const source::StreamOptions& stream, const StreamFindings& findings) {
@@ -96,8 +116,10 @@ common::Result<Admitted> admit(const source::StreamOptions& stream, const Stream
   for (const core::Lane lane : findings.lanes) {
     const auto found = findings.ledgers.find(lane);
     if (found == findings.ledgers.end()) {
+      const auto start = begin_at(stream, findings, lane);
+      if (!start) return fail(start.error());
       admitted.begun.push_back(lane);
-      admitted.ledgers.emplace(lane, core::Ledger(findings.identity, first_start(stream, findings)));
+      admitted.ledgers.emplace(lane, core::Ledger(findings.identity, *start));
       continue;
     }
     const core::LedgerIdentity& stored = found->second.identity();
@@ -109,7 +131,12 @@ common::Result<Admitted> admit(const source::StreamOptions& stream, const Stream
     content_changed = content_changed || (!stored.content.empty() && stored.content != identity.content);
     const bool anew =
         stored.membership != identity.membership && stream.on_changed_membership == source::OnChangedMembership::kReRead;
-    core::Ledger ledger = anew ? core::Ledger({}, first_start(stream, findings)) : std::move(aligned);
+    core::Ledger ledger = std::move(aligned);
+    if (anew) {
+      const auto start = begin_at(stream, findings, lane);
+      if (!start) return fail(start.error());
+      ledger = core::Ledger({}, *start);
+    }
     ledger.set_identity(std::move(identity));
     admitted.ledgers.emplace(lane, std::move(ledger));
   }

@@ -36,7 +36,8 @@ struct Admitted {
 
 // What the lanes begin with. kStateRefused with the remedy when the found state belongs to another organisation,
 // cluster or membership, or when the topic has records and no ledger says that they are ours; kTopicUnusable when the topic was
-// deleted and made again: that stream alone is stopped.
+// deleted and made again: that stream alone is stopped; kConfigInvalid when a lane that begins has a start behind what the
+// service keeps.
 common::Result<Admitted> admit(const source::StreamOptions& stream, const StreamFindings& findings);
 
 }  // namespace connector::app

@@ -353,7 +353,8 @@ Result<void> App::Impl::start_stream(const source::StreamOptions& stream) {
   std::random_device entropy;
   auto& reader = readers_[stream.name];
   reader = std::make_unique<source::StreamReader>(definition, stream, source::ResolvedStart{start}, *api_, *publisher_, clock_,
-                                                  *metrics_, root_logger_.named("source"), lane_memory, entropy());
+                                                  *metrics_, root_logger_.named("source"), lane_memory, entropy(),
+                                                  options_.kafka.memory_bytes);
   start_lanes(*reader, stream.name);
   logger_.info("stream started", {{"stream", stream.name.str()},
                                   {"topic", findings.topic},

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "connector/app/app.h"
 #include "connector/app/offsets.h"
+#include "connector/app/retention.h"
 #include "connector/app/stream_topics.h"
 #include "connector/kafka/control_store.h"
 #include "connector/kafka/incarnation.h"
@@ -120,7 +121,7 @@ Result<BackfillOrder> order_backfill(const AppOptions& options, const Definition
                       "again then",
                       common::format_interval(other.range), stream.str()));
     }
-    if (other.range == wanted.range) return other;
+    if (other.range == wanted.range) return other;  // to be watched, though it has begun to expire
     return wrong(
         fmt::format("a backfill of {} is under way for stream {}, and there is one at a time: wait for it, or cancel it "
                     "(genesys-kafka backfill cancel {})",
@@ -135,6 +136,7 @@ Result<BackfillOrder> order_backfill(const AppOptions& options, const Definition
                     asked->second.asked_by, common::format_instant(asked->second.asked_at),
                     common::format_interval(asked->second.order.range), stream.str(), stream.str()));
   }
+  if (auto readable = check_readable(*configured, wanted.range, utc_now); !readable) return fail(readable.error());
   std::random_device entropy;
   std::mt19937_64 random((std::uint64_t{entropy()} << 32U) | entropy());
   wanted.id = kafka::make_incarnation(random);

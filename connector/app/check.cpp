@@ -2,7 +2,9 @@
 
 #include "common/clock.h"
 #include "connector/app/find_cluster.h"
+#include "connector/app/offsets.h"
 #include "connector/app/one_shot.h"
+#include "connector/app/retention.h"
 #include "connector/app/stream_topics.h"
 #include "connector/genesys/access_check.h"
 #include "connector/kafka/conf.h"
@@ -63,6 +65,10 @@ Finding failed(std::string subject, const common::Error& error, std::string reme
           .detail = error.message,
           .remedy = std::move(remedy),
           .code = error.code};
+}
+
+std::string subject_of_start(const source::StreamOptions& stream) {
+  return "start of stream " + stream.name.str();
 }
 
 void check_service(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,
@@ -136,7 +142,38 @@ void check_kafka(const AppOptions& options, const Definitions& definitions, cons
   }
 }
 
+// A stream that has a ledger goes on from it, whatever its start.
+void check_first_starts(const AppOptions& options, const common::Logger& logger, common::Duration patience,
+                        std::vector<Finding>& findings) {
+  std::vector<Finding> starts = check_starts(options, common::SystemClock().utc_now());
+  if (starts.empty()) return;
+  const auto stored = read_offsets(options, logger, patience);
+  for (Finding& start : starts) {
+    const auto has_run = [&](const source::StreamOptions& stream) {
+      return start.subject == subject_of_start(stream) &&
+             std::ranges::any_of(stored->offsets, [&](const auto& offset) { return offset.first.stream == stream.name; });
+    };
+    if (stored && std::ranges::any_of(options.streams, has_run)) continue;
+    if (stored) start.verdict = Verdict::kFailed;
+    findings.push_back(std::move(start));
+  }
+}
+
 }  // namespace
+
+std::vector<Finding> check_starts(const AppOptions& options, common::Instant now) {
+  std::vector<Finding> findings;
+  for (const source::StreamOptions& stream : options.streams) {
+    auto problem = problem_of_start(stream, now);
+    if (!problem) continue;
+    findings.push_back({.verdict = Verdict::kWarning,
+                        .subject = subject_of_start(stream),
+                        .detail = std::move(*problem),
+                        .remedy = "set a later start: a stream that has not run yet is refused with this one",
+                        .code = ErrorCode::kConfigInvalid});
+  }
+  return findings;
+}
 
 std::string_view to_string(Verdict verdict) {
   switch (verdict) {
@@ -157,6 +194,7 @@ std::vector<Finding> check(const AppOptions& options, const Definitions& definit
   std::vector<Finding> findings;
   check_service(options, definitions, logger, patience, findings);
   check_kafka(options, definitions, logger, patience, findings);
+  check_first_starts(options, logger, patience, findings);
   return findings;
 }
 

@@ -24,6 +24,10 @@ struct Finding {
   common::ErrorCode code = common::ErrorCode::kInternal;  // of a failure: decides the exit code
 };
 
+// Without asking anybody: starts behind what the service keeps. Of a stream that has run its own start counts, so that this may
+// be none: a warning.
+std::vector<Finding> check_starts(const AppOptions& options, common::Instant now);
+
 // Asks the service and the brokers; bounded by `patience` for each of the two.
 std::vector<Finding> check(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,
                            common::Duration patience);

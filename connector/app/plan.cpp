@@ -1,5 +1,6 @@
 #include "connector/app/plan.h"
 
+#include "connector/app/retention.h"
 #include "connector/app/stream_topics.h"
 #include "connector/kafka/state_topics.h"
 #include "connector/source/follow_settings.h"
@@ -111,7 +112,11 @@ Plan make_plan(const AppOptions& options, const Definitions& definitions, const 
     const source::Definition& definition = definitions.at(stream.definition);
     const core::Traffic traffic = traffic_of(stream, definition, assumptions);
     const auto* start = std::get_if<common::Instant>(&stream.start);
-    const Duration history = start != nullptr ? std::max(now - *start, Duration{0}) : Duration{0};
+    Duration history = start != nullptr ? std::max(now - *start, Duration{0}) : Duration{0};
+    if (auto problem = problem_of_start(stream, now)) {
+      plan.problems.push_back(std::move(*problem));
+      history = stream.retention;
+    }
     plan.history[stream.name] = history;
     for (const core::Lane lane : lanes_of(stream, definition)) {
       core::LaneEstimate estimate;

@@ -36,7 +36,8 @@ struct PlannedTopic {
 };
 struct Plan {
   PlanAssumptions assumptions;
-  std::map<core::StreamName, common::Duration> history;  // from the start to now, to be read first
+  std::map<core::StreamName, common::Duration> history;  // from the start, or what is kept of it, to now: to be read first
+  std::vector<std::string> problems;                     // of starts behind what the service keeps
   std::vector<LanePlan> lanes;
   core::BudgetEstimate budget;
   std::optional<std::uint64_t> max_requests_per_month;

@@ -1,6 +1,7 @@
 #include "connector/app/sample.h"
 
 #include "connector/app/one_shot.h"
+#include "connector/app/retention.h"
 
 #include <algorithm>
 #include <utility>
@@ -19,6 +20,9 @@ common::Result<source::Sample> sample(const AppOptions& options, const Definitio
   }
   auto one_shot = OneShot::make(options, logger, patience);
   if (!one_shot) return common::fail(one_shot.error());
+  if (auto readable = check_readable(*found, interval, (*one_shot)->clock().utc_now()); !readable) {
+    return common::fail(readable.error());
+  }
   return (*one_shot)->ask(source::sample(definitions.at(found->definition), *found, (*one_shot)->api(), interval, max_records));
 }
 

@@ -4,6 +4,7 @@
 #include "connector/app/find_cluster.h"
 #include "connector/app/one_shot.h"
 #include "connector/app/repair_admission.h"
+#include "connector/app/retention.h"
 #include "connector/app/stream_topics.h"
 #include "connector/core/digest/entry.h"
 #include "connector/core/ports/earlier_now.h"
@@ -101,7 +102,7 @@ class Verify final {
   asio::awaitable<Result<void>> read_service();
   asio::awaitable<Result<void>> take_page(core::Page page);
   Result<void> read_topic();
-  Result<void> read_dead_letters();
+  Result<void> read_digests();
   void tell_service(const common::Interval& window, const source::RangeFigures& figures);
 
   const AppOptions& options_;
@@ -147,6 +148,13 @@ Result<void> Verify::bound_range() {
   // Figures are of whole buckets: of all that the range touches, as far as they have come to rest.
   outcome_.verified = stream_.live.buckets.whole(request_.range);
   end = stream_.live.buckets.start_of(end);
+  const auto from = readable_from(stream_, core::earlier_now(one_shot_->clock(), one_shot_->api()));
+  if (from && *from >= outcome_.verified.end) return check_readable(stream_, request_.range, one_shot_->clock().utc_now());
+  if (from && *from > outcome_.verified.start) {
+    outcome_.verified.start = *from;
+    talk_.tell(fmt::format("--from lies behind what the service keeps, which is {}: verifying from {} on",
+                           common::format_duration(stream_.retention), common::format_instant(*from)));
+  }
   if (end <= outcome_.verified.start) {
     return fail(
         ErrorCode::kConfigInvalid,
@@ -166,7 +174,7 @@ Result<void> Verify::bound_range() {
 Result<void> Verify::compare() {
   verification_.emplace(topic_.rules, one_shot_->clock().utc_now() - kHostSkew);
   if (auto read = one_shot_->ask(read_service()); !read) return read;
-  if (auto read = read_dead_letters(); !read) return read;
+  if (auto read = read_digests(); !read) return read;
   return read_topic();
 }
 
@@ -212,8 +220,8 @@ asio::awaitable<Result<void>> Verify::repair_as_owner() {
   // Nobody else writes any more, so that the topic may be read first: each page is judged and repaired as it comes.
   asio::thread_pool worker{1};
   auto read = co_await kafka::run_blocking(worker, [this] {
-    auto dead_letters = read_dead_letters();
-    return dead_letters ? read_topic() : dead_letters;
+    auto digests = read_digests();
+    return digests ? read_topic() : digests;
   });
   if (!read) co_return read;
   outcome_.repair.emplace();
@@ -243,7 +251,11 @@ asio::awaitable<Result<void>> Verify::take_page(core::Page page) {
                                          .open = page.contents[i].open,
                                          .form = page.form,
                                          .availability = page.availability});
-    if (!publisher_ || !verification_->is_repairable(page.records[i].key)) continue;
+    if (!publisher_) continue;
+    if (const auto entry = publisher_->digests(stream_.name)->find(page.records[i].key)) {
+      verification_->note_remembered(page.records[i].key, entry->common, entry->open);
+    }
+    if (!verification_->is_repairable(page.records[i].key)) continue;
     verification_->note_repaired(page.records[i].key);
     page.records[kept] = page.records[i];
     page.contents[kept] = page.contents[i];
@@ -288,8 +300,9 @@ Result<void> Verify::read_topic() {
   return {};
 }
 
-// What the digests say became a dead letter is not missing in the topic.
-Result<void> Verify::read_dead_letters() {
+// What became a dead letter is not missing in the topic; and whether a record was open when it was published shows there, though
+// a projection may hide it.
+Result<void> Verify::read_digests() {
   const auto names = kafka::state_topics(options_.name, options_.kafka.topics);
   auto read = kafka::read_partition(options_.kafka, {.name = options_.name, .topic = names.digests, .partition = kTask},
                                     logger_.named("kafka"), kSilence, never_stopped_,
@@ -297,13 +310,18 @@ Result<void> Verify::read_dead_letters() {
                                       const auto parsed = core::parse_digest_key(key);
                                       if (!parsed || parsed->stream != stream_.name.str()) return {};
                                       std::optional<std::uint64_t> dead;
+                                      std::optional<std::uint64_t> common;
+                                      bool open = false;
                                       if (value != nullptr) {
                                         const auto entry = core::DigestEntry::parse(*value);
                                         if (!entry) return fail(common::with_context(entry.error(), key));
                                         if (entry->state == core::DigestState::kDead)
                                           dead = entry->full ? entry->full : entry->common;
+                                        common = entry->common;
+                                        open = entry->open;
                                       }
                                       verification_->note_dead_letter(parsed->record_key, dead);
+                                      verification_->note_remembered(parsed->record_key, common, open);
                                       return {};
                                     });
   if (!read && read.error().code == ErrorCode::kTopicUnusable) return {};  // the connector has never run

@@ -1,5 +1,6 @@
 #include "connector/app/check.h"
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "connector/cli/configuration.h"
 #include "connector/cli/exit_code.h"
@@ -47,7 +48,10 @@ int check(const CheckCommand& command, const Surroundings& surroundings) {
 
   std::vector<app::Finding> findings{
       {.verdict = app::Verdict::kOk, .subject = "configuration", .detail = command.config.string(), .remedy = {}}};
-  if (!command.offline) {
+  if (command.offline) {
+    for (auto& finding : app::check_starts(configuration->loaded.config, common::SystemClock().utc_now()))
+      findings.push_back(std::move(finding));
+  } else {
     // Findings say it all; the log would only repeat it.
     const auto logger =
         common::Logger::to_stderr({.level = common::LogLevel::kError, .format = configuration->loaded.config.log.format});

@@ -80,6 +80,7 @@ void print_ledger(const Ledger& ledger, std::ostream& out) {
   for (const core::OpenWindow& open : ledger.open()) line("open", position_of(open));
   for (const core::OwedDay& owed : ledger.owed()) line("owed", common::format_interval(owed.window));
   print_intervals("short", ledger.short_windows(), out);
+  print_intervals("lost", ledger.lost().intervals(), out);
   line("written by", fmt::format("{}, transaction {}", ledger.stamp().incarnation, ledger.stamp().number));
 }
 

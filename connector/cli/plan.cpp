@@ -191,6 +191,9 @@ int plan(const PlanCommand& command, const Surroundings& surroundings) {
   }
   common::SystemClock clock;
   const app::Plan made = app::make_plan(configuration->loaded.config, configuration->definitions, *assumptions, clock.utc_now());
+  for (const std::string& problem : made.problems) {
+    surroundings.err << problem << ". A stream that has not run yet is refused; the plan is for what is kept\n";
+  }
   if (command.output == Output::kJson) {
     surroundings.out << common::json::serialize(to_json(made)) << "\n";
   } else {

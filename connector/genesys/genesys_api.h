@@ -43,6 +43,7 @@ class GenesysApi final : public core::Api {
   // retry_after says when the credentials are tried again.
   boost::asio::awaitable<common::Result<core::ApiResponse>> send(core::ApiRequest request) override;
   [[nodiscard]] common::Duration clock_skew() const override;
+  [[nodiscard]] bool knows_time() const override { return newest_date_.has_value(); }
   [[nodiscard]] core::ApiUsage usage(const core::SourcePartition& source) const override;
   // The lane's part of the quota from now on.
   void set_weight(core::Lane lane, double weight) { budget_.set_weight(lane, weight); }

@@ -93,6 +93,7 @@ enum Id : std::size_t {
   kOpenWindows,
   kCompleteUntil,
   kShortWindows,
+  kLost,
   kWatermark,
   kDataAvailableUntil,
   kLaneFailing,
@@ -162,6 +163,10 @@ std::vector<MetricDescription> describe_all() {
        kGauge,
        {"stream", "lane"},
        "Complete windows with fewer records than the service's total said, not read whole since; the newest 64."},
+      {"genesys_kafka_lost_seconds",
+       kGauge,
+       {"stream", "lane"},
+       "Time whose records were never read and cannot be any more: the service kept them no longer; the newest 64 ranges."},
       {"genesys_kafka_watermark_timestamp_seconds",
        kGauge,
        {"stream", "watermark"},
@@ -299,6 +304,7 @@ PrometheusMetrics::PrometheusMetrics(const std::vector<SourcePartition>& sources
     }
     impl_->set(kOpenWindows, labels, 0);
     impl_->set(kShortWindows, labels, 0);
+    impl_->set(kLost, labels, 0);
     impl_->set(kLaneFailing, labels, 0);
     impl_->set(kStreamStopped, {{"stream", source.stream.str()}}, 0);
     impl_->count(kDeleteBrakes, {{"stream", source.stream.str()}}, 0);
@@ -409,6 +415,10 @@ void PrometheusMetrics::complete_until(const SourcePartition& source, common::In
 
 void PrometheusMetrics::short_windows(const SourcePartition& source, std::uint64_t count) {
   impl_->set(kShortWindows, impl_->of(source), static_cast<double>(count));
+}
+
+void PrometheusMetrics::lost(const SourcePartition& source, common::Duration length) {
+  impl_->set(kLost, impl_->of(source), std::chrono::duration<double>(length).count());
 }
 
 void PrometheusMetrics::watermark(const core::StreamName& stream, std::string_view which, common::Instant instant) {

@@ -67,6 +67,7 @@ struct PageNumberPages {
   int first = 1;
   int max_size = 100;
   std::int64_t max_depth = 0;             // page × size; 0: none known
+  std::int64_t refused_behind = 0;        // a page deeper than that may be refused, and ends what can be read; 0: none known
   std::optional<std::string> page_count;  // pointer, where the service gives one
   PagesEnd end = PagesEnd::kEmpty;
 };
@@ -175,6 +176,7 @@ struct Definition {
   std::map<std::string, std::string> refused_members;  // top-level members a stream's `query` must not have → why
   WindowPlaces window = IntervalPlace{InBody{"/interval"}};
   common::Duration max_window{};  // longest interval of the query; 0: no bound known
+  common::Duration retention{};   // how long the service keeps what it shows, unless the user says otherwise; 0: no bound known
   // Pointer to the length of the buckets in which the query answers, in its body (ISO 8601, such as PT15M).
   std::optional<std::string> bucket;
   // Pointer to the time zone in whose days the service counts buckets, in the same body; absent there: UTC.

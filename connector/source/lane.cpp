@@ -220,6 +220,57 @@ Lane::Awaited Lane::start_ages(const std::vector<common::Duration>& ages) {
   co_return co_await submit_changes({.start = start, .end = start}, std::move(changes));
 }
 
+core::Retention Lane::retention() const {
+  return {.kept = stream_.options.retention, .buckets = stream_.options.live.buckets};
+}
+
+bool Lane::has_expired(common::Instant start) const {
+  const auto since = core::kept_since(retention(), core::earlier_now(stream_.clock, stream_.api));
+  return since && stream_.api.knows_time() && start < *since;
+}
+
+Lane::Awaited Lane::give_up_out_of_reach(std::span<const common::Interval> running, std::optional<common::Instant> until) {
+  readable_from_.reset();
+  if (stream_.api.knows_time()) {
+    readable_from_ = core::readable_from(retention(), core::earlier_now(stream_.clock, stream_.api));
+  }
+  if (!readable_from_) co_return Result<void>{};
+  const common::Interval before{.start = working_.start(), .end = *readable_from_};
+  core::BeyondReach beyond = core::beyond_reach(working_, before.end, running, until);
+  if (beyond.changes.empty()) co_return Result<void>{};
+  auto submitted = co_await submit_changes(before, beyond.changes);
+  if (submitted) report_out_of_reach(beyond);
+  co_return submitted;
+}
+
+void Lane::report_out_of_reach(const core::BeyondReach& beyond) {
+  constexpr common::Duration kTellEvery{3'600'000};
+  for (const common::Interval& part : beyond.lost) lost_untold_.add(part);
+  for (const common::Interval& part : beyond.not_again) not_again_untold_.add(part);
+  const bool nothing = lost_untold_.intervals().empty() && not_again_untold_.intervals().empty();
+  const common::SteadyTime now = stream_.clock.steady_now();
+  if (nothing || (told_out_of_reach_ && now - *told_out_of_reach_ < kTellEvery)) return;
+  told_out_of_reach_ = now;
+  const auto tell = [&](common::LogLevel level, const char* sentence, core::IntervalSet& parts) {
+    if (parts.intervals().empty()) return;
+    common::Duration length{0};
+    for (const common::Interval& part : parts.intervals()) length += part.length();
+    stream_.logger.log(level, sentence,
+                       {{"stream", source_.stream.str()},
+                        {"lane", core::to_string(source_.lane)},
+                        {"from", common::format_instant(parts.intervals().front().start)},
+                        {"to", common::format_instant(parts.intervals().back().end)},
+                        {"ranges", parts.intervals().size()},
+                        {"length", common::format_duration(length)},
+                        {"retention", common::format_duration(stream_.options.retention)}});
+    parts = {};
+  };
+  tell(common::LogLevel::kError, "records are lost: the service kept them no longer when the lane came to read them",
+       lost_untold_);
+  tell(common::LogLevel::kWarn, "what was read is not read again at all of its ages: the service does not keep it that long",
+       not_again_untold_);
+}
+
 void Lane::resynchronise() {
   working_ = stream_.publisher.committed(source_);
   unflushed_ = true;

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/result.h"
 #include "connector/core/planning/lane_backoff.h"
+#include "connector/core/planning/retention.h"
 #include "connector/core/ports/api.h"
 #include "connector/core/ports/metrics.h"
 #include "connector/core/ports/publisher.h"
@@ -93,6 +94,13 @@ class Lane {
   Awaited start_ledger(common::Instant start);
   // The ages at which the lane reads again are those configured.
   Awaited start_ages(const std::vector<common::Duration>& ages);
+  // The service has begun to forget what began then (`window.retention`).
+  [[nodiscard]] bool has_expired(common::Instant start) const;
+  // Before a window is planned: what can be read no more is not waited for, and what of it never was is told. `running`, `until`
+  // as in core::beyond_reach. Sets `readable_from_`.
+  Awaited give_up_out_of_reach(std::span<const common::Interval> running = {},
+                               std::optional<common::Instant> until = std::nullopt);
+
   // Forgets what was handed over but may have been dropped.
   void resynchronise();
   // After a failure to hand over: waits until the fate of everything handed over is known (the stream may be stopped for long),
@@ -108,15 +116,23 @@ class Lane {
   StreamContext& stream_;
   core::SourcePartition source_;
   core::Ledger working_;
+  // As of the last plan; none: no bound, or the service has not told the time yet: by the host's clock alone nothing is given up.
+  std::optional<common::Instant> readable_from_;
 
  private:
+  [[nodiscard]] core::Retention retention() const;
   void report_well();
+  void report_out_of_reach(const core::BeyondReach& beyond);
   void report_unmatched();
   void report_unknown_fields();
 
   std::vector<common::Interval> failing_;  // windows; the empty one stands for what is no window's
   std::optional<common::ErrorCode> told_;  // the last failure that an operator must mend: told once
   bool unflushed_ = true;
+  // Given up and not told yet: a lane that stays behind gives up a little with every window.
+  core::IntervalSet lost_untold_;
+  core::IntervalSet not_again_untold_;
+  std::optional<common::SteadyTime> told_out_of_reach_;
 };
 
 // What only an operator can mend: told once, retried slowly.

@@ -128,6 +128,7 @@ core::QueryPagingOptions LiveLane::paging_options() const {
   if (const auto* numbered = std::get_if<PageNumberPages>(&query_.pages)) {
     options.first_page = numbered->first;
     options.repeats_end = numbered->end == PagesEnd::kNothingNew;
+    options.refused_behind = static_cast<std::uint64_t>(numbered->refused_behind);
     options.limits.max_depth = static_cast<std::uint64_t>(std::max<std::int64_t>(numbered->max_depth, 0));
   }
   return options;
@@ -188,9 +189,14 @@ Lane::Awaited LiveLane::advance() {
   if (judges_) {
     if (auto flushed = co_await flush(); !flushed) co_return flushed;
   }
+  if (!is_snapshot(stream_.definition)) {
+    if (auto given_up = co_await give_up_out_of_reach(); !given_up) co_return given_up;
+  }
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
-  const core::LivePlan planned_next = plan(now);
-  if (const auto* planned = std::get_if<core::ReadWindow>(&planned_next)) {
+  core::LivePlan planned_next = plan(now);
+  if (auto* planned = std::get_if<core::ReadWindow>(&planned_next)) {
+    // An overlap need not reach back behind what the service keeps.
+    if (readable_from_ && !planned->is_open) planned->window.start = std::max(planned->window.start, *readable_from_);
     // The one read of the query form that may return the same records as ours is `follow`'s.
     auto turn = co_await stream_.reads.take();
     if (!turn) co_return fail(turn.error());
@@ -278,6 +284,7 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
       co_return co_await give_up_open(planned.window);
     } else if (const auto* read = std::get_if<core::WindowRead>(&action)) {
       if (auto passed = check_clock(planned.window.end + planned.pass.age); !passed) co_return passed;
+      if (read->is_refused) reading.facts.ended_by_refusal();
       co_return co_await complete(reading, read->is_short);
     } else {
       const Error& error = std::get<core::FailRead>(action).error;
@@ -415,7 +422,8 @@ Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
   std::ranges::move(absence, std::back_inserter(changes));
   changes.emplace_back(core::WindowCompleted{.window = reading.window,
                                              .records = records,
-                                             .is_short = is_short,
+                                             // A state is read whole the next time, whatever this reading lacked.
+                                             .is_short = is_short && !is_snapshot(stream_.definition),
                                              .page = open == nullptr ? 0 : open->pages + 1,
                                              .pass = reading.pass});
   if (stream_.definition.job && stream_.options.settle.enabled) {

@@ -5,7 +5,6 @@
 #include "connector/source/keyed_hash.h"
 #include "connector/source/published_shape.h"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -56,10 +55,8 @@ Value to_json(const KeyRule& key) {
   return array;
 }
 
-// Where the key is hashed, other hashes are other keys. (Which pointers lead into it is not told apart: a wildcard may.)
-Object hashed(const RedactionOptions& redaction) {
-  std::vector<std::string> pointers = redaction.hash;
-  std::ranges::sort(pointers);
+// Where the key is hashed, other hashes of it are other keys; those of anything else leave it as it is.
+Object hashed(const std::vector<std::string>& pointers, const RedactionOptions& redaction) {
   Object object;
   object["pointers"] = texts(pointers);
   object["by"] = KeyedHash(redaction.key.value()).key_mark();
@@ -82,7 +79,9 @@ Value to_json(const RecordsRule& records) {
 std::string membership_fingerprint(const Definition& definition, const StreamOptions& options) {
   Object object;
   object["key"] = to_json(definition.key);
-  if (rewrites_key(definition, options.redaction)) object["hashed"] = hashed(options.redaction);
+  if (const auto hashes = hashes_of_key(definition, options.redaction); !hashes.empty()) {
+    object["hashed"] = hashed(hashes, options.redaction);
+  }
   if (definition.query) {
     object["query"] = call(definition.query->request, options.query);
     object["query_records"] = to_json(definition.query->records);

@@ -109,9 +109,10 @@ using StreamStart = std::variant<common::Instant, FromNow>;
 
 struct StreamOptions {
   core::StreamName name;
-  std::string definition;  // name of a stream definition
-  StreamStart start;       // required in the configuration
-  std::string topic;       // empty: by kafka.topics.stream_pattern
+  std::string definition;         // name of a stream definition
+  StreamStart start;              // required in the configuration
+  common::Duration retention{0};  // what begins longer ago the service has no more; 0: no bound known. Not of a snapshot
+  std::string topic;              // empty: by kafka.topics.stream_pattern
   core::TopicSettings topic_settings;
   ExistingTopic existing_topic = ExistingTopic::kRefuse;  // an empty ledger over a topic that has records
   OnChangedMembership on_changed_membership = OnChangedMembership::kRefuse;

@@ -17,11 +17,36 @@ namespace {
 
 constexpr std::size_t kMostKept = 8UL << 20U;  // bytes of a buffer, from page to page
 
+// Whether nothing is left of an object here, or none of its members are: their names may be as personal as what they name.
+bool is_removed(const PointerPattern& object, const StreamOptions& options) {
+  const auto covers = [&](const std::string& pointer) { return PointerPattern(pointer).may_cover(object); };
+  const auto takes_its_members = [&](const std::string& pointer) {
+    const PointerPattern dropped(pointer);
+    return dropped.tokens().size() == object.tokens().size() + 1 && dropped.tokens().back() == "*" && object.may_cover(dropped);
+  };
+  if (std::ranges::any_of(options.redaction.drop, covers) || std::ranges::any_of(options.redaction.hash, covers)) return true;
+  if (std::ranges::any_of(options.redaction.drop, takes_its_members)) return true;
+  const auto is_in = [&](const std::string& pointer) {
+    const PointerPattern drawn(pointer);
+    return !pointer.empty() && (drawn.may_cover(object) || object.may_cover(drawn));
+  };
+  const auto& fields = options.projection.fields;
+  return !fields.empty() &&
+         std::ranges::none_of(fields, [&](const ProjectedField& field) { return is_in(field.from) || is_in(field.until); });
+}
+
+// What is removed is not looked into for fields that are new: they would be told by name.
+Model model_of_what_is_left(const Model& model, const StreamOptions& options) {
+  Model left = model;
+  std::erase_if(left, [&](const auto& place) { return is_removed(PointerPattern(place.first), options); });
+  return left;
+}
+
 }  // namespace
 
-PageReader::PageReader(const Definition& definition, const StreamOptions& options)
-    : digester_(published_shape(definition, options).rules), job_only_(definition.job_only) {
-  if (!definition.model.empty()) unknown_fields_.emplace(definition.model);
+PageReader::PageReader(const Definition& definition, const StreamOptions& options, std::size_t max_composed)
+    : slicer_(max_composed), digester_(published_shape(definition, options).rules), job_only_(definition.job_only) {
+  if (const Model left = model_of_what_is_left(definition.model, options); !left.empty()) unknown_fields_.emplace(left);
   if (rewrites_records(options)) projector_.emplace(options.projection, options.redaction);
   if (rewrites_key(definition, options.redaction)) redactor_.emplace(ProjectionOptions{}, options.redaction);
 }

@@ -120,7 +120,9 @@ struct PageSlicer::Impl {
   std::size_t last_count = 0;
   std::uint64_t index = 0;
 
-  Impl() {
+  std::size_t max_composed;
+
+  explicit Impl(std::size_t most_composed) : max_composed(most_composed) {
     // A depth bound once set stays when the parser grows.
     if (values.allocate(1U << 16U, kMaxNesting) != simdjson::SUCCESS) throw std::bad_alloc();
   }
@@ -305,7 +307,8 @@ struct PageSlicer::Impl {
 
   // The page is validated whole; its records are put together, and are from here on as if they had been sent so.
   Result<void> compose(const SliceSpec& spec, std::string& body, SlicedPage& page) {
-    if (auto put = composer->compose(composed, pieces); !put) return put;
+    // Envelopes may double a page that is large itself and is taken all the same; far more is what stands beside its records.
+    if (auto put = composer->compose(composed, pieces, std::max(max_composed, 2 * body.size())); !put) return put;
     composed.reserve(composed.size() + simdjson::SIMDJSON_PADDING);
     body.swap(composed);
     std::string().swap(composed);  // what the service sent, and large
@@ -445,7 +448,7 @@ struct PageSlicer::Impl {
   }
 };
 
-PageSlicer::PageSlicer() : impl_(std::make_unique<Impl>()) {}
+PageSlicer::PageSlicer(std::size_t max_composed) : impl_(std::make_unique<Impl>(max_composed)) {}
 PageSlicer::~PageSlicer() = default;
 
 Result<void> PageSlicer::slice(const SliceSpec& spec, std::string& body, SlicedPage& page) {

@@ -53,7 +53,8 @@ struct SlicedPage {
 
 class PageSlicer {
  public:
-  PageSlicer();
+  // `max_composed`: bytes that composite records may take, though a page that is large itself may become twice as much.
+  explicit PageSlicer(std::size_t max_composed = std::size_t{256} << 20U);
   ~PageSlicer();
   PageSlicer(const PageSlicer&) = delete;
   PageSlicer& operator=(const PageSlicer&) = delete;

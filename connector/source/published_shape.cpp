@@ -3,6 +3,7 @@
 #include "connector/source/pointer_pattern.h"
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 #include <vector>
 
@@ -81,15 +82,22 @@ PublishedShape published_shape(const Definition& definition, const StreamOptions
                     .job_only = published_rules(definition.job_only, options.projection, Overlap::kInPart)}};
 }
 
-bool rewrites_key(const Definition& definition, const RedactionOptions& redaction) {
+std::vector<std::string> hashes_of_key(const Definition& definition, const RedactionOptions& redaction) {
   const std::vector<std::string> keys = key_pointers(definition);
-  return std::ranges::any_of(redaction.hash, [&](const std::string& pointer) {
+  std::vector<std::string> hashes;
+  std::ranges::copy_if(redaction.hash, std::back_inserter(hashes), [&](const std::string& pointer) {
     const PointerPattern hashed(pointer);
     return std::ranges::any_of(keys, [&](const std::string& key) {
       const PointerPattern identifies(key);
       return hashed.may_cover(identifies) || identifies.may_cover(hashed);
     });
   });
+  std::ranges::sort(hashes);
+  return hashes;
+}
+
+bool rewrites_key(const Definition& definition, const RedactionOptions& redaction) {
+  return !hashes_of_key(definition, redaction).empty();
 }
 
 }  // namespace connector::source

@@ -8,6 +8,7 @@
 #include "connector/source/options.h"
 
 #include <string>
+#include <vector>
 
 namespace connector::source {
 
@@ -23,7 +24,8 @@ struct PublishedShape {
 // counts as such, even if not all of it does: the form that lacks it must not look different for that.
 PublishedShape published_shape(const Definition& definition, const StreamOptions& options);
 
-// Whether the redaction hashes a record's key or something in it: its key is then another one.
+// Pointers of `redaction.hash` that may lead to a record's key or to something in it, sorted: its key is then another one.
+std::vector<std::string> hashes_of_key(const Definition& definition, const RedactionOptions& redaction);
 bool rewrites_key(const Definition& definition, const RedactionOptions& redaction);
 
 }  // namespace connector::source

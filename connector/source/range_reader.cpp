@@ -294,6 +294,7 @@ core::QueryPagingOptions RangeReader::paging_options() const {
   if (const auto* numbered = std::get_if<PageNumberPages>(&query.pages)) {
     options.first_page = numbered->first;
     options.repeats_end = numbered->end == PagesEnd::kNothingNew;
+    options.refused_behind = static_cast<std::uint64_t>(numbered->refused_behind);
     options.limits.max_depth = static_cast<std::uint64_t>(std::max<std::int64_t>(numbered->max_depth, 0));
   }
   return options;

@@ -135,7 +135,8 @@ Result<void> RecordComposer::add(const Path& path, std::string_view element) {
   pieces_->push_back({.offset = begin, .size = out.size() - begin});
   if (out.size() <= max_bytes_) return {};
   return fail(ErrorCode::kTooComplex, "the records of a page take more than " + std::to_string(max_bytes_ >> 20U) +
-                                          " MiB together with what stands beside them: ask for shorter windows or fewer members");
+                                          " MiB together with what stands beside them: ask for shorter windows or fewer members, "
+                                          "or raise kafka.memory");
 }
 
 }  // namespace connector::source

@@ -25,9 +25,6 @@ struct ComposedPiece {
 
 class RecordComposer {
  public:
-  // Of what records become together with what stands beside them: the value beside may be large, and repeats with each.
-  static constexpr std::size_t kMaxBytes = 256UL << 20U;
-
   // `rule` as config/ lets it pass; must outlive this, as does `raw`.
   RecordComposer(const CompositeRecords& rule, RawJson& raw);
 
@@ -41,8 +38,8 @@ class RecordComposer {
   [[nodiscard]] std::size_t elements() const { return elements_.size(); }
 
   // Everything that was taken, in that order; `out` is emptied first. kMalformedResponse: no array where one is promised;
-  // kTooComplex: more than `max_bytes`.
-  common::Result<void> compose(std::string& out, std::vector<ComposedPiece>& pieces, std::size_t max_bytes = kMaxBytes);
+  // kTooComplex: more than `max_bytes`, as a value beside the records may be large, and repeats with each.
+  common::Result<void> compose(std::string& out, std::vector<ComposedPiece>& pieces, std::size_t max_bytes);
 
  private:
   using Tokens = std::vector<std::string>;
@@ -76,7 +73,7 @@ class RecordComposer {
   std::vector<Element> elements_;
   std::string* out_ = nullptr;
   std::vector<ComposedPiece>* pieces_ = nullptr;
-  std::size_t max_bytes_ = kMaxBytes;
+  std::size_t max_bytes_ = 0;
 };
 
 }  // namespace connector::source

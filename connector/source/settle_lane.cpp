@@ -154,6 +154,7 @@ Lane::Awaited SettleLane::run_crew() {
 
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
+  if (auto given_up = co_await give_up_expired(crew); !given_up) co_return given_up;
   if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(forgotten)); !submitted) co_return submitted;
   }
@@ -197,6 +198,14 @@ Lane::Awaited SettleLane::dispatch(Crew& crew) {
   }
   // A cancellation that came while something else ended would not end this wait.
   if (!co_await is_cancelled()) co_await crew.group.changed();
+  co_return Result<void>{};
+}
+
+// (Of a day that has expired in part, what is absent by its id may have expired, too.)
+Lane::Awaited SettleLane::give_up_expired(const Crew& crew) {
+  const auto until = order_ ? std::optional(order_->range.end) : std::nullopt;
+  if (auto given_up = co_await give_up_out_of_reach(crew.running, until); !given_up) co_return given_up;
+  if (readable_from_) std::erase_if(judged_, [&](const auto& day) { return day.first < *readable_from_; });
   co_return Result<void>{};
 }
 
@@ -324,8 +333,13 @@ std::vector<core::LedgerChange> SettleLane::newly_owed() const {
   if (order_) return {};  // a pass for what its rows leave owed is the settle lane's
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
   if (digests == nullptr || !availability_) return {};
-  return core::newly_owed({.gather = owed_gather(), .max_gather = stream_.options.follow.max}, working_, *digests, *availability_,
-                          passes_);
+  std::vector<core::LedgerChange> owed = core::newly_owed({.gather = owed_gather(), .max_gather = stream_.options.follow.max},
+                                                          working_, *digests, *availability_, passes_);
+  // No job can pay what is owed of a day that has begun to expire: it would be owed again and again.
+  std::erase_if(owed, [&](const core::LedgerChange& change) {
+    return readable_from_ && std::get<core::OwedAdded>(change).window.start < *readable_from_;
+  });
+  return owed;
 }
 
 asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
@@ -436,6 +450,12 @@ core::ApiRequest SettleLane::request_for(RequestBuilder builder, const Job& job)
 }
 
 Lane::Awaited SettleLane::submit_job(Job& job) {
+  // Its window may have expired while it waited to be tried again: the plan cuts it, or gives it up.
+  if (has_expired(job.window().start)) {
+    job.done = true;
+    if (working_.find_open(job.window()) == nullptr) co_return Result<void>{};
+    co_return co_await submit_changes(job.window(), {core::WindowAbandoned{job.window()}});
+  }
   RequestBuilder builder(job_.submit, stream_.options.query);
   builder.window(stream_.definition.window, job.window());
   Result<common::json::Value> answer = co_await fetch_document(request_for(std::move(builder), job));
@@ -746,6 +766,11 @@ asio::awaitable<void> SettleLane::judge(Crew& crew, std::shared_ptr<core::Vanish
     return found != judged_.end() && found->second == day;
   };
   while (is_mine() && !crew.trouble && !co_await is_cancelled()) {
+    // Absent by its id is then what was deleted, and what has expired.
+    if (has_expired(which)) {
+      judged_.erase(which);
+      break;
+    }
     const common::SteadyTime now = stream_.clock.steady_now();
     core::VanishedPlan plan = day->next(now);
     if (std::holds_alternative<core::VanishedDecided>(plan)) break;

@@ -38,6 +38,7 @@ class SettleLane final : public Lane {
 
   Awaited run_crew();
   Awaited dispatch(Crew& crew);
+  Awaited give_up_expired(const Crew& crew);
   boost::asio::awaitable<void> watch_availability(Crew& crew);
   boost::asio::awaitable<void> run_job(Crew& crew, common::Interval window, core::Position position, core::Pass pass);
   [[nodiscard]] std::uint32_t max_jobs() const;

@@ -19,7 +19,7 @@ struct StreamReader::Shared {
 
 StreamReader::StreamReader(Definition definition, StreamOptions options, ResolvedStart start, core::Api& api,
                            core::Publisher& publisher, common::Clock& clock, core::Metrics& metrics, common::Logger logger,
-                           std::size_t memory_bytes, std::uint64_t seed)
+                           std::size_t memory_bytes, std::uint64_t seed, std::size_t page_bytes)
     : shared_(new Shared{.context = {.definition = definition,
                                      .options = options,
                                      .start = start,
@@ -30,7 +30,7 @@ StreamReader::StreamReader(Definition definition, StreamOptions options, Resolve
                                      .logger = logger.named("source"),
                                      .memory_bytes = memory_bytes,
                                      .random = std::mt19937_64(seed),
-                                     .pages = PageReader(definition, options),
+                                     .pages = PageReader(definition, options, page_bytes),
                                      .job_days = {},
                                      .reads = {}}}) {
   if (has_follow()) shared_->follow = std::make_unique<FollowLane>(shared_->context);

@@ -28,6 +28,8 @@ class FakeApi final : public connector::core::Api {
   // Every call counts as one attempt.
   [[nodiscard]] connector::core::ApiUsage usage(const connector::core::SourcePartition& source) const override;
 
+  [[nodiscard]] bool knows_time() const override { return has_answered; }
+  bool has_answered = true;
   common::Duration skew{0};
   std::vector<connector::core::ApiRequest> requests;
   std::size_t cancelled = 0;  // calls that ended by cancellation

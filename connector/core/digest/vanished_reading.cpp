@@ -38,7 +38,8 @@ NotWhole ReadingFacts::judge(std::uint64_t distinct, bool page_by_page, const Pa
   if (page_by_page || !returned.is_whole()) return NotWhole::kMemory;
   if (dead_letters_ > 0) return NotWhole::kDeadLetters;
   if (repeated_ > 0) return NotWhole::kRepeated;
-  if (total_moved_ || (total_ && *total_ > 0 && distinct < static_cast<std::uint64_t>(*total_))) return NotWhole::kTotal;
+  if (is_cut_ || total_moved_ || (total_ && *total_ > 0 && distinct < static_cast<std::uint64_t>(*total_)))
+    return NotWhole::kTotal;
   return NotWhole::kNone;
 }
 

@@ -30,7 +30,7 @@ enum class NotWhole : std::uint8_t {
   kMemory,       // it was committed page by page, or its keys were too many
   kDeadLetters,  // what had no key, or was no record, may be what is missed
   kRepeated,     // a key came twice: the pages have shifted
-  kTotal,        // fewer records than the service counts, or its count moved between the pages
+  kTotal,        // fewer records than the service counts or pages through, or its count moved between the pages
 };
 std::string_view to_string(NotWhole why);
 
@@ -41,6 +41,8 @@ class ReadingFacts {
   void page(std::uint64_t rows, std::uint64_t repeated, std::uint64_t dead_letters, std::optional<std::int64_t> total);
   // The pages before the last end with one that repeats others, and that says nothing of them (PagesEnd::kNothingNew).
   void ended_by_repeat() { repeated_ -= repeated_by_last_; }
+  // There is more than the service pages through.
+  void ended_by_refusal() { is_cut_ = true; }
   [[nodiscard]] NotWhole judge(std::uint64_t distinct, bool page_by_page, const PassKeys& returned) const;
 
  private:
@@ -49,6 +51,7 @@ class ReadingFacts {
   std::uint64_t dead_letters_ = 0;
   std::optional<std::int64_t> total_;
   bool total_moved_ = false;
+  bool is_cut_ = false;
 };
 
 struct VanishedReadingFindings {

@@ -289,6 +289,12 @@ struct Ledger::Parser {
       if (set->intervals().size() > kMaxUnjudged) return damaged("`unjudged` has too many intervals");
       ledger.unjudged_ = std::move(*set);
     }
+    if (const Value* lost = common::json::find(value, "lost")) {
+      auto set = to_interval_set(lost, "lost");
+      if (!set) return fail(set.error());
+      if (set->intervals().size() > kMaxLost) return damaged("`lost` has too many intervals");
+      ledger.lost_ = std::move(*set);
+    }
     if (auto absent = absent_keys(); !absent) return absent;
     return owed();
   }
@@ -418,6 +424,7 @@ std::string Ledger::serialize() const {
   for (const OwedDay& day : owed_.days()) owed.emplace_back(to_json(day));
   object["owed"] = std::move(owed);
   if (!unjudged_.intervals().empty()) object["unjudged"] = to_json(unjudged_.intervals());
+  if (!lost_.intervals().empty()) object["lost"] = to_json(lost_.intervals());
   if (!absent_.all().empty()) {
     Object absent;
     for (const AbsentKey& one : absent_.all()) absent[to_hex(one.key)] = one.readings;
@@ -530,6 +537,7 @@ struct Ledger::Applier {
     if (open != ledger.open_.end()) ledger.open_.erase(open);
     if (change.availability) ledger.owed_.pay(change.window, *change.availability);
     note_short(change);
+    ledger.lost_.remove(change.window);
     if (ledger.backfill_) {
       ledger.backfill_->records += change.records;
       ++ledger.backfill_->windows;
@@ -648,6 +656,25 @@ struct Ledger::Applier {
     return {};
   }
 
+  Result<void> operator()(const OutOfReach& change) {
+    if (change.window.empty()) return contradiction("out of reach is the empty window", change.window);
+    for (const OpenWindow& open : ledger.open_) {
+      if (open.window.overlaps(change.window)) return contradiction("out of reach is the open window", open.window);
+    }
+    Ledger after = ledger;
+    after.lost_.add(change.window);
+    for (const Interval& read : ledger.complete_.intervals()) after.lost_.remove(read);
+    // What was lost before lies in `complete`, too.
+    for (const Interval& lost : ledger.lost_.intervals()) after.lost_.add(lost);
+    while (after.lost_.intervals().size() > kMaxLost) after.lost_.remove(after.lost_.intervals().front());
+    after.complete_.add(change.window);
+    for (auto& [age, set] : after.passes_) set.add(change.window);
+    after.owed_.pay(change.window, Instant::max());
+    if (after.interval_count() > kMaxIntervals) return contradiction("too many gaps beside what is out of reach:", change.window);
+    ledger = std::move(after);
+    return {};
+  }
+
   Result<void> operator()(const BackfillBegan& change) {
     if (ledger.backfill_ && ledger.backfill_->is_running()) {
       return contradiction("a backfill is under way while another begins:", change.order.range);
@@ -697,8 +724,9 @@ std::size_t Ledger::interval_count() const {
 // An upper estimate of the stored size, without rendering: `"<interval>",` is 53 bytes; an open window 280 without its cursor,
 // which escaping may double; an owed day 140, an age 32, an absent key 31; identity, start and stamp fit 1 KiB.
 std::size_t Ledger::size_estimate(std::size_t cursor_reserve) const {
-  std::size_t bytes = 1024 + 53 * (interval_count() + open_.size() + short_.size() + unjudged_.intervals().size()) +
-                      140 * owed_.days().size() + 32 * passes_.size() + 31 * absent_.all().size();
+  std::size_t bytes =
+      1024 + 53 * (interval_count() + open_.size() + short_.size() + unjudged_.intervals().size() + lost_.intervals().size()) +
+      140 * owed_.days().size() + 32 * passes_.size() + 31 * absent_.all().size();
   if (backfill_) bytes += 700 + 2 * backfill_->detail.size();
   for (const OpenWindow& open : open_) bytes += 280 + std::max(cursor_bytes(open.position) * 2, cursor_reserve);
   return bytes;
@@ -712,7 +740,8 @@ Instant Ledger::settled_until() const {
 
 bool Ledger::has_same_progress(const Ledger& other) const {
   return start_ == other.start_ && complete_ == other.complete_ && passes_ == other.passes_ && open_ == other.open_ &&
-         owed_ == other.owed_ && unjudged_ == other.unjudged_ && absent_ == other.absent_ && backfill_ == other.backfill_;
+         owed_ == other.owed_ && unjudged_ == other.unjudged_ && lost_ == other.lost_ && absent_ == other.absent_ &&
+         backfill_ == other.backfill_;
 }
 
 Result<void> Ledger::apply(const LedgerChange& change) {

@@ -118,6 +118,11 @@ struct JudgingEnded {
 struct AbsenceCounted {
   AbsentKeys absent;
 };
+// The service keeps nothing of this any more: it is read at no age, and counts as done at all of them. What of it had never been
+// read is lost, and stays told. None of it is open.
+struct OutOfReach {
+  common::Interval window;
+};
 // The lane reads this range, and nothing of what it read before counts. None is under way.
 struct BackfillBegan {
   BackfillOrder order;
@@ -138,6 +143,6 @@ struct BackfillEnded {
 };
 using LedgerChange = std::variant<LaneStarted, AgeStarted, AgeEnded, WindowOpened, PageRead, WindowCompleted, PassCompleted,
                                   WindowRestarted, WindowAbandoned, AvailabilitySeen, OwedAdded, ShortMadeGood, JudgingBegun,
-                                  JudgingEnded, AbsenceCounted, BackfillBegan, BackfillUsed, BackfillEnded>;
+                                  JudgingEnded, AbsenceCounted, OutOfReach, BackfillBegan, BackfillUsed, BackfillEnded>;
 
 }  // namespace connector::core

@@ -26,6 +26,7 @@ Ledger Ledger::moved_to(Instant instant) const {
   // A first reading would be of what now counts as read; a further one goes on.
   std::erase_if(moved.open_, [&](const OpenWindow& open) { return open.pass.is_first() || open.window.end > instant; });
   std::erase_if(moved.short_, [&](const Interval& window) { return window.end > instant; });
+  moved.lost_.remove(behind);
   if (moved.settled_) moved.settled_ = std::min(*moved.settled_, instant);
   return moved;
 }
@@ -36,6 +37,7 @@ Ledger Ledger::without(const Interval& window) const {
   for (auto& [age, set] : moved.passes_) set.remove(window);
   std::erase_if(moved.open_, [&](const OpenWindow& open) { return open.window.overlaps(window); });
   std::erase_if(moved.short_, [&](const Interval& other) { return other.overlaps(window); });
+  moved.lost_.remove(window);
   if (moved.settled_) moved.settled_ = std::min(*moved.settled_, moved.complete_until());
   return moved;
 }

@@ -34,6 +34,12 @@ PagingAction QueryPaging::split_or(Error error) const {
 }
 
 PagingAction QueryPaging::step(const Error& error) {
+  const auto depth = static_cast<std::uint64_t>((page_ - options_.first_page + 1) * options_.page_size);
+  const bool at_the_wall =
+      options_.chain == PageChain::kNumbered && options_.refused_behind != 0 && depth > options_.refused_behind;
+  if (at_the_wall && pages_of_pass_ > 0 && (error.code == ErrorCode::kRequestRejected || error.code == ErrorCode::kTooComplex)) {
+    return WindowRead{.is_short = true, .is_refused = true};
+  }
   if (error.code == ErrorCode::kTooComplex) return split_or(error);
   // The same question without a token was answered: what is refused is the token, however the service says so.
   const bool at_a_token = !token_.empty();

@@ -33,6 +33,9 @@ struct QueryPagingOptions {
   bool repeats_end = false;
   // A next page that is refused cuts the window: that of an earlier reading of it was refused, too.
   bool split_refused = false;
+  // A page this many rows deep that is refused ends the window, which is short then (kNumbered): the service has a wall there and
+  // says so only in this way. 0: none known.
+  std::uint64_t refused_behind = 0;
   std::uint32_t rereads = 2;  // of a window that yields fewer rows than its total
   // The window's beginning that an earlier one has covered. Every part of the window begins with it again, so that only what
   // lies behind it can be cut.
@@ -61,6 +64,7 @@ struct SplitInto {
 };
 struct WindowRead {
   bool is_short = false;
+  bool is_refused = false;  // short because its next page was: how much is missing nobody says
 };
 struct FailRead {
   common::Error error;

@@ -52,6 +52,8 @@ class Api {
   virtual boost::asio::awaitable<common::Result<ApiResponse>> send(ApiRequest request) = 0;
   // The service's clock, by the newest Date and what has passed since, minus ours; zero before the first answer.
   [[nodiscard]] virtual common::Duration clock_skew() const = 0;
+  // Whether any answer has told it.
+  [[nodiscard]] virtual bool knows_time() const = 0;
   [[nodiscard]] virtual ApiUsage usage(const SourcePartition& source) const = 0;
 };
 

@@ -50,6 +50,8 @@ class Metrics {
   virtual void windows_open(const SourcePartition& source, std::uint64_t count) = 0;
   virtual void complete_until(const SourcePartition& source, common::Instant instant) = 0;
   virtual void short_windows(const SourcePartition& source, std::uint64_t count) = 0;
+  // How much of its range the lane could read no more, as the ledger says.
+  virtual void lost(const SourcePartition& source, common::Duration length) = 0;
   // "seen_until", "complete_until", "settled_until".
   virtual void watermark(const StreamName& stream, std::string_view which, common::Instant instant) = 0;
   virtual void data_available_until(const StreamName& stream, common::Instant instant) = 0;

@@ -93,6 +93,13 @@ void Verification::note_dead_letter(std::string_view key, std::optional<std::uin
   known->dead = full.value_or(0);
 }
 
+void Verification::note_remembered(std::string_view key, const std::optional<std::uint64_t>& common, bool open) {
+  Known* known = find(key);
+  if (known == nullptr) return;
+  known->was_open = open && common;
+  known->open_content = common.value_or(0);
+}
+
 bool Verification::is_changing(const Known& known) const {
   return began_ && known.records > 0 && known.read_at >= *began_;
 }
@@ -127,7 +134,8 @@ Finding Verification::judge_by_query(const Known& known) const {
   if (known.topic_is_job) return equal ? Finding::kEqual : Finding::kProvisional;
   if (known.hides_job_form) return Finding::kRegressed;
   // Open where a closed one was seen: an index that lags shows that, too. `follow` asks for it by id.
-  if (!equal && known.open && !known.topic_is_open) return Finding::kProvisional;
+  const bool topic_is_open = known.topic_is_open || (known.was_open && known.open_content == known.topic.common);
+  if (!equal && known.open && !topic_is_open) return Finding::kProvisional;
   return equal ? Finding::kEqual : Finding::kDifferent;
 }
 

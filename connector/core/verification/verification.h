@@ -84,6 +84,9 @@ class Verification final {
   void take(const ServiceRow& row);
   // The key's content with this digest is a dead letter; none: it is none any more.
   void note_dead_letter(std::string_view key, std::optional<std::uint64_t> full);
+  // What is remembered of the key's last record: of which content (none: of none), and whether the record was open, as the
+  // service sent it. What is published need not say. Only of keys that have been taken.
+  void note_remembered(std::string_view key, const std::optional<std::uint64_t>& common, bool open);
   // The service's answer may lack rows: what it does not have is no finding.
   void note_short_answer() { short_answer_ = true; }
 
@@ -103,6 +106,7 @@ class Verification final {
     common::Instant read_at;       // of the topic's record
     common::Instant availability;  // of the service's row
     std::uint64_t dead = 0;
+    std::uint64_t open_content = 0;  // that the record was open with
     std::uint32_t records = 0;
     bool in_range = false;
     bool has_topic = false;
@@ -115,6 +119,7 @@ class Verification final {
     bool service_is_job = false;
     bool open = false;  // the service's row
     bool is_dead = false;
+    bool was_open = false;  // by what is remembered
     bool repaired = false;
   };
   struct KeyHash {

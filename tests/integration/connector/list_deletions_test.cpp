@@ -1,6 +1,7 @@
 // A list that names ids, read whole again and again over a real broker: what it loses becomes a tombstone, whoever is killed
 // when.
 
+#include "tests/integration/kafka/harness.h"
 #include "tests/support/connector_scene.h"
 #include "tests/support/scripted_server.h"
 
@@ -67,7 +68,8 @@ metrics: {{listen: "127.0.0.1:0"}}
     std::string entities;
     std::size_t place = 0;
     for (const std::string& queue : queues) {
-      if ((place++ < 20) == first) entities += fmt::format(R"({}{{"id":"{}","name":"N"}})", entities.empty() ? "" : ",", queue);
+      if ((place++ < 20) != first) continue;
+      entities += fmt::format(R"({}{{"id":"{}","name":"N"{}}})", entities.empty() ? "" : ",", queue, more[queue]);
     }
     return {.body = fmt::format(R"({{"entities":[{}],"total":{},"pageCount":2}})", entities, queues.size())};
   }
@@ -102,8 +104,9 @@ metrics: {{listen: "127.0.0.1:0"}}
   std::string name;
   std::mutex mutex;
   std::set<std::string> queues;
-  bool cut = false;                     // the second page is missing
-  std::atomic<int> whole_readings = 0;  // that may be under way still
+  std::map<std::string, std::string> more;  // members of an entry
+  bool cut = false;                         // the second page is missing
+  std::atomic<int> whole_readings = 0;      // that may be under way still
   support::ScriptedServer service;
   support::TemporaryFolder folder;
   std::optional<ConnectorProcess> connector;
@@ -154,6 +157,55 @@ TEST_F(ListDeletions, OfAListThatIsCutOrLosesTooMuchNothingIsDeleted) {
   });
   connector->until("two are gone", [&] { return deleted().size() == 2; });
   EXPECT_THAT(deleted(), ElementsAre("q108", "q109"));
+  EXPECT_EQ(connector->process.terminate(10s).code, 0) << connector->log();
+}
+
+// An entry that is too large for its topic, of a list whose entries say when they were made: long before any reading.
+TEST_F(ListDeletions, AnEntryThatWasTooLargeIsPublishedByARetryOnceItFits) {
+  std::ofstream(folder.path() / "lists.yaml") << R"(
+name: lists
+key: /id
+start: /dateCreated
+window: none
+query:
+  request: {method: GET, path: /api/v2/routing/queues}
+  records: /entities
+  total: {pointer: /total, trust: approximate}
+  pages: {kind: page-number, number: {query: pageNumber}, size: {query: pageSize}, page_count: /pageCount, max_size: 500}
+)";
+  std::string text = support::read_file(folder.path() / "connector.yaml");
+  const std::string was = "queues: {definition: queues, start: now,";
+  text.replace(text.find(was), was.size(),
+               "queues: {definition: lists, start: now, topic: {config: {max.message.bytes: \"2000\"}},");
+  std::ofstream(folder.path() / "connector.yaml") << "definitions: [lists.yaml]\n" << text;
+  for (const std::string& queue : queues) more[queue] = R"(,"dateCreated":"2025-03-04T05:06:07Z")";
+  more["q103"] += R"(,"description":")" + std::string(4'000, 'x') + "\"";
+  start();
+  until_readings(2);
+  connector->until("it is a dead letter", [&] { return connector->metric("genesys_kafka_dead_letters_total") >= 1; });
+  ASSERT_EQ(connector->process.terminate(10s).code, 0) << connector->log();
+  ASSERT_FALSE(topic().contains("q103"));
+  set_topic_config(support::shared_broker().bootstrap(), name + ".queues", "max.message.bytes", "1048576");
+
+  const auto retry = [&] {
+    const auto err = folder.path() / "retry.err";
+    support::Process verb({.arguments = {support::connector_binary(), "dead-letters", "retry", "--yes", "--config",
+                                         (folder.path() / "connector.yaml").string()},
+                           .output = folder.path() / "retry.out",
+                           .error_output = err});
+    const auto status = verb.wait(60s);
+    EXPECT_TRUE(status) << "it does not end";
+    EXPECT_EQ(status ? status->code.value_or(-1) : -1, 0)
+        << support::read_file(folder.path() / "retry.out") << support::read_file(err);
+  };
+  retry();
+  ASSERT_TRUE(topic().contains("q103")) << "that it began before its dead letter's reading is no reason to pass it over";
+  retry();
+  start();
+  until_readings(3);
+
+  EXPECT_EQ(topic().at("q103").size(), 1U) << "once, whoever reads it again";
+  EXPECT_EQ(topic().at("q104").size(), 1U);
   EXPECT_EQ(connector->process.terminate(10s).code, 0) << connector->log();
 }
 

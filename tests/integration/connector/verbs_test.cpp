@@ -285,6 +285,43 @@ TEST(State, AnotherOrganisationIsRefused) {
   EXPECT_EQ(first.records(first.topic()).size(), before);
 }
 
+TEST(State, AStartBehindWhatTheServiceKeepsIsRefusedWhereAStreamBeginsAndNotWhereItHasRun) {
+  const std::string long_ago = "2020-01-01T00:00:00Z";
+  ConnectorScene scene;
+  scene.configuration.stream = {"retention: 2d"};
+  scene.configuration.start = long_ago;
+
+  const auto offline = scene.run_verb({"check", "--offline"});
+  EXPECT_EQ(offline.code, 0) << "nobody was asked whether it has run";
+  EXPECT_THAT(offline.out, HasSubstr("warning: start of stream conversations: streams.conversations.start (" + long_ago + ")"));
+  const auto checked = scene.run_verb({"check"});
+  EXPECT_EQ(checked.code, 2) << checked.out;
+  EXPECT_THAT(checked.out, HasSubstr("failed: start of stream conversations"));
+  const auto refused = scene.run_verb({"run"});
+  EXPECT_EQ(refused.code, 2) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("lies behind what the service keeps, which is 2d"));
+  const auto sampled = scene.run_verb({"sample", "conversations", "--from", long_ago});
+  EXPECT_EQ(sampled.code, 2) << sampled.err;
+  EXPECT_THAT(sampled.err, HasSubstr("the earliest that can be read now is"));
+
+  scene.configuration.start.clear();
+  scene.start_connector();
+  scene.wait_until_committed();
+  ASSERT_EQ(scene.stop_connector().code, 0);
+  scene.configuration.start = long_ago;
+  EXPECT_EQ(scene.run_verb({"check"}).code, 0) << "it keeps the start it first ran with";
+  const auto backfill = scene.run_verb({"backfill", "conversations", "--from", long_ago, "--to", "2020-02-01T00:00:00Z"});
+  EXPECT_EQ(backfill.code, 2) << backfill.err;
+  EXPECT_THAT(backfill.err, HasSubstr("the earliest that can be read now is"));
+  const auto verified =
+      scene.run_verb({"verify", "conversations", "--from", long_ago, "--to", "2020-02-01T00:00:00Z", "--form", "query"});
+  EXPECT_EQ(verified.code, 2) << verified.err;
+  EXPECT_THAT(verified.err, HasSubstr("the earliest that can be read now is"));
+  scene.start_connector();
+  scene.connector().wait_until_ready();
+  EXPECT_EQ(scene.stop_connector().code, 0);
+}
+
 TEST(State, ChangedFiltersAreRefusedUntilSomebodySaysWhatToDoWithTheState) {
   const std::string filter =
       "query: {conversationFilters: [{type: and, predicates: [{dimension: conversationEnd, operator: exists}]}]}";

@@ -149,6 +149,44 @@ TEST(KindsOfWindows, AreReadFromTheDefinition) {
   EXPECT_TRUE(is_seen_on_many_days(definition(kStatuses)));
 }
 
+TEST(Retention, IsTheDefinitionsUnlessTheStreamSaysOtherwise) {
+  const std::string audits = R"(
+name: audits
+key: /id
+window: {interval: {body: /interval}, max: 30d, retention: 365d, ages: [1h, 20d]}
+query: {request: {path: /audits}, records: /entities, pages: {kind: none}}
+)";
+  const std::map<std::string, source::Definition> definitions{{"audits", definition(audits)}};
+  EXPECT_EQ(definitions.at("audits").retention, 365 * 24h);
+  const auto stream = [&](const std::string& more) {
+    const Loaded loaded = load(
+        "name: acme\ngenesys:\n  region: eu-central-1\n  client_id: c\n  client_secret: ${env:GENESYS_SECRET}\n"
+        "kafka:\n  bootstrap_servers: k:9092\nstreams:\n  s: {definition: audits, start: now" +
+            more + "}\n",
+        "test.yaml", corpus_sources(), definitions);
+    EXPECT_EQ(problems_text(loaded.problems), "");
+    return loaded.config.streams.at(0);
+  };
+
+  EXPECT_EQ(stream("").retention, 365 * 24h);
+  EXPECT_EQ(stream(", retention: 0s").retention, 0s) << "a user may know better";
+  const auto shorter = stream(", retention: 14d");
+  EXPECT_EQ(shorter.retention, 14 * 24h);
+  EXPECT_THAT(shorter.live.ages, ElementsAre(1h)) << "at 20d nothing is left of a window; nobody has asked for that";
+}
+
+TEST(Retention, OfADefinitionHasRoomForItsLongestWindow) {
+  const auto loaded = load_definition(R"(
+name: audits
+key: /id
+window: {interval: {body: /interval}, max: 30d, retention: 14d}
+query: {request: {path: /audits}, records: /entities, pages: {kind: none}}
+)",
+                                      "d.yaml");
+
+  EXPECT_THAT(problems_text(loaded.problems), HasSubstr("d.yaml:4:60: window.retention: 14d: is shorter than max"));
+}
+
 TEST(Buckets, AreThoseOfTheDefinitionUnlessTheStreamSaysOthers) {
   const auto usual = good("definition: aggregates, start: 2026-05-04T10:17:23Z, query: {metrics: [nOffered]}");
   EXPECT_EQ(usual.live.buckets.length(), 30min);

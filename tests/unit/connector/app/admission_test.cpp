@@ -43,6 +43,39 @@ TEST(Admission, NewStreamBeginsEveryLaneAtTheConfiguredStart) {
   EXPECT_THAT(admitted->begun, ElementsAre(Lane::kLive, Lane::kSettle));
 }
 
+TEST(Admission, AStartBehindWhatTheServiceKeepsIsRefusedOnlyWhereALaneBegins) {
+  auto stream = conversations();
+  stream.retention = std::chrono::days{31};
+  auto findings = nothing_found();
+
+  const auto refused = admit(stream, findings);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kConfigInvalid);
+  EXPECT_THAT(refused.error().message, HasSubstr("lane settle: streams.conversations.start (2026-01-01T00:00:00Z)"));
+
+  findings.ledgers.emplace(Lane::kSettle, core::Ledger(kIdentity, kStart));
+  EXPECT_TRUE(admit(stream, findings)) << "a lane that has run goes on from its ledger, and live begins where the jobs are";
+  findings.lanes = {Lane::kLive};
+  EXPECT_FALSE(admit(stream, findings)) << "without jobs it reads from its start";
+}
+
+TEST(Admission, AChangedStreamIsNotReadAgainFromWhatTheServiceKeepsNoLonger) {
+  auto stream = conversations();
+  stream.retention = std::chrono::days{31};
+  stream.on_changed_membership = source::OnChangedMembership::kReRead;
+  auto findings = nothing_found();
+  findings.lanes = {Lane::kSettle};
+  findings.identity.membership = "m-2";
+  findings.ledgers.emplace(Lane::kSettle, core::Ledger(kIdentity, kStart));
+
+  EXPECT_EQ(admit(stream, findings).error().code, ErrorCode::kConfigInvalid);
+  stream.start = source::FromNow{};
+  const auto admitted = admit(stream, findings);
+  ASSERT_TRUE(admitted);
+  EXPECT_EQ(admitted->ledgers.at(Lane::kSettle).start(), kNow - std::chrono::days{31} + std::chrono::minutes{10})
+      << "`now` became an instant long ago, which the operator did not write";
+}
+
 // The length of buckets was another before, or `offsets set --start` moved the lane into one: half a bucket has other figures.
 TEST(Admission, ALaneOfBucketsBeginsWithAWholeOne) {
   auto stream = conversations();

@@ -50,6 +50,18 @@ TEST_F(OrderBackfill, HasAnIdThatNobodyElseHas) {
   EXPECT_EQ(first->range, kJanuary);
 }
 
+TEST_F(OrderBackfill, IsRefusedBehindWhatTheServiceKeeps) {
+  options.streams[0].retention = std::chrono::days{90};
+  const auto refused = order();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, common::ErrorCode::kConfigInvalid);
+  EXPECT_THAT(refused.error().message, HasSubstr("the earliest that can be read now is 2026-02-03T10:10:00Z"));
+
+  EXPECT_TRUE(order({.start = kNow - std::chrono::days{89}, .end = kNow - std::chrono::days{80}}));
+  run_of(kJanuary, core::BackfillState::kRunning);
+  EXPECT_TRUE(order()) << "the one that runs may still be watched";
+}
+
 TEST_F(OrderBackfill, IsRefusedWhereItCannotBeDone) {
   EXPECT_THAT(order(kJanuary, "mails").error().message, HasSubstr("no stream mails"));
   EXPECT_THAT(order({.start = kNow - std::chrono::hours(1), .end = kNow + std::chrono::hours(1)}).error().message,

@@ -71,6 +71,21 @@ TEST_F(Plan, SaysWhatIsAssumedWhatItCostsAndWhichTopicsAreMade) {
   EXPECT_THAT(out.str(), HasSubstr("beside what comes every day")) << "calls has history";
 }
 
+TEST_F(Plan, OfAStartBehindWhatTheServiceKeepsCountsWhatIsKept) {
+  ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0) << err.str();
+  EXPECT_THAT(err.str(), Not(HasSubstr("lies behind")));
+  const auto catch_up = [&] { return json().at("budget").at("catch_up_requests").as_double(); };
+  const double all = catch_up();
+
+  std::string kept{kYaml};
+  files["acme.yaml"] = kept.replace(kept.find("    live: off"), 13, "    live: off\n    retention: 10d");
+  ASSERT_EQ(run({.records_per_day = {}, .output = Output::kJson}), 0);
+
+  EXPECT_THAT(err.str(),
+              HasSubstr("streams.calls.start (2026-01-01T00:00:00Z) lies behind what the service keeps, which is 10d"));
+  EXPECT_LT(catch_up(), all / 3);
+}
+
 TEST_F(Plan, SaysWhetherTheMonthsRequestsSuffice) {
   ASSERT_EQ(run({.records_per_day = {}}), 0) << err.str();
   EXPECT_THAT(out.str(), HasSubstr("of max_requests_per_month (100000): NOT ENOUGH, used up after "));

@@ -76,6 +76,23 @@ TEST_F(TaskProgressTest, ALedgerOfABackfillTakesNothingBack) {
   EXPECT_EQ(metrics.count("complete_until"), 1U) << "its progress is told by its ledger alone";
 }
 
+TEST_F(TaskProgressTest, WhatALaneHasLostIsToldOfABackfillToo) {
+  Ledger live = read_until(kStart);
+  ASSERT_TRUE(live.apply(core::OutOfReach{{.start = kStart, .end = kStart + 36h}}));
+  const SourcePartition source{.stream = kCalls, .lane = Lane::kBackfill};
+  Ledger backfill;
+  ASSERT_TRUE(backfill.apply(
+      core::BackfillBegan{.order = {.id = "b", .range = {.start = kStart, .end = kStart + 48h}}, .at = kStart + 96h}));
+  ASSERT_TRUE(backfill.apply(core::OutOfReach{{.start = kStart, .end = kStart + 1h}}));
+
+  progress.committed(core::Ledgers{{kLive, live}, {kSettle, read_until(kStart + 48h)}, {source, backfill}});
+
+  EXPECT_EQ(metrics.count("lost"), 3U);
+  EXPECT_EQ(metrics.count("lost", "36h"), 1U);
+  EXPECT_EQ(metrics.count("lost", "0s"), 1U) << "of settle";
+  EXPECT_EQ(metrics.count("lost", "1h"), 1U);
+}
+
 TEST_F(TaskProgressTest, WhileHeldNothingIsDueAndOnlyTheFirstTroubleIsNew) {
   progress.committed(core::Ledgers{{kSettle, read_until(kStart + 48h)}});
   ASSERT_EQ(progress.due(kNow), kCalls);

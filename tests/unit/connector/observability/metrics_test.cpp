@@ -69,6 +69,7 @@ class MetricsTest : public testing::Test {
     metrics_.windows_open(kSettle, 2);
     metrics_.complete_until(kLive, at(1'700'000'000));
     metrics_.short_windows(kLive, 3);
+    metrics_.lost(kLive, 90min);
     metrics_.watermark(kLive.stream, "settled_until", at(1'650'000'000));
     metrics_.data_available_until(kLive.stream, at(1'600'000'000));
     metrics_.lane_failing(kLive, true);
@@ -121,6 +122,7 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value(R"(genesys_kafka_delete_brakes_total{stream="conversations"})"), 1);
   EXPECT_EQ(value(R"(genesys_kafka_unknown_fields_total{stream="conversations"})"), 5);
   EXPECT_EQ(value(R"(genesys_kafka_short_windows{lane="live",stream="conversations"})"), 3);
+  EXPECT_EQ(value(R"(genesys_kafka_lost_seconds{lane="live",stream="conversations"})"), 5'400);
   EXPECT_EQ(value(R"(genesys_kafka_watermark_timestamp_seconds{stream="conversations",watermark="settled_until"})"),
             1'650'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_data_available_until_timestamp_seconds{stream="conversations"})"), 1'600'000'000);

@@ -167,5 +167,30 @@ TEST(CompositeSample, ShowsTheRecordsAsTheyWouldBePublished) {
   EXPECT_EQ((*sampled)->records[0].value, R"({"userId":"u2","list":"presence","status":)" + status("10:00:00") + "}");
 }
 
+// What stands beside the records repeats with each: a page that fits becomes many times as much.
+TEST_F(CompositeLanes, AWindowWhoseRecordsTakeMoreThanTheMemoryIsCut) {
+  page_bytes = 50'000;
+  options.live.every = 1h;
+  options.live.min_window = 1min;
+  clock.set_utc(at("2026-05-04T11:05:00"));
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.position != "page 1") return answer(users({}));
+    const auto window = common::parse_interval(request.window).value();
+    std::string statuses;
+    for (auto start = window.start; start < window.end; start += 30s) {
+      const std::string text = common::format_instant(start, false).substr(11, 8);
+      statuses += (statuses.empty() ? "" : ",") + status(text, text);
+    }
+    return answer(users({user(std::string(1'000, 'u'), statuses)}));
+  };
+  run_live();
+  pass(1min);
+
+  EXPECT_GE(publisher.committed(live).complete_until(), at("2026-05-04T11:00:00"));
+  EXPECT_GE(lines_with("read in parts"), 1U);
+  EXPECT_THAT(publisher.keys(), SizeIs(120));
+  EXPECT_EQ(lines_with("could not be read"), 0U);
+}
+
 }  // namespace
 }  // namespace connector::source

@@ -377,6 +377,30 @@ TEST(CompositeRecords, AgreeWithAStrictParserOnEveryOneByteChange) {
   }
 }
 
+TEST(CompositeRecords, OfAPageMayTakeWhatTheyAreGrantedOrTwiceThePage) {
+  const SliceSpec spec{.records = CompositeRecords{.each = {"/r/*/d/*"}, .with = {"/r/*/g"}, .as = "d", .list = {}},
+                       .key = std::vector<KeyPart>{{"/d"}}};
+  const auto page_of_groups = [](std::size_t beside, int elements) {
+    std::string body = R"({"r":[{"g":")" + std::string(beside, 'x') + R"(","d":[)";
+    for (int i = 0; i < elements; ++i) body += (i == 0 ? "" : ",") + std::to_string(1'000'000 + i);
+    return body + "]}]}";
+  };
+  SlicedPage page;
+  PageSlicer slicer(50'000);
+
+  std::string amplified = page_of_groups(1'000, 100);
+  const auto refused = slicer.slice(spec, amplified, page);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::kTooComplex) << "so that the window is cut";
+  EXPECT_THAT(page.records, testing::IsEmpty());
+  std::string granted = page_of_groups(400, 100);
+  EXPECT_TRUE(slicer.slice(spec, granted, page));
+  std::string large = page_of_groups(60'000, 1);
+  EXPECT_TRUE(slicer.slice(spec, large, page)) << "one that is large itself is taken alone, as any page is";
+  std::string default_bound = page_of_groups(1'000, 100);
+  EXPECT_TRUE(PageSlicer().slice(spec, default_bound, page));
+}
+
 TEST(CompositeRecords, FarMoreThanThePageIsTooComplex) {
   const CompositeRecords rule{.each = {"/r/*/d/*"}, .with = {"/r/*/g"}, .as = {}, .list = {}};
   RawJson raw;

@@ -174,6 +174,27 @@ TEST_F(LiveAbsence, NoReadingThatIsNotWholeSaysWhatIsGone) {
   EXPECT_THAT(tombstones, ElementsAre(name(98)));
 }
 
+// Users of any state: the service refuses pages behind its 10,000th.
+TEST_F(LiveAbsence, AListThatTheServiceCutsOffIsReadAsFarAsItGoesAndTellsNothingOfTheRest) {
+  std::get<PageNumberPages>(definition.query->pages).refused_behind = 50;
+  definition.query->total.reset();
+  options.snapshot.delete_readings = 1;
+  options.snapshot.delete_max_share = 1;
+  run_live();
+  readings(1);
+  ASSERT_EQ(published.size(), 100U);
+
+  wrong = [] { return refuse(ErrorCode::kRequestRejected, "400 no further than this"); };
+  list.insert("q0");
+  readings(3);
+
+  EXPECT_EQ(published.count("q0"), 1U) << "what it shows is published";
+  EXPECT_EQ(metrics.count("window_completed", "short"), 3U);
+  EXPECT_THAT(ledger().short_windows(), IsEmpty()) << "the next reading owes it nothing";
+  EXPECT_THAT(tombstones, IsEmpty());
+  EXPECT_EQ(metrics.count("delete_braked"), 0U) << "it is not even looked for";
+}
+
 TEST_F(LiveAbsence, TooManyAtOnceAreHeldAndTold) {
   run_live();
   readings(1);

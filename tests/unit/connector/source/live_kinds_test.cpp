@@ -225,6 +225,26 @@ class LiveSnapshot : public LiveKinds {
   int waiting = 0;
 };
 
+// Of a stream that was one of windows before: what waits for ages is never forgotten, and a snapshot is never read again.
+TEST_F(LiveSnapshot, HasNoAgesThoughItsLedgerHadSome) {
+  core::Ledger before = begun_ledger();
+  ASSERT_TRUE(before.apply(core::AgeStarted{.age = 1h, .from = start}));
+  ASSERT_TRUE(before.apply(core::AgeStarted{.age = 72h, .from = start}));
+  ASSERT_TRUE(before.apply(core::WindowCompleted{.window = {.start = start, .end = start + 1h}}));
+  ASSERT_TRUE(before.apply(
+      core::WindowOpened{.window = {.start = start, .end = start + 10min}, .position = core::AtStart{}, .pass = {.age = 1h}}));
+  publisher.adopt(live, before);
+  clock.set_utc(start + 2h);
+  options.live.ages = {1h, 72h};  // left over in the settings
+  run_live();
+  pass(1min);
+
+  EXPECT_THAT(ledger().passes(), IsEmpty());
+  EXPECT_THAT(ledger().open(), IsEmpty());
+  EXPECT_GE(ledger().settled_until(), start + 2h);
+  EXPECT_THAT(windows(), testing::Each("none"));
+}
+
 TEST_F(LiveSnapshot, IsReadAtOnceAndThenAtItsCadence) {
   publisher.adopt(live, core::Ledger({}, start));  // never stored
   run_live();

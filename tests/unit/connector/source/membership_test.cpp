@@ -92,6 +92,9 @@ TEST(MembershipFingerprint, HashesOfTheKeyCountAndNoOthers) {
   EXPECT_EQ(of({"/name", "/group/ani"}, "one key of 16 bytes"), hashed);
   EXPECT_NE(of({"/group/ani", "/name"}, "two key of 16 bytes"), hashed) << "every record would have another key";
   EXPECT_NE(of({"/group", "/name"}, "one key of 16 bytes"), hashed);
+  EXPECT_EQ(of({"/group/ani"}, "one key of 16 bytes"), hashed) << "the keys are what they were";
+  EXPECT_EQ(of({"/group/ani", "/other/name", "/participants/*/name"}, "one key of 16 bytes"), hashed);
+  EXPECT_NE(of({"/group/ani", "/*/name"}, "one key of 16 bytes"), hashed) << "it may lead into the group";
 }
 
 TEST(MembershipFingerprint, LanesWindowsAndPageSizesDoNotCount) {

@@ -3,6 +3,8 @@
 #include "connector/source/keyed_hash.h"
 #include "tests/unit/connector/source/reader_fixture.h"
 
+#include <malloc.h>
+
 namespace connector::source {
 namespace {
 
@@ -168,6 +170,42 @@ TEST_F(PageReaderTest, APageHoldsNoMoreMemoryThanItNeedsAndTheBodysIsUsedAgain) 
   EXPECT_FALSE(reader.take_storage());
 }
 
+// Bytes of the heap; 0 under a sanitizer, whose heap is another one.
+std::size_t in_use() {
+  const struct mallinfo2 heap = ::mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+}
+
+TEST_F(PageReaderTest, APageOfUnusualSizeLeavesNoBufferBehind) {
+  std::vector<std::string> records;
+  for (int i = 0; i < 200; ++i) {
+    records.push_back(R"({"conversationId":")" + std::to_string(i) + R"(","x":")" + std::string(100'000, 'x') + "\"}");
+  }
+  const std::string large = query_page(records, 200);
+  // What slicing needs itself is kept by both.
+  const auto kept = [&](const StreamOptions& with) {
+    PageReader reader(definition, with);
+    const std::size_t before = in_use();
+    EXPECT_TRUE(read(reader, large));
+    EXPECT_EQ(page.records.size(), 200U);
+    EXPECT_FALSE(reader.take_storage()) << "it would be passed on from page to page";
+    std::string().swap(body);
+    page = {};
+    const std::size_t after = in_use();
+    return after > before ? after - before : 0;
+  };
+  const std::size_t plain = kept(options);
+  options.redaction = {.drop = {"/name"},
+                       .hash = {"/conversationId"},
+                       .key = common::SecretSource::of_value(common::Secret("the key of this test"))};
+
+  EXPECT_LT(kept(options), plain + (4U << 20U)) << "neither what was written nor what keys were found in";
+
+  PageReader reader(definition, options);
+  ASSERT_TRUE(read(reader, query_page({conversation("a")}, 1)));
+  EXPECT_TRUE(reader.take_storage()) << "that of usual size is used again";
+}
+
 TEST_F(PageReaderTest, TellsWhichPointersMetNothingButNotOfWhatOnlyTheJobHas) {
   definition.job_only = {"/participants/*/attributes"};
   options.redaction.drop = {"/participants/*/attributes", "/participants/*/attributes/name", "/conversationEnd",
@@ -296,6 +334,51 @@ TEST_F(PageReaderTest, AKeyThatIsOneTextIsThatTextsHash) {
   EXPECT_THAT(std::string(page.records[0].key), testing::MatchesRegex("[0-9a-f]{64}"));
   EXPECT_EQ(page.dead_letters.at(0).reason, "no_key");
   EXPECT_THAT(body, Not(HasSubstr("PERSONAL a")));
+}
+
+// --- what is new to the definition --------------------------------------------------------------------------------------------
+
+// Names inside of what is removed may be as personal as what they name: a map keyed by people, say.
+class NewFields : public PageReaderTest {
+ protected:
+  NewFields() {
+    definition.model = {{"", {"conversationId", "people", "notes"}},
+                        {"/notes", {"first"}},
+                        {"/people/*", {"name", "attributes"}},
+                        {"/people/*/attributes", {"known"}}};
+  }
+  std::vector<std::string> told() {
+    PageReader reader(definition, options);
+    EXPECT_TRUE(read(
+        reader,
+        query_page(
+            {R"({"conversationId":"a","new":1,"notes":{"Ada Personal":1},"people":[{"age":1,"attributes":{"Bob Personal":2}}]})"},
+            1)));
+    return reader.take_unknown_fields();
+  }
+};
+
+TEST_F(NewFields, AreToldWhereNothingIsRemoved) {
+  EXPECT_THAT(told(), ElementsAre("/new", "/notes/Ada Personal", "/people/*/age", "/people/*/attributes/Bob Personal"));
+}
+
+TEST_F(NewFields, InsideOfWhatIsDroppedOrHashedAreNotTold) {
+  options.redaction = {.drop = {"/people/*/attributes"},
+                       .hash = {"/notes"},
+                       .key = common::SecretSource::of_value(common::Secret("the key of this test"))};
+  EXPECT_THAT(told(), ElementsAre("/new", "/people/*/age"));
+  options.redaction.hash.clear();
+  options.redaction.drop = {"/people", "/notes/first"};
+  EXPECT_THAT(told(), ElementsAre("/new", "/notes/Ada Personal")) << "what is left of an object is looked at";
+  options.redaction.drop = {"/*/*/attributes", "/notes/*"};
+  EXPECT_THAT(told(), ElementsAre("/new", "/people/*/age")) << "nor are members that are dropped whatever their names";
+}
+
+TEST_F(NewFields, InsideOfWhatNoFieldDrawsAreNotTold) {
+  options.projection.fields = {{.name = "id", .from = "/conversationId"}, {.name = "names", .from = "/people/*/name"}};
+  EXPECT_THAT(told(), ElementsAre("/new", "/people/*/age"));
+  options.projection.fields.push_back({.name = "notes", .from = "/notes"});
+  EXPECT_THAT(told(), ElementsAre("/new", "/notes/Ada Personal", "/people/*/age")) << "which is published";
 }
 
 }  // namespace

@@ -263,6 +263,28 @@ TEST_F(RangeReaderTest, WhatBeganBeforeTheRangeIsKeptIfTold) {
   EXPECT_THAT(keys, ElementsAre("before", "in"));
 }
 
+// `dead-letters retry` of a state: what it shows now began whenever it likes, and the dead letter's window is that of a reading.
+TEST_F(RangeReaderTest, OfAStateEverythingThatBeganBeforeIsKeptIfTold) {
+  definition.window = Snapshot{};
+  definition.job.reset();
+  definition.query->total.reset();
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    EXPECT_EQ(request.body.find("interval"), std::string::npos) << request.body;
+    if (request.position != "page 1") return answer("{}");
+    return answer(
+        query_page({conversation("old", "2025-01-01T00:00:00", ""), conversation("now", "2026-05-04T23:30:00", "")}, 2));
+  };
+  keeps_earlier = true;
+
+  ASSERT_TRUE(read(core::RecordForm::kQuery, "2026-05-04T23:30:00", "2026-05-04T23:31:00"));
+
+  EXPECT_THAT(keys, ElementsAre("old", "now"));
+  keys.clear();
+  keeps_earlier = false;
+  ASSERT_TRUE(read(core::RecordForm::kQuery, "2026-05-04T23:30:00", "2026-05-04T23:31:00"));
+  EXPECT_THAT(keys, ElementsAre("now"));
+}
+
 TEST_F(RangeReaderTest, AnAnswerShorterThanItsTotalIsSaid) {
   service = [](const core::ApiRequest& request) {
     const bool is_first = request.body.find(R"("pageNumber":1)") != std::string::npos;

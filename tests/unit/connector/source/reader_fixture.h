@@ -103,6 +103,7 @@ class ReaderTest : public testing::Test {
   StreamOptions options = conversations(false);
   common::Instant start = at("2026-05-04T10:00:00");
   std::size_t memory_bytes = 1U << 20U;
+  std::size_t page_bytes = std::size_t{256} << 20U;
   std::vector<std::string> log;
 
   std::unique_ptr<StreamReader> reader;
@@ -121,7 +122,7 @@ class ReaderTest : public testing::Test {
     common::Logger logger({.level = common::LogLevel::kDebug},
                           [this](common::LogLevel, std::string_view line) { log.emplace_back(line); });
     reader = std::make_unique<StreamReader>(definition, options, ResolvedStart{start}, api, publisher, clock, metrics, logger,
-                                            memory_bytes, 1);
+                                            memory_bytes, 1, page_bytes);
   }
   void run_live() {
     make_reader();

@@ -139,6 +139,20 @@ TEST_F(Vanished, WhatIsLeftOfRecordsDecidesNothing) {
   EXPECT_THAT(publisher.keys(), testing::IsSupersetOf({"there", "also there"}));
 }
 
+// Absent by its id is then what was deleted, and what the service keeps no longer.
+TEST_F(Vanished, NothingIsTakenForDeletedOfADayThatHasBegunToExpire) {
+  options.retention = 58h + 50min;
+  run_settle();
+  pass(1min);
+  ASSERT_THAT(asked, ElementsAre("gone,there")) << "it was all there still";
+
+  pass(3h);
+
+  EXPECT_THAT(asked, SizeIs(1));
+  EXPECT_THAT(gone, IsEmpty());
+  EXPECT_THAT(ledger().unjudged().intervals(), IsEmpty());
+}
+
 TEST_F(Vanished, ARunThatEndsByItselfWaitsUntilItIsDecided) {
   options.live.enabled = false;
   const common::Instant due = clock.utc_now();

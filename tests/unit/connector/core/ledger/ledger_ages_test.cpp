@@ -295,5 +295,55 @@ TEST(LedgerAges, FullOfEverythingItFitsItsBound) {
   EXPECT_EQ(Ledger::parse(ledger.serialize()), ledger);
 }
 
+TEST(LedgerLost, StaysToldUntilItIsReadAfterAll) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(1, 2)}));
+  EXPECT_THAT(ledger.serialize(), testing::Not(HasSubstr("lost"))) << "as older releases wrote it";
+
+  ASSERT_TRUE(ledger.apply(OutOfReach{days(0, 3)}));
+  EXPECT_EQ(ledger.complete_until(), kStart + 3 * 24h);
+  EXPECT_THAT(ledger.serialize(), HasSubstr(R"("lost":["2026-05-04T00:00:00.000Z/2026-05-05T00:00:00.000Z",)"));
+  const auto read = Ledger::parse(ledger.serialize());
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, ledger);
+  EXPECT_FALSE(read->has_same_progress(Ledger({}, kStart)));
+  EXPECT_THAT(ledger.moved_to(kStart + 24h).lost().intervals(), ElementsAre(days(0, 1)));
+  EXPECT_THAT(ledger.started_at(kStart + 24h).lost().intervals(), ElementsAre(days(2, 3)));
+
+  Ledger again = ledger.without(days(0, 1));
+  EXPECT_THAT(again.lost().intervals(), ElementsAre(days(2, 3)));
+  ASSERT_TRUE(again.apply(OutOfReach{days(0, 4)}));
+  EXPECT_THAT(again.lost().intervals(), ElementsAre(days(0, 1), days(2, 4))) << "what was lost before stays so";
+}
+
+TEST(LedgerLost, AnOpenWindowIsNotOutOfReach) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(WindowOpened{.window = days(1, 2), .position = AtStart{}}));
+
+  EXPECT_FALSE(ledger.apply(OutOfReach{days(0, 2)}));
+  EXPECT_FALSE(ledger.apply(OutOfReach{days(1, 1)}));
+  EXPECT_EQ(ledger.complete_until(), kStart);
+}
+
+TEST(LedgerLost, TheNewestAreKept) {
+  Ledger ledger({}, kStart);
+  for (int i = 0; i < static_cast<int>(Ledger::kMaxLost) + 5; ++i)
+    ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(2 * i + 1, 2 * i + 2)}));
+  ASSERT_TRUE(ledger.apply(OutOfReach{days(0, 2 * static_cast<int>(Ledger::kMaxLost) + 10)}));
+
+  EXPECT_EQ(ledger.lost().intervals().size(), Ledger::kMaxLost);
+  EXPECT_EQ(ledger.lost().intervals().back(),
+            days(2 * static_cast<int>(Ledger::kMaxLost) + 8, 2 * static_cast<int>(Ledger::kMaxLost) + 9));
+}
+
+TEST(LedgerLost, DamageIsRefused) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(OutOfReach{days(0, 1)}));
+  std::string stored = ledger.serialize();
+  stored.replace(stored.find("\"lost\":[") + 8, 1, "[7,");
+
+  EXPECT_FALSE(Ledger::parse(stored));
+}
+
 }  // namespace
 }  // namespace connector::core

@@ -296,5 +296,27 @@ TEST(QueryPaging, ASingleAnswerIsAll) {
   EXPECT_EQ(show(paging.step(page(10, 10))), "read");
 }
 
+// A service that pages through so many and refuses the rest, whatever it counts: not to be read at all would be worse.
+TEST(QueryPaging, APageThatIsRefusedBehindTheServicesWallEndsAWindowThatIsShort) {
+  const common::Error refused{.code = ErrorCode::kRequestRejected, .message = "no further"};
+  QueryPagingOptions options = numbered(TotalUse::kNone);
+  options.refused_behind = 200;
+  QueryPaging paging(options, kWindow);
+  EXPECT_EQ(show(paging.step(page(100, 100))), "page 2");
+  EXPECT_EQ(show(paging.step(refused)), "request_rejected") << "that deep it answers";
+
+  QueryPaging deeper(options, kWindow);
+  EXPECT_EQ(show(deeper.step(page(100, 100))), "page 2");
+  EXPECT_EQ(show(deeper.step(page(100, 200))), "page 3");
+  EXPECT_EQ(show(deeper.step({.code = ErrorCode::kRetryable, .message = "later"})), "retryable");
+  EXPECT_EQ(show(deeper.step(refused)), "short");
+  EXPECT_TRUE(std::get<WindowRead>(deeper.step(refused)).is_refused);
+
+  QueryPaging unknown(numbered(TotalUse::kNone), kWindow);
+  EXPECT_EQ(show(unknown.step(page(100, 100))), "page 2");
+  EXPECT_EQ(show(unknown.step(page(100, 200))), "page 3");
+  EXPECT_EQ(show(unknown.step(refused)), "request_rejected") << "nothing is known of a wall";
+}
+
 }  // namespace
 }  // namespace connector::core

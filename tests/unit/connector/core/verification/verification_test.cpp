@@ -251,5 +251,28 @@ TEST_F(VerificationTest, AReportListsTheFirstKeysAndCountsAll) {
   EXPECT_THAT(report.of(Finding::kDifferent).keys, IsEmpty());
 }
 
+// Where a projection hides the end, what is published never says that it was open.
+TEST(Openness, IsWhatWasRememberedOfTheRecordThatStandsInTheTopic) {
+  const auto judged = [](std::optional<std::uint64_t> remembered, bool open) {
+    Verification verification({}, kBegan);
+    verification.take(by_query(kPlain, true));
+    take_topic(verification, {query(kOther)});
+    verification.note_remembered("k", remembered, open);
+    return verification.judge("k");
+  };
+
+  EXPECT_EQ(judged(kOther.common, true), Finding::kDifferent) << "open then and open now: it has changed";
+  EXPECT_EQ(judged(kOther.common, false), Finding::kProvisional) << "the index lags: it was closed";
+  EXPECT_EQ(judged(kPlain.common, true), Finding::kProvisional) << "of another record than the topic's last";
+  EXPECT_EQ(judged(std::nullopt, true), Finding::kProvisional);
+}
+
+TEST(Openness, OfKeysThatNobodyHasTakenNothingIsKept) {
+  Verification verification({}, kBegan);
+  verification.note_remembered("other", kPlain.common, true);
+
+  EXPECT_EQ(verification.report(10).of(Finding::kEqual).count, 0U);
+}
+
 }  // namespace
 }  // namespace connector::core

@@ -1,0 +1,41 @@
+#pragma once
+
+// What the service keeps no longer (`window.retention`): from when on a lane can still read, and what becomes of that part of its
+// ledger which it cannot. Pure.
+
+#include "common/instant.h"
+#include "connector/core/ledger/ledger.h"
+#include "connector/core/planning/buckets.h"
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace connector::core {
+
+struct Retention {
+  common::Duration kept{0};  // by the service; 0: no bound is known
+  Buckets buckets;           // as in LivePlanOptions: of one that is kept in part the figures would be others
+};
+
+// Before this the service has nothing; none: no bound.
+std::optional<common::Instant> kept_since(const Retention& retention, common::Instant now);
+// What begins here is still there when its request arrives and for as long as a few pages take: a little later than kept_since,
+// and where a bucket begins.
+std::optional<common::Instant> readable_from(const Retention& retention, common::Instant now);
+
+// What a lane tells its ledger when nothing before `from` can be read any more.
+struct BeyondReach {
+  std::vector<LedgerChange> changes;        // empty: there is nothing of that kind
+  std::vector<common::Interval> lost;       // had never been read
+  std::vector<common::Interval> not_again;  // read, but not again at an age that had come or is still to come
+};
+
+// `running`: windows that are being read, whose answers are on their way: they are left alone, and so is what has a job, whose
+// results may be there still. Other open windows that begin before `from` are abandoned; whole home days that begin before it are
+// judged no more, since by their ids, too, what has expired looks like what was deleted. `until`: of a backfill, whose ledger
+// says nothing of what lies behind it.
+BeyondReach beyond_reach(const Ledger& ledger, common::Instant from, std::span<const common::Interval> running = {},
+                         std::optional<common::Instant> until = std::nullopt);
+
+}  // namespace connector::core
