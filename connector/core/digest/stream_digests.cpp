@@ -117,7 +117,7 @@ std::optional<DigestBatch> StreamDigests::expire(DigestIndex::Cursor& cursor, st
   index_.visit(cursor, most, [&](std::string_view key, const DigestEntry& entry) {
     const Over over = is_over(entry, rules, now);
     if (over == Over::kNo) return;
-    if (rules_.awaits_absence && entry.state != DigestState::kGone && entry.state != DigestState::kDead) return;
+    if (rules_.awaits_absence && entry.state != DigestState::kGone) return;
     auto day = done.find(entry.home_day);
     if (day == done.end()) day = done.emplace(entry.home_day, is_done_with(entry.home_day)).first;
     // A transaction under way may make another entry of it.

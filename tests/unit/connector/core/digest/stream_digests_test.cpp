@@ -270,6 +270,18 @@ TEST_F(Expiry, OfAStateWhatIsAbsentStaysUntilItIsGone) {
   EXPECT_THAT(expire(at(20) + 1h), ElementsAre("conversations/absent"));
 }
 
+// What it was before it became a dead letter is in the topic, and is deleted there when it is gone.
+TEST_F(Expiry, OfAStateWhatBecameADeadLetterStaysUntilItIsGone) {
+  digests = StreamDigests(StreamName("conversations"),
+                          {.has_query = true, .has_job = false, .has_by_id = false, .many_days = true, .awaits_absence = true});
+  KeyedSighting too_large = query("large", 2, 20);
+  too_large.sighting.publishable = Publishable::kNo;
+  commit({query("large", 1, 10)});
+  commit({too_large});
+
+  EXPECT_THAT(expire(at(20) + 24h * 400), IsEmpty());
+}
+
 // While history is caught up everything has just been read.
 TEST_F(Expiry, WhatAJobHasSealedGoesAfterMinutes) {
   rules.quiet = 6h;
