@@ -4,10 +4,23 @@
 #include "connector/source/live_lane.h"
 #include "connector/source/settle_lane.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
 namespace connector::source {
+
+namespace {
+
+// What cannot be asked for in parts: a state, or a bucket that is a window of its own. Less than this would be too little for
+// ever.
+constexpr std::size_t kLeastUncut = std::size_t{256} << 20U;
+
+std::size_t most_composed(const Definition& definition, const StreamOptions& options, std::size_t page_bytes) {
+  return is_snapshot(definition) || options.live.buckets.is_local() ? std::max(page_bytes, kLeastUncut) : page_bytes;
+}
+
+}  // namespace
 
 struct StreamReader::Shared {
   StreamContext context;
@@ -30,7 +43,7 @@ StreamReader::StreamReader(Definition definition, StreamOptions options, Resolve
                                      .logger = logger.named("source"),
                                      .memory_bytes = memory_bytes,
                                      .random = std::mt19937_64(seed),
-                                     .pages = PageReader(definition, options, page_bytes),
+                                     .pages = PageReader(definition, options, most_composed(definition, options, page_bytes)),
                                      .job_days = {},
                                      .reads = {}}}) {
   if (has_follow()) shared_->follow = std::make_unique<FollowLane>(shared_->context);

@@ -27,7 +27,7 @@ class StreamReader {
  public:
   // `api`, `publisher`, `clock` and `metrics` must outlive the coroutines below. `memory_bytes` bounds the pages a live window
   // may hold before it is handed over (a window that needs more is split); give it a part of what the publisher may hold.
-  // `page_bytes`: all of that, which composite records of one page must not exceed.
+  // `page_bytes`: all of that, which composite records of one page must not exceed unless it cannot be cut.
   StreamReader(Definition definition, StreamOptions options, ResolvedStart start, core::Api& api, core::Publisher& publisher,
                common::Clock& clock, core::Metrics& metrics, common::Logger logger, std::size_t memory_bytes, std::uint64_t seed,
                std::size_t page_bytes = std::size_t{256} << 20U);

@@ -245,6 +245,20 @@ TEST_F(LiveSnapshot, HasNoAgesThoughItsLedgerHadSome) {
   EXPECT_THAT(windows(), testing::Each("none"));
 }
 
+// It cannot be read in parts: a bound on what is put together would stop it for ever.
+TEST_F(LiveSnapshot, MayTakeMoreThanTheMemoryOfPages) {
+  page_bytes = 10'000;
+  service = [](const core::ApiRequest&) -> FakeAnswer {
+    std::string data;
+    for (int i = 0; i < 100; ++i) data += (i == 0 ? "" : ",") + (R"({"metric":"m)" + std::to_string(i)) + R"("})";
+    return answer(R"({"results":[{"group":{"queueId":")" + std::string(1'000, 'q') + R"("},"data":[)" + data + "]}]}");
+  };
+  run_live();
+  pass(1s);
+
+  EXPECT_THAT(publisher.keys(), SizeIs(100));
+}
+
 TEST_F(LiveSnapshot, IsReadAtOnceAndThenAtItsCadence) {
   publisher.adopt(live, core::Ledger({}, start));  // never stored
   run_live();
