@@ -83,7 +83,10 @@ std::string membership_fingerprint(const Definition& definition, const StreamOpt
     object["hashed"] = hashed(hashes, options.redaction);
   }
   if (definition.query) {
-    object["query"] = call(definition.query->request, options.query);
+    Object own = options.query;
+    // It is never sent, and where buckets begin like UTC's it decides nothing.
+    if (definition.time_zone && !options.live.buckets.is_local()) erase_at(own, *definition.time_zone);
+    object["query"] = call(definition.query->request, own);
     object["query_records"] = to_json(definition.query->records);
   }
   if (definition.job) {

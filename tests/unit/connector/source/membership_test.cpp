@@ -2,8 +2,11 @@
 
 #include "tests/unit/connector/source/reader_fixture.h"
 
+#include <chrono>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace connector::source {
@@ -95,6 +98,25 @@ TEST(MembershipFingerprint, HashesOfTheKeyCountAndNoOthers) {
   EXPECT_EQ(of({"/group/ani"}, "one key of 16 bytes"), hashed) << "the keys are what they were";
   EXPECT_EQ(of({"/group/ani", "/other/name", "/participants/*/name"}, "one key of 16 bytes"), hashed);
   EXPECT_NE(of({"/group/ani", "/*/name"}, "one key of 16 bytes"), hashed) << "it may lead into the group";
+}
+
+TEST(MembershipFingerprint, ATimeZoneCountsWhereItsBucketsBeginElsewhere) {
+  Definition figures = conversation_details();
+  figures.job.reset();
+  figures.bucket = "/granularity";
+  figures.time_zone = "/timeZone";
+  const auto of = [&](core::Buckets buckets, std::string_view zone) {
+    StreamOptions options = conversations(true);
+    options.live.buckets = std::move(buckets);
+    if (!zone.empty()) options.query["timeZone"] = zone;
+    return membership_fingerprint(figures, options);
+  };
+  const auto berlin = common::TimeZone::find("Europe/Berlin");
+  ASSERT_TRUE(berlin) << berlin.error().message;
+  using std::chrono::hours;
+
+  EXPECT_EQ(of(core::Buckets(hours{1}, *berlin), "Europe/Berlin"), of(core::Buckets(hours{1}), ""));
+  EXPECT_NE(of(core::Buckets(hours{24}, *berlin), "Europe/Berlin"), of(core::Buckets(hours{24}), ""));
 }
 
 TEST(MembershipFingerprint, LanesWindowsAndPageSizesDoNotCount) {
