@@ -362,7 +362,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && is_seen_on_many_days(*definition)) {
     stream.problem("sync_match", "the definition's records are returned for more than the day they began on (allowed: overlap)");
   } else if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && definition->start_pointer &&
-             definition->query && !definition->query->request.body.contains("order")) {
+             definition->query && !definition->query->request.body.contains("order") && !options.query.contains("order")) {
     // The reading ends with the first page that lies before the window: oldest first that would be the first one.
     stream.problem("sync_match",
                    "rows are read newest first then, and the definition's query has no order to turn (allowed: overlap)");

@@ -266,6 +266,11 @@ TEST(Jobs, AreNoMoreThanTheServiceRunsAtOnce) {
   EXPECT_EQ(good("definition: events, start: now, settle: {max_jobs: 1}").settle.max_jobs, 1U);
 }
 
+TEST(NewestFirst, TurnsAnOrderOfTheStreamsOwnQuery) {
+  EXPECT_EQ(problems_text(load_stream("definition: events, start: now, query: {order: asc}, sync_match: start_day").problems),
+            "");
+}
+
 TEST(ParametersOfTheUrl, AreTheStreamsQueryWhereThereIsNoBody) {
   const auto turns = good("definition: turns, start: now, query: {flowId: f, state: closed, id: [a, b], deep: true}");
   EXPECT_EQ(common::json::serialize(turns.query), R"({"flowId":"f","state":"closed","id":["a","b"],"deep":true})");
