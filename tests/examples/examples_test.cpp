@@ -315,6 +315,14 @@ TEST_F(WarehouseExample, KeepsEachRecordOnceThoughItsLoaderIsKilledAndAnswersAre
   EXPECT_EQ(run(loader(), folder() / "late.log").code, 1) << support::read_file(folder() / "late.log");
 }
 
+TEST(Loader, WaitsForAsLongAsTheWarehouseAsks) {
+  const support::TemporaryFolder folder;
+  const auto log = folder.path() / "retry_after.log";
+  EXPECT_EQ(run({python(), source_file("tests/examples/retry_after.py"), source_file("docs/examples/warehouse-http")}, log).code,
+            0)
+      << support::read_file(log);
+}
+
 // How names come into a folder, from now on.
 class FolderWatch final {
  public:
