@@ -76,7 +76,15 @@ class Example final {
     }
   }
   void kill() { EXPECT_EQ(process_->kill().signal, SIGKILL) << "it had ended by itself: " << tail(); }
+  void freeze() { process_->signal(SIGSTOP); }
+  void thaw() { process_->signal(SIGCONT); }
   [[nodiscard]] support::ExitStatus terminate() { return process_->terminate(kBound); }
+  // As it ends by itself.
+  [[nodiscard]] support::ExitStatus end() {
+    const auto ended = process_->wait(kBound);
+    if (!ended) throw std::runtime_error("it does not end: " + tail());
+    return *ended;
+  }
   [[nodiscard]] std::string log() const { return support::read_file(log_); }
 
  private:
@@ -205,6 +213,9 @@ class Examples : public testing::Test {
     std::map<int, TopicRecord> last;
     for (TopicRecord& record : scene.records(scene.topic())) last[record.partition] = std::move(record);
     for (const auto& [partition, record] : last) publish_tombstone_of(record);
+    delete_all();
+  }
+  void delete_all() const {
     const auto log = folder() / "delete.log";
     const auto ended =
         run({python(), source_file("tests/examples/delete_records.py"), scene.reader().bootstrap, scene.topic()}, log);
@@ -313,6 +324,14 @@ TEST_F(WarehouseExample, KeepsEachRecordOnceThoughItsLoaderIsKilledAndAnswersAre
 
   delete_what_comes_next();
   EXPECT_EQ(run(loader(), folder() / "late.log").code, 1) << support::read_file(folder() / "late.log");
+}
+
+TEST(Loader, WaitsForAsLongAsTheWarehouseAsks) {
+  const support::TemporaryFolder folder;
+  const auto log = folder.path() / "retry_after.log";
+  EXPECT_EQ(run({python(), source_file("tests/examples/retry_after.py"), source_file("docs/examples/warehouse-http")}, log).code,
+            0)
+      << support::read_file(log);
 }
 
 // How names come into a folder, from now on.
@@ -430,11 +449,18 @@ class StreamsExample : public Examples {
     const auto classes = source_file("build/examples/kafka-streams");
     if (!std::filesystem::exists(classes))
       throw std::runtime_error("there is no " + classes + ": scripts/test examples builds it");
-    std::ofstream(folder() / "streams.properties")
-        << "application.id=" << application << "\nbootstrap.servers=" << scene.reader().bootstrap
-        << "\nstate.dir=" << (folder() / "state").string() << "\nconnector.name=" << scene.name()
-        << "\nconnector.stream=conversations\nwindow=PT2S\nremember=PT10M\ngroup.instance.id=one"
-        << "\nrepartition.purge.interval.ms=600000\n";  // so that it can be looked at
+    start_anew_as(application);
+  }
+
+  // Another application's state, topics and group.
+  void start_anew_as(const std::string& id) {
+    application = id;
+    const auto properties = (folder() / (id + ".properties")).string();
+    std::ofstream(properties) << "application.id=" << id << "\nbootstrap.servers=" << scene.reader().bootstrap
+                              << "\nstate.dir=" << (folder() / "state").string() << "\nconnector.name=" << scene.name()
+                              << "\nconnector.stream=conversations\nwindow=PT2S\nremember=PT10M\ngroup.instance.id=one"
+                              << "\nrepartition.purge.interval.ms=600000\n";  // so that it can be looked at
+    const auto classes = source_file("build/examples/kafka-streams");
     arguments = {"java",
                  "-Xmx256m",
                  "-XX:+UseSerialGC",
@@ -442,7 +468,7 @@ class StreamsExample : public Examples {
                  "-cp",
                  fmt::format("{}/*:{}/lib/*", classes, classes),
                  "CurrentConversations",
-                 (folder() / "streams.properties").string()};
+                 properties};
   }
 
   static void until_it_runs(Example& job) {
@@ -459,6 +485,11 @@ class StreamsExample : public Examples {
       found[start].push_back(common::json::find_int(row, "conversations").value());
     }
     return found;
+  }
+  [[nodiscard]] bool has_committed_all() const {
+    return run({python(), source_file("tests/examples/committed_all.py"), scene.reader().bootstrap, scene.topic(), application},
+               folder() / "committed.log")
+               .code == 0;
   }
   // The partitions that have reported their part of a window.
   [[nodiscard]] std::set<std::int64_t> parts_of(common::Instant window) const {
@@ -611,6 +642,79 @@ TEST_F(StreamsExample, ClosesWindowsByWhatItIsToldAndForgetsThoseThatAreSettled)
   std::vector<std::string> remembered;
   for (const auto& [key, value] : begun) remembered.push_back(key);
   EXPECT_THAT(remembered, ElementsAre("before", "in time", "late"));
+}
+
+// What retention has deleted is no loss if it was read, and an end if it was not: a window would be closed without it, and a row
+// stay.
+TEST_F(StreamsExample, EndsWhenWhatComesNextWasDeletedBeforeItWasRead) {
+  Example job(arguments, folder() / "job.log");
+  job.start();
+  until_it_runs(job);
+  job.until("windows are closed", [&] { return !windows().empty(); });
+  EXPECT_EQ(scene.stop_connector().code, 0) << scene.log();
+  const auto deleted = scene.records(scene.topic()).front();
+  job.until("all is read, and committed behind the ends of transactions, too",
+            [&] { return table() == current() && has_committed_all(); });
+  (void)job.terminate();
+  delete_all();
+
+  job.start();
+  until_it_runs(job);
+  const common::Instant window = window_of(ConnectorScene::now() + 20min);
+  constexpr int kPartition = 1;
+  const auto offset = publish(kPartition, "after", window);
+  tell_of(window + kWindow, window, kPartition, offset + 1);
+  job.until("a window is closed, of what was deleted and of what was not", [&] { return windows().contains(window); });
+  EXPECT_EQ(windows().at(window).front(), 1);
+  (void)job.terminate();
+  const auto rows = table();
+  ASSERT_TRUE(rows.contains("after"));
+  const auto published = windows();
+
+  publish_tombstone_of(deleted);
+  delete_what_comes_next();
+  tell_of(window + 2 * kWindow, window, kPartition, offset + 3);
+  const auto late = folder() / "late.log";
+  EXPECT_EQ(run(arguments, late).code, 1) << support::read_file(late);
+  EXPECT_THAT(support::read_file(late), HasSubstr("Start again with another application.id"));
+  EXPECT_EQ(windows(), published);
+  EXPECT_EQ(table(), rows);
+
+  // Of a group that nobody was in for long the broker forgets where it was: that this is no first start is told by the state.
+  const auto forgotten = support::unique_name("job");
+  const auto create = folder() / "create.log";
+  ASSERT_EQ(
+      run({python(), source_file("tests/examples/create_topic.py"), scene.reader().bootstrap, forgotten + "-marks-changelog"},
+          create)
+          .code,
+      0)
+      << support::read_file(create);
+  start_anew_as(forgotten);
+  const auto unknown = folder() / "unknown.log";
+  EXPECT_EQ(run(arguments, unknown).code, 1) << support::read_file(unknown);
+  EXPECT_THAT(support::read_file(unknown), HasSubstr("Start again with another application.id"));
+
+  // As it advises.
+  start_anew_as(support::unique_name("job"));
+  Example anew(arguments, folder() / "anew.log");
+  anew.start();
+  until_it_runs(anew);
+  publish(kPartition, "anew", window);
+  anew.until("it has what the topic holds", [&] { return table() == current(); });
+  EXPECT_TRUE(table().contains("anew"));
+  anew.until("it has begun to close windows", [&] { return windows().contains(window); });
+
+  // And while it runs. What it had asked for before it was held up may still come, but not the next.
+  anew.freeze();
+  publish(kPartition, "it may still come", window + 2 * kWindow);
+  delete_all();
+  const auto last = publish(kPartition, "lost", window + 2 * kWindow);
+  tell_of(window + 3 * kWindow, window, kPartition, last + 1);
+  delete_all();
+  anew.thaw();
+  EXPECT_EQ(anew.end().code, 1);
+  EXPECT_THAT(anew.log(), HasSubstr("Start again with another application.id"));
+  EXPECT_FALSE(windows().contains(window + 2 * kWindow));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@ program, and at whatever moment, the next start sends again what was not committ
 """
 
 import argparse
+import email.utils
 import http.client
 import json
 import os
@@ -22,6 +23,16 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 TRIED_AGAIN = {408, 425, 429}
 LONGEST_PAUSE = 10.0  # seconds, unless the warehouse asks for more
 TAKEN_AWAY = {KafkaError.ILLEGAL_GENERATION, KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}
+
+
+def seconds_of(retry_after, now):
+    """How long the warehouse wants to be left alone, which it says as a number of seconds or as a date."""
+    try:
+        if retry_after.isdecimal():
+            return float(retry_after)
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - now)
+    except (TypeError, ValueError):  # it says nothing, or nothing that can be read
+        return 0.0
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -53,8 +64,7 @@ class Warehouse:
             except urllib.error.HTTPError as error:
                 if error.code < 500 and error.code not in TRIED_AGAIN:
                     raise
-                trouble, after = error, error.headers.get("Retry-After", "")
-                least = float(after) if after.isdigit() else 0.0
+                trouble, least = error, seconds_of(error.headers.get("Retry-After", ""), time.time())
             except (OSError, http.client.HTTPException) as error:  # no answer: it may have taken them or not
                 trouble = error
             wait = max(least, random.uniform(pause / 2, pause))

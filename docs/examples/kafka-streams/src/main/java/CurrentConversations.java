@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -17,9 +18,14 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.InvalidOffsetException;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
+import org.apache.kafka.streams.AutoOffsetReset;
 import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
@@ -39,6 +45,9 @@ import org.apache.kafka.streams.state.Stores;
  */
 public final class CurrentConversations {
   static final ObjectMapper JSON = new ObjectMapper();
+  private static final String GONE = "what this job reads next is not known or not there any more: the topic's retention was shorter than a break, or "
+      + "the topic was made anew. To go on would be to close windows that are not whole and to keep what was deleted. Start again with another "
+      + "application.id, whose tables are made of what the topic still holds.";
 
   private CurrentConversations() {}
 
@@ -51,11 +60,15 @@ public final class CurrentConversations {
     properties.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
     String application = required(properties, StreamsConfig.APPLICATION_ID_CONFIG);
     createTopics(properties, application + "-current", application + "-windows");
+    sayWhereToBegin(properties, application);
 
     KafkaStreams streams = new KafkaStreams(topology(properties, application), properties);
     CountDownLatch ended = new CountDownLatch(1);
     streams.setUncaughtExceptionHandler(error -> {
       error.printStackTrace();
+      for (Throwable cause = error; cause != null; cause = cause.getCause()) {
+        if (cause instanceof InvalidOffsetException) System.err.println(cause.getMessage() + ": " + GONE);
+      }
       return StreamThreadExceptionResponse.SHUTDOWN_CLIENT;
     });
     streams.setStateListener((now, before) -> {
@@ -69,7 +82,6 @@ public final class CurrentConversations {
   }
 
   private static Topology topology(Properties properties, String application) {
-    String connector = required(properties, "connector.name");
     String stream = required(properties, "connector.stream");
     Duration window = Duration.parse(required(properties, "window"));
     Duration remember = Duration.parse(required(properties, "remember"));
@@ -77,13 +89,15 @@ public final class CurrentConversations {
     var number = Serdes.Long();
 
     StreamsBuilder builder = new StreamsBuilder();
-    builder.globalTable(connector + "-progress", Consumed.with(text, text),
+    builder.globalTable(required(properties, "connector.name") + "-progress", Consumed.with(text, text),
         Materialized.<String, String, KeyValueStore<Bytes, byte[]>>as(WindowCounts.PROGRESS));
     builder.addStateStore(Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(WindowCounts.BEGUN), text, number).withCachingEnabled());
     builder.addStateStore(Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(WindowCounts.COUNTS), number, number).withCachingEnabled());
     builder.addStateStore(Stores.keyValueStoreBuilder(Stores.persistentKeyValueStore(WindowCounts.MARKS), text, number).withCachingEnabled());
 
-    KStream<String, String> conversations = builder.stream(connector + "." + stream, Consumed.with(text, text));
+    // The usual reset to the earliest would pass without a word over what was deleted before it was read: see sayWhereToBegin().
+    KStream<String, String> conversations =
+        builder.stream(topic(properties), Consumed.with(text, text).withOffsetResetPolicy(AutoOffsetReset.none()));
     conversations.mapValues(CurrentConversations::current).to(application + "-current", Produced.with(text, text));
     // Each partition reports its part of a window; the window is published when all parts are there.
     KStream<String, String> parts = conversations.process(
@@ -140,8 +154,39 @@ public final class CurrentConversations {
     }
   }
 
+  private static String topic(Properties properties) {
+    return required(properties, "connector.name") + "." + required(properties, "connector.stream");
+  }
+
   static String required(Properties properties, String name) {
     return Objects.requireNonNull(properties.getProperty(name), "the properties lack " + name);
+  }
+
+  /**
+   * At the first start of all, and only then, the job begins with whatever the topic holds. This is committed before it starts, so that from
+   * then on an offset that is missing, or that the topic does not hold any more, is an error.
+   */
+  private static void sayWhereToBegin(Properties properties, String application) throws Exception {
+    try (Admin admin = Admin.create(properties)) {
+      // Looked at first: who makes this topic has committed before.
+      boolean hasState = admin.listTopics().names().get().contains(application + "-" + WindowCounts.MARKS + "-changelog");
+      Map<TopicPartition, OffsetAndMetadata> committed = admin.listConsumerGroupOffsets(application).partitionsToOffsetAndMetadata().get();
+      Map<TopicPartition, OffsetSpec> unknown = new HashMap<>();
+      String topic = topic(properties);
+      for (var partition : admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions()) {
+        TopicPartition each = new TopicPartition(topic, partition.partition());
+        if (committed.get(each) == null) unknown.put(each, OffsetSpec.earliest());
+      }
+      if (unknown.isEmpty()) return;
+      if (hasState) {
+        // A group that nobody is in loses its offsets after the broker's offsets.retention.minutes.
+        throw new IllegalStateException(application + " has state, but no committed offset of " + unknown.keySet() + ": " + GONE);
+      }
+      Map<TopicPartition, OffsetAndMetadata> first = new HashMap<>();
+      admin.listOffsets(unknown).all().get().forEach((partition, found) -> first.put(partition, new OffsetAndMetadata(found.offset())));
+      // Refused if another instance has begun meanwhile, and so has committed: then this one ends, and finds that at its next start.
+      admin.alterConsumerGroupOffsets(application, first).all().get();
+    }
   }
 
   /** Kafka Streams makes the topics it keeps state in, but not those it writes to. */

@@ -4,10 +4,12 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Properties;
+import java.util.Set;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.streams.StreamsConfig;
@@ -167,11 +169,18 @@ final class WindowCounts implements Processor<String, String, String, String> {
   private boolean isReached(Target wanted) {
     long position = orZero(marks.get(POSITION));
     if (position >= wanted.offset()) return true;
+    // What was read may be deleted by now; what was committed is read.
+    var committed = lookout.committed(Set.of(wanted.partition())).get(wanted.partition());
+    if (committed != null) position = Math.max(position, committed.offset());
     lookout.assign(List.of(wanted.partition()));
     lookout.seek(wanted.partition(), position);
     for (long before = position; before < wanted.offset(); ) {
-      for (ConsumerRecord<byte[], byte[]> record : lookout.poll(LOOK_EVERY)) {
-        if (record.offset() < wanted.offset()) return false; // it comes to process() by itself
+      try {
+        for (ConsumerRecord<byte[], byte[]> record : lookout.poll(LOOK_EVERY)) {
+          if (record.offset() < wanted.offset()) return false; // it comes to process() by itself
+        }
+      } catch (OffsetOutOfRangeException gone) {
+        return false; // nobody can say any more whether a record was there; if it had not been read, the job ends by itself
       }
       long after = lookout.position(wanted.partition());
       if (after == before) return false; // nothing was to be had now
@@ -185,9 +194,10 @@ final class WindowCounts implements Processor<String, String, String, String> {
     own.putAll(properties);
     own.remove(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG);
     own.put(ConsumerConfig.CLIENT_ID_CONFIG, properties.getProperty(StreamsConfig.APPLICATION_ID_CONFIG) + "-lookout-" + context.taskId());
+    own.put(ConsumerConfig.GROUP_ID_CONFIG, properties.getProperty(StreamsConfig.APPLICATION_ID_CONFIG)); // for what is committed; not joined
     own.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
     own.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false");
-    own.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+    own.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
     own.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, "65536");
     return new KafkaConsumer<>(own, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }
