@@ -453,8 +453,7 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   // Its window may have expired while it waited to be tried again: the plan cuts it, or gives it up.
   if (has_expired(job.window().start)) {
     job.done = true;
-    if (working_.find_open(job.window()) == nullptr) co_return Result<void>{};
-    co_return co_await submit_changes(job.window(), {core::WindowAbandoned{job.window()}});
+    co_return co_await give_back(job);
   }
   RequestBuilder builder(job_.submit, stream_.options.query);
   builder.window(stream_.definition.window, job.window());
@@ -475,6 +474,25 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   if (availability_) changes.emplace_back(core::AvailabilitySeen{*availability_});
   changes.emplace_back(core::WindowOpened{job.window(), job.policy.position(), job.pass});
   add_usage(changes);
+  co_return co_await submit_changes(job.window(), std::move(changes));
+}
+
+// Planned anew it has failed never: if it did, it is halved at once, or whatever fails in it would keep the rest from being read
+// until all of it has expired.
+Lane::Awaited SettleLane::give_back(const Job& job) {
+  std::vector<core::LedgerChange> changes;
+  if (working_.find_open(job.window()) != nullptr) changes.emplace_back(core::WindowAbandoned{job.window()});
+  const std::vector<Interval> halves = job.policy.halves_of_failed();
+  if (!halves.empty() && working_.has_room_to_open()) {
+    for (const Interval& half : halves) changes.emplace_back(core::WindowOpened{half, core::AtStart{}, job.pass});
+    stream_.logger.warn("a job's window keeps failing and is halved", {{"stream", source_.stream.str()},
+                                                                       {"lane", core::to_string(source_.lane)},
+                                                                       {"window", common::format_interval(job.window())},
+                                                                       {"part", common::format_duration(halves[0].length())},
+                                                                       {"reason", "expires"},
+                                                                       {"detail", "the service keeps its beginning no longer"}});
+  }
+  if (changes.empty()) co_return Result<void>{};
   co_return co_await submit_changes(job.window(), std::move(changes));
 }
 

@@ -146,6 +146,36 @@ TEST_F(Expired, AJobThatCouldNotBeHadInTimeIsGivenUp) {
   EXPECT_LT(ledger.lost().intervals()[0].end, at("2026-05-04T21:00:00")) << "and no more than that";
 }
 
+// A results page that cannot be read costs minutes, in which the window's begin expires: it must be halved even so, or the lane
+// would lose whatever lies before the page, and day after day.
+TEST_F(Expired, AWindowWhoseJobsFailIsHalvedThoughItsBeginMoves) {
+  start = at("2026-05-03T00:00:00");
+  clock.set_utc(at("2026-05-05T00:00:00"));
+  options.retention = service_keeps = 36h;
+  options.settle.ages = {common::Duration{0}, 1h};
+  options.settle.max_jobs = 1;
+  std::map<std::string, common::Instant> submitted;
+  std::vector<common::Interval> completed;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.path == "/details/jobs") submitted[request.window] = clock.utc_now();
+    if (request.path == "/details/jobs/job-1" && clock.utc_now() - submitted[request.window] < 6min) {
+      return answer(R"({"state":"PENDING"})");
+    }
+    if (request.path.ends_with("/results") && common::parse_interval(request.window)->length() > 3h) {
+      return refuse(ErrorCode::kMalformedResponse, "a page that is too large");
+    }
+    return serve(request);
+  };
+  run_settle();
+  pass(4h);
+
+  const core::Ledger& ledger = publisher.committed(settle);
+  EXPECT_GE(ledger.complete_until(), at("2026-05-04T00:00:00")) << "the day that has begun to expire";
+  ASSERT_THAT(ledger.lost().intervals(), SizeIs(1));
+  EXPECT_LT(ledger.lost().intervals()[0].end, at("2026-05-03T14:00:00")) << "and no more than what expired meanwhile";
+  EXPECT_GE(lines_with("is halved"), 2U);
+}
+
 // What is owed of a day that has begun to expire no job can pay: it would be owed, and read, again and again.
 TEST_F(Expired, NothingIsOwedOfADayThatHasBegunToExpire) {
   start = at("2026-05-03T00:00:00");
