@@ -257,8 +257,9 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   }
 
   core::QueryPagingOptions options = paging_options();
-  // Refused once, its next page may have grown too old; twice, it lies deeper than the service goes.
-  options.split_refused = refused_ == planned.window;
+  // Refused once, its next page may have grown too old; twice, it lies deeper than the service goes. (What expires meanwhile
+  // moves where the window begins.)
+  options.split_refused = refused_ && refused_->overlaps(planned.window);
   // What of the window is new begins where the ledger's gap does.
   if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);

@@ -176,6 +176,24 @@ TEST_F(Expired, AWindowWhoseJobsFailIsHalvedThoughItsBeginMoves) {
   EXPECT_GE(lines_with("is halved"), 2U);
 }
 
+// Of a live lane, too.
+TEST_F(Expired, ANextPageThatIsRefusedAgainCutsTheWindowThoughItsBeginMoves) {
+  definition.job.reset();
+  definition.query->total.reset();
+  definition.query->pages = CursorPages{.next_from = {InBody{"/next"}}, .next_to = InQuery{"cursor"}, .size = std::nullopt};
+  options.live.min_window = 1min;
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    if (!request.query.empty()) return refuse(ErrorCode::kRequestRejected);
+    const bool is_deep = common::parse_interval(request.window)->length() > 20min;
+    return answer(page_of({}, is_deep ? R"(,"next":"deeper")" : ""));
+  };
+  run_live();
+  pass(1h);
+
+  EXPECT_GE(publisher.committed(live).complete_until(), at("2026-05-04T10:55:00"));
+  EXPECT_GE(lines_with("read in parts"), 1U);
+}
+
 // What is owed of a day that has begun to expire no job can pay: it would be owed, and read, again and again.
 TEST_F(Expired, NothingIsOwedOfADayThatHasBegunToExpire) {
   start = at("2026-05-03T00:00:00");
