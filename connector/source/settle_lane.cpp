@@ -333,13 +333,8 @@ std::vector<core::LedgerChange> SettleLane::newly_owed() const {
   if (order_) return {};  // a pass for what its rows leave owed is the settle lane's
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
   if (digests == nullptr || !availability_) return {};
-  std::vector<core::LedgerChange> owed = core::newly_owed({.gather = owed_gather(), .max_gather = stream_.options.follow.max},
-                                                          working_, *digests, *availability_, passes_);
-  // No job can pay what is owed of a day that has begun to expire: it would be owed again and again.
-  std::erase_if(owed, [&](const core::LedgerChange& change) {
-    return readable_from_ && std::get<core::OwedAdded>(change).window.start < *readable_from_;
-  });
-  return owed;
+  const core::NewlyOwedOptions options{.gather = owed_gather(), .max_gather = stream_.options.follow.max, .from = readable_from_};
+  return core::newly_owed(options, working_, *digests, *availability_, passes_);
 }
 
 asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
