@@ -191,6 +191,7 @@ Lane::Awaited LiveLane::advance() {
   }
   if (!is_snapshot(stream_.definition)) {
     if (auto given_up = co_await give_up_out_of_reach(); !given_up) co_return given_up;
+    if (readable_from_) planner_.forget_before(*readable_from_);
   }
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   core::LivePlan planned_next = plan(now);

@@ -194,6 +194,26 @@ TEST_F(Expired, ANextPageThatIsRefusedAgainCutsTheWindowThoughItsBeginMoves) {
   EXPECT_GE(lines_with("read in parts"), 1U);
 }
 
+// What could not be read again and has expired meanwhile does not keep the lane from being well.
+TEST_F(Expired, WhatWasPutOffIsForgottenWithIt) {
+  start = at("2026-05-04T10:00:00");
+  options.live.ages = {1h};
+  const std::string bad = "2026-05-04T10:";
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    const auto window = common::parse_interval(request.window).value();
+    const bool again = clock.utc_now() - window.end > 50min;
+    return again && request.window.starts_with(bad) ? refuse(ErrorCode::kRequestRejected, "400") : serve(request);
+  };
+  run_live();
+  pass(3h);
+  ASSERT_NE(metrics.last("lane_failing"), nullptr);
+  ASSERT_EQ(metrics.last("lane_failing")->number, 1);
+
+  pass(26h);
+
+  EXPECT_EQ(metrics.last("lane_failing")->number, 0);
+}
+
 // What is owed of a day that has begun to expire no job can pay: it would be owed, and read, again and again.
 TEST_F(Expired, NothingIsOwedOfADayThatHasBegunToExpire) {
   start = at("2026-05-03T00:00:00");
