@@ -237,7 +237,10 @@ Lane::Awaited Lane::give_up_out_of_reach(std::span<const common::Interval> runni
   if (!readable_from_) co_return Result<void>{};
   const common::Interval before{.start = working_.start(), .end = *readable_from_};
   core::BeyondReach beyond = core::beyond_reach(working_, before.end, running, until);
-  if (beyond.changes.empty()) co_return Result<void>{};
+  if (beyond.changes.empty()) {
+    report_out_of_reach({});  // what was not told with what was given up before
+    co_return Result<void>{};
+  }
   auto submitted = co_await submit_changes(before, beyond.changes);
   if (submitted) report_out_of_reach(beyond);
   co_return submitted;

@@ -248,5 +248,27 @@ TEST_F(Expired, ALaneThatStaysBehindDoesNotFillTheLog) {
   EXPECT_GE(lines_with(kLost), 4U);
 }
 
+// What was lost since the last line is told though nothing more is lost.
+TEST_F(Expired, ALaneThatHasCaughtUpTellsTheRest) {
+  bool refusing = true;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    return refusing ? refuse(ErrorCode::kPermissionDenied, "403") : serve(request);
+  };
+  run_live();
+  pass(30min);
+  refusing = false;
+  pass(20min);
+  ASSERT_GE(publisher.committed(live).complete_until(), at("2026-05-04T10:45:00"));
+  EXPECT_EQ(lines_with(kLost), 1U);
+
+  pass(30min);
+
+  ASSERT_EQ(lines_with(kLost), 2U);
+  const auto last = std::find_if(log.rbegin(), log.rend(), [](const std::string& one) { return one.find(kLost) != one.npos; });
+  EXPECT_THAT(*last, testing::HasSubstr(R"("from":"2026-05-03T10:10:00.000Z")"));
+  pass(3h);
+  EXPECT_EQ(lines_with(kLost), 2U) << "once";
+}
+
 }  // namespace
 }  // namespace connector::source
