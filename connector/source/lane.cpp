@@ -268,8 +268,8 @@ void Lane::report_out_of_reach(const core::BeyondReach& beyond) {
                         {"retention", common::format_duration(stream_.options.retention)}});
     parts = {};
   };
-  tell(common::LogLevel::kError, "records are lost: the service kept them no longer when the lane came to read them",
-       lost_untold_);
+  // (Another lane of the stream may have.)
+  tell(common::LogLevel::kError, "this lane has not read records that the service keeps no longer", lost_untold_);
   tell(common::LogLevel::kWarn, "what was read is not read again at all of its ages: the service does not keep it that long",
        not_again_untold_);
 }

@@ -58,7 +58,7 @@ class Expired : public ReaderTest {
   std::size_t refused = 0;
 };
 
-const std::string kLost = "records are lost";
+const std::string kLost = "this lane has not read";
 
 TEST_F(Expired, LiveGoesOnBehindItAndSaysWhatIsLost) {
   run_live();
