@@ -263,6 +263,16 @@ void read_model(Section model, source::Model& out) {
   model.finish();
 }
 
+// A window that ends at the first page refused would count as read, without what lies behind it.
+void check_not_refused(Section& root, std::string_view owner, const source::Pages& pages) {
+  const auto* numbered = std::get_if<source::PageNumberPages>(&pages);
+  if (numbered != nullptr && numbered->refused_behind != 0) {
+    root.section(owner).section("pages").problem(
+        "refused_behind",
+        "ends what can be read, and a window is read whole or in parts (allowed: with window: none; or max_depth)");
+  }
+}
+
 void read_definition(Section root, Definition& definition) {
   constexpr int kNewestVersion = 1;
   root.integer("version", definition.version, {.min = 1, .max = kNewestVersion});
@@ -330,6 +340,12 @@ void read_definition(Section root, Definition& definition) {
   }
   if (!read_snapshot(root, definition)) {
     read_window(root.section("window", Need::kRequired), request, definition);
+    if (definition.query) {
+      check_not_refused(root, "query", definition.query->pages);
+    }
+    if (definition.job) {
+      check_not_refused(root, "job", definition.job->pages);
+    }
   }
   check_url(root, definition);
   root.finish();

@@ -166,7 +166,7 @@ std::vector<MetricDescription> describe_all() {
       {"genesys_kafka_lost_seconds",
        kGauge,
        {"stream", "lane"},
-       "Time whose records were never read and cannot be any more: the service kept them no longer; the newest 64 ranges."},
+       "Time whose records this lane has not read and cannot any more: the service kept them no longer; the newest 64 ranges."},
       {"genesys_kafka_watermark_timestamp_seconds",
        kGauge,
        {"stream", "watermark"},

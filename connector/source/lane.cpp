@@ -237,7 +237,10 @@ Lane::Awaited Lane::give_up_out_of_reach(std::span<const common::Interval> runni
   if (!readable_from_) co_return Result<void>{};
   const common::Interval before{.start = working_.start(), .end = *readable_from_};
   core::BeyondReach beyond = core::beyond_reach(working_, before.end, running, until);
-  if (beyond.changes.empty()) co_return Result<void>{};
+  if (beyond.changes.empty()) {
+    report_out_of_reach({});  // what was not told with what was given up before
+    co_return Result<void>{};
+  }
   auto submitted = co_await submit_changes(before, beyond.changes);
   if (submitted) report_out_of_reach(beyond);
   co_return submitted;
@@ -265,8 +268,8 @@ void Lane::report_out_of_reach(const core::BeyondReach& beyond) {
                         {"retention", common::format_duration(stream_.options.retention)}});
     parts = {};
   };
-  tell(common::LogLevel::kError, "records are lost: the service kept them no longer when the lane came to read them",
-       lost_untold_);
+  // (Another lane of the stream may have.)
+  tell(common::LogLevel::kError, "this lane has not read records that the service keeps no longer", lost_untold_);
   tell(common::LogLevel::kWarn, "what was read is not read again at all of its ages: the service does not keep it that long",
        not_again_untold_);
 }

@@ -191,6 +191,7 @@ Lane::Awaited LiveLane::advance() {
   }
   if (!is_snapshot(stream_.definition)) {
     if (auto given_up = co_await give_up_out_of_reach(); !given_up) co_return given_up;
+    if (readable_from_) planner_.forget_before(*readable_from_);
   }
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   core::LivePlan planned_next = plan(now);
@@ -257,8 +258,9 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   }
 
   core::QueryPagingOptions options = paging_options();
-  // Refused once, its next page may have grown too old; twice, it lies deeper than the service goes.
-  options.split_refused = refused_ == planned.window;
+  // Refused once, its next page may have grown too old; twice, it lies deeper than the service goes. (What expires meanwhile
+  // moves where the window begins.)
+  options.split_refused = refused_ && refused_->overlaps(planned.window);
   // What of the window is new begins where the ledger's gap does.
   if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);

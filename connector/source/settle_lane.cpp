@@ -333,13 +333,8 @@ std::vector<core::LedgerChange> SettleLane::newly_owed() const {
   if (order_) return {};  // a pass for what its rows leave owed is the settle lane's
   const core::StreamDigests* digests = stream_.publisher.digests(source_.stream);
   if (digests == nullptr || !availability_) return {};
-  std::vector<core::LedgerChange> owed = core::newly_owed({.gather = owed_gather(), .max_gather = stream_.options.follow.max},
-                                                          working_, *digests, *availability_, passes_);
-  // No job can pay what is owed of a day that has begun to expire: it would be owed again and again.
-  std::erase_if(owed, [&](const core::LedgerChange& change) {
-    return readable_from_ && std::get<core::OwedAdded>(change).window.start < *readable_from_;
-  });
-  return owed;
+  const core::NewlyOwedOptions options{.gather = owed_gather(), .max_gather = stream_.options.follow.max, .from = readable_from_};
+  return core::newly_owed(options, working_, *digests, *availability_, passes_);
 }
 
 asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
@@ -453,8 +448,7 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   // Its window may have expired while it waited to be tried again: the plan cuts it, or gives it up.
   if (has_expired(job.window().start)) {
     job.done = true;
-    if (working_.find_open(job.window()) == nullptr) co_return Result<void>{};
-    co_return co_await submit_changes(job.window(), {core::WindowAbandoned{job.window()}});
+    co_return co_await give_back(job);
   }
   RequestBuilder builder(job_.submit, stream_.options.query);
   builder.window(stream_.definition.window, job.window());
@@ -475,6 +469,25 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   if (availability_) changes.emplace_back(core::AvailabilitySeen{*availability_});
   changes.emplace_back(core::WindowOpened{job.window(), job.policy.position(), job.pass});
   add_usage(changes);
+  co_return co_await submit_changes(job.window(), std::move(changes));
+}
+
+// Planned anew it has failed never: if it did, it is halved at once, or whatever fails in it would keep the rest from being read
+// until all of it has expired.
+Lane::Awaited SettleLane::give_back(const Job& job) {
+  std::vector<core::LedgerChange> changes;
+  if (working_.find_open(job.window()) != nullptr) changes.emplace_back(core::WindowAbandoned{job.window()});
+  const std::vector<Interval> halves = job.policy.halves_of_failed();
+  if (!halves.empty() && working_.has_room_to_open()) {
+    for (const Interval& half : halves) changes.emplace_back(core::WindowOpened{half, core::AtStart{}, job.pass});
+    stream_.logger.warn("a job's window keeps failing and is halved", {{"stream", source_.stream.str()},
+                                                                       {"lane", core::to_string(source_.lane)},
+                                                                       {"window", common::format_interval(job.window())},
+                                                                       {"part", common::format_duration(halves[0].length())},
+                                                                       {"reason", "expires"},
+                                                                       {"detail", "the service keeps its beginning no longer"}});
+  }
+  if (changes.empty()) co_return Result<void>{};
   co_return co_await submit_changes(job.window(), std::move(changes));
 }
 

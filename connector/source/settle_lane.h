@@ -54,6 +54,7 @@ class SettleLane final : public Lane {
   Awaited read_window(Crew& crew, Job& job);
 
   Awaited submit_job(Job& job);
+  Awaited give_back(const Job& job);
   Awaited poll_job(Job& job, common::Duration wait);
   Awaited read_results(Job& job, const core::ReadResults& action);
   Awaited restart_job(Crew& crew, Job& job, core::RestartJob action);

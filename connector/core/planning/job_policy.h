@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 namespace connector::core {
 
@@ -92,6 +93,8 @@ class JobPolicy {
   // Job and cursor to commit with a page or a submission.
   [[nodiscard]] const Position& position() const { return position_; }
   [[nodiscard]] const common::Interval& window() const { return window_; }
+  // Of a window that cannot wait until it has failed often enough to be split: its halves if a job of it has failed, else none.
+  [[nodiscard]] std::vector<common::Interval> halves_of_failed() const;
 
  private:
   enum class Step : std::uint8_t { kSubmit, kPoll, kResults };

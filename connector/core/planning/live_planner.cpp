@@ -159,6 +159,11 @@ void LivePlanner::went_well(const Interval& window, Duration age) {
   std::erase_if(put_off_, [&](const Failed& failed) { return failed.age <= age && failed.window.overlaps(window); });
 }
 
+void LivePlanner::forget_before(Instant from) {
+  std::erase_if(put_off_, [&](const Failed& failed) { return failed.window.end <= from; });
+  for (Failed& failed : put_off_) failed.window.start = std::max(failed.window.start, from);
+}
+
 void LivePlanner::narrow(const Interval& window, Duration part) {
   width_ = std::max(part, options_.min_window);
   cut_end_ = std::max(cut_end_, window.end);

@@ -69,6 +69,8 @@ class LivePlanner {
   common::Duration put_off(const ReadWindow& failed, common::Instant now, PutOff how);
   // A window was read at `age` (and so at the younger ones).
   void went_well(const common::Interval& window, common::Duration age);
+  // Nothing before it can be read any more: what was put off there is not waited for.
+  void forget_before(common::Instant from);
   [[nodiscard]] bool has_put_off() const { return !put_off_.empty(); }
 
   // The window held more than fits: plan parts of this length (not below min_window) up to its end …

@@ -48,6 +48,7 @@ std::vector<LedgerChange> newly_owed(const NewlyOwedOptions& options, const Ledg
     // when there is room: it is found anew each time.
     if (ledger.owed().size() + changes.size() >= OwedDays::kMax) break;
     const Interval whole{.start = std::max<Instant>(day, ledger.start()), .end = day + std::chrono::days{1}};
+    if (options.from && whole.start < *options.from) continue;
     // Not yet read at all, or not ours: its first pass will show them.
     if (whole.empty() || !ledger.complete().covers(whole)) continue;
     // A part of it that was read meanwhile must not be owed again before the rest has been read: the rest would never be.

@@ -33,6 +33,8 @@ struct NewlyOwedOptions {
   common::Duration gather{21'600'000};
   // … or, if all that is owed of it is open and nobody reads it by id, by half the time since that has changed, up to this.
   common::Duration max_gather{86'400'000};
+  // No job can pay what is owed of a day that begins before this: it has begun to expire, and would be owed again and again.
+  std::optional<common::Instant> from = std::nullopt;
 };
 
 // `ledger`: the settle lane's. `availability`: the service's newest date. What of a day is owed already is paid first.

@@ -63,7 +63,12 @@ class Search {
   void abandon_open() {
     const std::vector<OpenWindow> open = after_.open();
     for (const OpenWindow& one : open) {
-      if (one.window.start < from_ && !is_left_alone(one.window)) change(WindowAbandoned{one.window});
+      if (one.window.start >= from_ || is_left_alone(one.window)) continue;
+      if (!change(WindowAbandoned{one.window})) continue;
+      // What was cut because it kept failing stays cut.
+      const Interval rest{.start = from_, .end = one.window.end};
+      const bool waits_for_job = std::holds_alternative<AtStart>(one.position);
+      if (waits_for_job && !rest.empty()) change(WindowOpened{.window = rest, .position = AtStart{}, .pass = one.pass});
     }
   }
 

@@ -32,9 +32,9 @@ struct BeyondReach {
 };
 
 // `running`: windows that are being read, whose answers are on their way: they are left alone, and so is what has a job, whose
-// results may be there still. Other open windows that begin before `from` are abandoned; whole home days that begin before it are
-// judged no more, since by their ids, too, what has expired looks like what was deleted. `until`: of a backfill, whose ledger
-// says nothing of what lies behind it.
+// results may be there still. Other open windows that begin before `from` are abandoned, and what of them lies behind it is
+// opened again where none of it was read; whole home days that begin before it are judged no more, since by their ids, too, what
+// has expired looks like what was deleted. `until`: of a backfill, whose ledger says nothing of what lies behind it.
 BeyondReach beyond_reach(const Ledger& ledger, common::Instant from, std::span<const common::Interval> running = {},
                          std::optional<common::Instant> until = std::nullopt);
 

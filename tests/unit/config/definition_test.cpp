@@ -383,6 +383,15 @@ INSTANTIATE_TEST_SUITE_P(
                               "{request: {path: /q}, records: /r, total: {pointer: /t, trust: exact}, pages: {kind: page-number, "
                               "number: {query: n}, end: nothing_new}}"),
               "query.total: says when pages are missing"},
+        Wrong{"PagesRefusedOfAWindow",
+              definition_with(kInterval, query_with("{kind: page-number, number: {query: n}, refused_behind: 100}")),
+              "query.pages.refused_behind: 100: ends what can be read, and a window is read whole or in parts (allowed: with "
+              "window: none; or max_depth)"},
+        Wrong{"PagesRefusedOfAJob",
+              definition_with(kInterval, query_with(kNone),
+                              "job: {request: {path: /j}, records: /r, pages: {kind: page-number, number: {query: n}, "
+                              "refused_behind: 100}}\n"),
+              "job.pages.refused_behind: 100: ends what can be read"},
         Wrong{"StatusWithoutJob",
               definition_with(kInterval, query_with(kNone),
                               "job: {request: {method: POST, path: /j}, status: {path: /j}, records: /r, pages: {kind: none}}\n"),

@@ -58,7 +58,7 @@ class Expired : public ReaderTest {
   std::size_t refused = 0;
 };
 
-const std::string kLost = "records are lost";
+const std::string kLost = "this lane has not read";
 
 TEST_F(Expired, LiveGoesOnBehindItAndSaysWhatIsLost) {
   run_live();
@@ -146,6 +146,74 @@ TEST_F(Expired, AJobThatCouldNotBeHadInTimeIsGivenUp) {
   EXPECT_LT(ledger.lost().intervals()[0].end, at("2026-05-04T21:00:00")) << "and no more than that";
 }
 
+// A results page that cannot be read costs minutes, in which the window's begin expires: it must be halved even so, or the lane
+// would lose whatever lies before the page, and day after day.
+TEST_F(Expired, AWindowWhoseJobsFailIsHalvedThoughItsBeginMoves) {
+  start = at("2026-05-03T00:00:00");
+  clock.set_utc(at("2026-05-05T00:00:00"));
+  options.retention = service_keeps = 36h;
+  options.settle.ages = {common::Duration{0}, 1h};
+  options.settle.max_jobs = 1;
+  std::map<std::string, common::Instant> submitted;
+  std::vector<common::Interval> completed;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.path == "/details/jobs") submitted[request.window] = clock.utc_now();
+    if (request.path == "/details/jobs/job-1" && clock.utc_now() - submitted[request.window] < 6min) {
+      return answer(R"({"state":"PENDING"})");
+    }
+    if (request.path.ends_with("/results") && common::parse_interval(request.window)->length() > 3h) {
+      return refuse(ErrorCode::kMalformedResponse, "a page that is too large");
+    }
+    return serve(request);
+  };
+  run_settle();
+  pass(4h);
+
+  const core::Ledger& ledger = publisher.committed(settle);
+  EXPECT_GE(ledger.complete_until(), at("2026-05-04T00:00:00")) << "the day that has begun to expire";
+  ASSERT_THAT(ledger.lost().intervals(), SizeIs(1));
+  EXPECT_LT(ledger.lost().intervals()[0].end, at("2026-05-03T14:00:00")) << "and no more than what expired meanwhile";
+  EXPECT_GE(lines_with("is halved"), 2U);
+}
+
+// Of a live lane, too.
+TEST_F(Expired, ANextPageThatIsRefusedAgainCutsTheWindowThoughItsBeginMoves) {
+  definition.job.reset();
+  definition.query->total.reset();
+  definition.query->pages = CursorPages{.next_from = {InBody{"/next"}}, .next_to = InQuery{"cursor"}, .size = std::nullopt};
+  options.live.min_window = 1min;
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    if (!request.query.empty()) return refuse(ErrorCode::kRequestRejected);
+    const bool is_deep = common::parse_interval(request.window)->length() > 20min;
+    return answer(page_of({}, is_deep ? R"(,"next":"deeper")" : ""));
+  };
+  run_live();
+  pass(1h);
+
+  EXPECT_GE(publisher.committed(live).complete_until(), at("2026-05-04T10:55:00"));
+  EXPECT_GE(lines_with("read in parts"), 1U);
+}
+
+// What could not be read again and has expired meanwhile does not keep the lane from being well.
+TEST_F(Expired, WhatWasPutOffIsForgottenWithIt) {
+  start = at("2026-05-04T10:00:00");
+  options.live.ages = {1h};
+  const std::string bad = "2026-05-04T10:";
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    const auto window = common::parse_interval(request.window).value();
+    const bool again = clock.utc_now() - window.end > 50min;
+    return again && request.window.starts_with(bad) ? refuse(ErrorCode::kRequestRejected, "400") : serve(request);
+  };
+  run_live();
+  pass(3h);
+  ASSERT_NE(metrics.last("lane_failing"), nullptr);
+  ASSERT_EQ(metrics.last("lane_failing")->number, 1);
+
+  pass(26h);
+
+  EXPECT_EQ(metrics.last("lane_failing")->number, 0);
+}
+
 // What is owed of a day that has begun to expire no job can pay: it would be owed, and read, again and again.
 TEST_F(Expired, NothingIsOwedOfADayThatHasBegunToExpire) {
   start = at("2026-05-03T00:00:00");
@@ -178,6 +246,28 @@ TEST_F(Expired, ALaneThatStaysBehindDoesNotFillTheLog) {
 
   EXPECT_LE(lines_with(kLost), 6U) << "once an hour";
   EXPECT_GE(lines_with(kLost), 4U);
+}
+
+// What was lost since the last line is told though nothing more is lost.
+TEST_F(Expired, ALaneThatHasCaughtUpTellsTheRest) {
+  bool refusing = true;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    return refusing ? refuse(ErrorCode::kPermissionDenied, "403") : serve(request);
+  };
+  run_live();
+  pass(30min);
+  refusing = false;
+  pass(20min);
+  ASSERT_GE(publisher.committed(live).complete_until(), at("2026-05-04T10:45:00"));
+  EXPECT_EQ(lines_with(kLost), 1U);
+
+  pass(30min);
+
+  ASSERT_EQ(lines_with(kLost), 2U);
+  const auto last = std::find_if(log.rbegin(), log.rend(), [](const std::string& one) { return one.find(kLost) != one.npos; });
+  EXPECT_THAT(*last, testing::HasSubstr(R"("from":"2026-05-03T10:10:00.000Z")"));
+  pass(3h);
+  EXPECT_EQ(lines_with(kLost), 2U) << "once";
 }
 
 }  // namespace

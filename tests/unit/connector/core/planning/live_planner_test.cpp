@@ -180,6 +180,26 @@ TEST(LivePlanner, LeavesNoGapWhateverHappens) {
   }
 }
 
+// Of what was put off and has expired nothing is left to wait for; of what has expired in part the rest has failed as often.
+TEST(LivePlanner, WhatWasPutOffIsForgottenWhenItCannotBeReadAnyMore) {
+  LivePlanner planner(options());
+  const Duration age = 1h;
+  const auto failed = [&](Instant start, Instant end) {
+    return ReadWindow{.window = {.start = start, .end = end}, .pass = {.age = age}};
+  };
+  const Instant now = at("15:00:00");
+  planner.put_off(failed(at("10:00:00"), at("10:15:00")), now, {});
+  const Duration first = planner.put_off(failed(at("10:15:00"), at("10:30:00")), now, {});
+
+  planner.forget_before(at("10:20:00"));
+  EXPECT_TRUE(planner.has_put_off());
+  const Duration second = planner.put_off(failed(at("10:20:00"), at("10:30:00")), now, {});
+  EXPECT_GT(second, first) << "it is the same that fails";
+
+  planner.forget_before(at("10:30:00"));
+  EXPECT_FALSE(planner.has_put_off());
+}
+
 TEST(Clocks, TheEarlierOneCounts) {
   EXPECT_EQ(earlier_clock(at("10:00:00"), 5s), at("10:00:00"));
   EXPECT_EQ(earlier_clock(at("10:00:00"), -5s), at("09:59:55"));

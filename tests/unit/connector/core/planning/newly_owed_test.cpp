@@ -58,6 +58,27 @@ TEST_F(NewlyOwed, WhatTheLastPassShouldHaveShownIsNotAskedForAgain) {
   EXPECT_EQ(owed(37).size(), 1U);
 }
 
+// The list of what is owed is short: days that have begun to expire must not take the place of those that can be read.
+TEST_F(NewlyOwed, NothingIsOwedOfDaysThatHaveBegunToExpire) {
+  constexpr int kExpired = 70;
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = {.start = kDay + 24h, .end = kDay + (kExpired + 2) * 24h}}));
+  for (int day = 0; day < kExpired + 2; ++day) {
+    const std::string key = std::to_string(day);
+    const KeyedSighting row{key,
+                            {.digests = {static_cast<std::uint64_t>(day + 1), 1},
+                             .read_at = kDay + (kExpired + 2) * 24h,
+                             .home_day = kDay + std::chrono::days(day),
+                             .home_day_settled = true}};
+    digests.apply(digests.decide({{row}}).number);
+  }
+  const common::Instant from = kDay + kExpired * 24h + 1h;
+
+  const auto changes = newly_owed({.gather = 6h, .from = from}, ledger, digests, kDay + (kExpired + 3) * 24h, passes);
+
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(std::get<OwedAdded>(changes[0]).window.start, kDay + (kExpired + 1) * 24h);
+}
+
 // Windows are shorter than the day: with the first one read the day would be owed from its beginning again, and the second one
 // never be read.
 TEST_F(NewlyOwed, WhatIsOwedOfADayIsPaidBeforeTheDayIsOwedAgain) {

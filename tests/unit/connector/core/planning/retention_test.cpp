@@ -108,6 +108,30 @@ TEST(BeyondReachOf, WhatIsBeingReadIsLeftAloneAndOtherOpenWindowsAreGivenUp) {
   EXPECT_EQ(told.complete_until(), kStart + 60h);
 }
 
+// What was cut because its jobs failed would otherwise be one window again.
+TEST(BeyondReachOf, APartThatWaitsForItsJobKeepsItsEnd) {
+  Ledger ledger = read({days(1, 2)}, {24h});
+  const Interval first{.start = kStart, .end = kStart + 12h};
+  const Interval second{.start = kStart + 12h, .end = kStart + 24h};
+  const Interval again{.start = kStart + 24h, .end = kStart + 36h};
+  ASSERT_TRUE(ledger.apply(WindowOpened{.window = first, .position = AtStart{}}));
+  ASSERT_TRUE(ledger.apply(WindowOpened{.window = second, .position = AtStart{}}));
+  ASSERT_TRUE(ledger.apply(WindowOpened{.window = again, .position = AtStart{}, .pass = {.age = 24h}}));
+
+  const BeyondReach early = beyond_reach(ledger, kStart + 6h);
+  const BeyondReach late = beyond_reach(ledger, kStart + 30h);
+
+  EXPECT_THAT(early.lost, ElementsAre(Interval{.start = kStart, .end = kStart + 6h}));
+  const Ledger cut = after(ledger, early);
+  ASSERT_THAT(cut.open(), SizeIs(3));
+  EXPECT_EQ(cut.open()[0].window, (Interval{.start = kStart + 6h, .end = kStart + 12h}));
+  EXPECT_EQ(cut.open()[1].window, second);
+  const Ledger cut_late = after(ledger, late);
+  ASSERT_THAT(cut_late.open(), SizeIs(1));
+  EXPECT_EQ(cut_late.open()[0].window, (Interval{.start = kStart + 30h, .end = kStart + 36h}));
+  EXPECT_EQ(cut_late.open()[0].pass.age, 24h);
+}
+
 // After a restart the results of a job that was submitted in time may be there still.
 TEST(BeyondReachOf, AJobThatWasHadInTimeIsTakenUp) {
   Ledger ledger = read({});
