@@ -1,6 +1,7 @@
 #include "connector/source/range_reader.h"
 
 #include "connector/core/planning/buckets.h"
+#include "connector/core/planning/clocks.h"
 #include "connector/core/planning/window_keys.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
@@ -190,6 +191,7 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
                          window, core::AtStart{});
   core::WindowKeys keys(kMaxKeys);
   std::uint32_t failures = 0;
+  std::optional<common::Instant> by_age;  // with `lag`: up to where the job's data is complete
   core::JobAction action = policy.begin();
   const auto build = [&](RequestBuilder builder) {
     if (const auto* at = std::get_if<core::AtJob>(&policy.position())) builder.job(at->job);
@@ -204,7 +206,10 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
     if (std::holds_alternative<core::SubmitJob>(action)) {
       RequestBuilder builder(source.submit, options_.query);
       builder.window(definition_.window, window);
+      const common::Instant asked = clock_.utc_now();
       Result<common::json::Value> answer = co_await ask(build(std::move(builder)));
+      // The service's clock may be known by this answer only.
+      if (source.lag) by_age = available_by_age(*source.lag, core::earlier_clock(asked, api_.clock_skew()));
       std::string id = answer ? text_at(*answer, source.id) : std::string();
       if (!answer) {
         step = fail(answer.error());
@@ -228,7 +233,8 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       RequestBuilder builder(source.results);
       put_position(builder, source.pages, at, page_size);
       Result<Fetched> fetched = co_await fetch(build(std::move(builder)), spec);
-      const auto availability = fetched ? scalars.availability(fetched->sliced) : std::nullopt;
+      auto availability = fetched ? scalars.availability(fetched->sliced) : std::nullopt;
+      if (!availability) availability = by_age;
       std::optional<std::string> next = fetched ? scalars.next(fetched->sliced, fetched->headers) : std::nullopt;
       const bool says_nothing = fetched && !next && fetched->sliced.elements == 0 && !scalars.is_of_a_job(fetched->sliced);
       if (!fetched) {

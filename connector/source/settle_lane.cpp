@@ -2,6 +2,7 @@
 
 #include "connector/core/planning/ages.h"
 #include "connector/core/planning/caught_up.h"
+#include "connector/core/planning/clocks.h"
 #include "connector/core/planning/unjudged_days.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
@@ -430,6 +431,11 @@ void SettleLane::step(Job& job, const core::JobEvent& event) {
   job.action = job.policy.step(event, stream_.clock.utc_now(), chance());
 }
 
+// By `lag`: up to where data was complete when the host's clock told this.
+common::Instant SettleLane::complete_at(common::Instant host) const {
+  return available_by_age(*job_.lag, core::earlier_clock(host, stream_.api.clock_skew()));
+}
+
 // The policy decides; what it decided to wait is told with the failure.
 void SettleLane::step_failed(Job& job, const Error& error, const core::Position& position) {
   step(job, core::JobStepFailed{error});
@@ -458,6 +464,7 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   }
   RequestBuilder builder(job_.submit, stream_.options.query);
   builder.window(stream_.definition.window, job.window());
+  const common::Instant asked = stream_.clock.utc_now();
   Result<common::json::Value> answer = co_await fetch_document(request_for(std::move(builder), job));
   std::string id = answer ? text_at(*answer, job_.id) : std::string();
   if (answer && (id.empty() || id.size() > kMaxJobIdBytes)) {
@@ -469,10 +476,10 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
     co_return Result<void>{};
   }
   step(job, core::JobSubmitted{core::JobId(std::move(id))});
-  job.submitted_behind = availability_;
+  job.submitted_behind = job_.lag ? complete_at(asked) : availability_;
   // At once and by itself: a job that is not in the ledger would be paid for again after a crash.
   std::vector<core::LedgerChange> changes;
-  if (availability_) changes.emplace_back(core::AvailabilitySeen{*availability_});
+  if (job.submitted_behind) changes.emplace_back(core::AvailabilitySeen{*job.submitted_behind});
   changes.emplace_back(core::WindowOpened{job.window(), job.policy.position(), job.pass});
   add_usage(changes);
   co_return co_await submit_changes(job.window(), std::move(changes));
@@ -519,20 +526,24 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
     step_failed(job, read.error(), at);
     co_return Result<void>{};
   }
+  const auto* from = std::get_if<core::AtJob>(&at);
+  if (job_.lag && from != nullptr && !job.submitted_behind) {  // of an earlier life
+    const common::Instant submitted = complete_at(from->submitted);
+    job.submitted_behind = std::min(submitted, working_.availability().value_or(submitted));
+  }
   step(job, core::JobPage{
                 .next = std::move(next), .availability = scalars_->availability(read->sliced), .distinct = job.rows.distinct()});
   const bool is_last = std::holds_alternative<core::CompleteJob>(job.action);
   // A page the policy does not accept is dropped whole: its window begins again.
   if (!is_last && !std::holds_alternative<core::ReadResults>(job.action)) co_return Result<void>{};
 
-  const auto* from = std::get_if<core::AtJob>(&at);
   if (from != nullptr && !from->cursor) job.keys.begin();
   if (reads_whole_day(job)) {
     for (const core::RecordSlice& record : read->sliced.records) job.keys.add(record.key);
   }
 
   core::PageGroup group;
-  // No job is submitted before the service guarantees its window; taken up again, nothing more is known of it.
+  // No job is submitted before the service guarantees its window; taken up again, nothing more is known of it (by age, it is).
   const common::Instant availability =
       scalars_->availability(read->sliced).value_or(job.submitted_behind.value_or(job.window().end));
   job.availability = std::min(availability, job.availability.value_or(availability));

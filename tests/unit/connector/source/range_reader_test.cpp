@@ -391,6 +391,8 @@ TEST_F(RangeReaderTest, ByAJobOfOtherWordsThatNamesItselfInsteadOfADate) {
   ASSERT_TRUE(read(core::RecordForm::kJob, "2026-05-04T00:00:00", "2026-05-05T00:00:00"));
   EXPECT_THAT(keys, ElementsAre("a"));
   EXPECT_EQ(answered, 2);
+  ASSERT_THAT(pages, SizeIs(1));
+  EXPECT_EQ(pages[0].availability, at("2026-05-10T09:00:00")) << "else it is older than what the settle lane has read";
 }
 
 TEST(RecordReader, ReadsARecordAsAPageOfItWouldBeRead) {

@@ -707,6 +707,34 @@ class SettleByAge : public SettleLane {
   UndatedService undated;
 };
 
+// Else the later pages of the job would be taken for older than what an earlier job has sealed.
+TEST_F(SettleByAge, AJobTakenUpAgainKnowsAsMuchAsItDidBefore) {
+  start = at("2026-05-05T00:00:00");
+  bool hangs = true;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (hangs && query_value(request, "cursor")) return Hang{};
+    return undated(request);
+  };
+  std::vector<std::optional<common::Instant>> known;
+  publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
+    for (const core::Page& page : group) {
+      if (!page.records.empty()) known.push_back(page.availability);
+    }
+    return std::nullopt;
+  };
+  run_settle();
+  pass(10min);
+  ASSERT_THAT(publisher.keys(), ElementsAre("2026-05-05T00-1"));
+  restart_process();
+  pass(2h);
+  hangs = false;
+  run_settle();
+  pass(10min);
+
+  EXPECT_EQ(undated.next_job, 2) << "one job";
+  EXPECT_THAT(known, ElementsAre(at("2026-05-06T09:00:00"), at("2026-05-06T09:00:00")));
+}
+
 TEST_F(SettleByAge, ADayIsReadWhenItsEndIsOldEnoughAndNobodyIsAskedForADate) {
   clock.set_utc(at("2026-05-06T00:30:00"));
   run_settle();
