@@ -234,7 +234,8 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       put_position(builder, source.pages, at, page_size);
       Result<Fetched> fetched = co_await fetch(build(std::move(builder)), spec);
       auto availability = fetched ? scalars.availability(fetched->sliced) : std::nullopt;
-      if (!availability) availability = by_age;
+      if (!availability && by_age)
+        availability = std::min(*by_age, available_by_age(*source.lag, core::earlier_now(clock_, api_)));
       std::optional<std::string> next = fetched ? scalars.next(fetched->sliced, fetched->headers) : std::nullopt;
       const bool says_nothing = fetched && !next && fetched->sliced.elements == 0 && !scalars.is_of_a_job(fetched->sliced);
       if (!fetched) {

@@ -155,6 +155,8 @@ Lane::Awaited SettleLane::run_crew() {
 
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
+  // The host's clock may have been set back, or the service's be known only now; what is complete stays so.
+  if (job_.lag && availability_) availability_ = std::min(*availability_, complete_at(stream_.clock.utc_now()));
   if (auto given_up = co_await give_up_expired(crew); !given_up) co_return given_up;
   if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(forgotten)); !submitted) co_return submitted;
@@ -355,9 +357,8 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
     if (date) {
       // Of an earlier life the ledger knows.
       const std::optional<common::Instant> before = availability_ ? availability_ : working_.availability();
-      // By clocks, which may be set back or differ by a second from answer to answer: what was complete stays so.
-      if (job_.lag && before) *date = std::max(*date, *before);
-      if (before && *date < *before) {
+      // By age it says nothing about the service's data: clocks may be set back or differ by a second from answer to answer.
+      if (before && *date < *before && !job_.lag) {
         stream_.logger.warn(
             "the service's availability date went back; nothing beyond it is submitted",
             {{"stream", source_.stream.str()}, {"from", common::format_instant(*before)}, {"to", common::format_instant(*date)}});
@@ -531,8 +532,12 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
     const common::Instant submitted = complete_at(from->submitted);
     job.submitted_behind = std::min(submitted, working_.availability().value_or(submitted));
   }
-  step(job, core::JobPage{
-                .next = std::move(next), .availability = scalars_->availability(read->sliced), .distinct = job.rows.distinct()});
+  std::optional<common::Instant> told = scalars_->availability(read->sliced);
+  // What was taken for the present when it was submitted may have been the future.
+  if (job_.lag && !told && job.submitted_behind) {
+    told = std::min(*job.submitted_behind, complete_at(stream_.clock.utc_now()));
+  }
+  step(job, core::JobPage{.next = std::move(next), .availability = told, .distinct = job.rows.distinct()});
   const bool is_last = std::holds_alternative<core::CompleteJob>(job.action);
   // A page the policy does not accept is dropped whole: its window begins again.
   if (!is_last && !std::holds_alternative<core::ReadResults>(job.action)) co_return Result<void>{};
@@ -544,8 +549,7 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
 
   core::PageGroup group;
   // No job is submitted before the service guarantees its window; taken up again, nothing more is known of it (by age, it is).
-  const common::Instant availability =
-      scalars_->availability(read->sliced).value_or(job.submitted_behind.value_or(job.window().end));
+  const common::Instant availability = told.value_or(job.submitted_behind.value_or(job.window().end));
   job.availability = std::min(availability, job.availability.value_or(availability));
   group.push_back(make_page(*read, at, job.window(), core::RecordForm::kJob));
   group.back().availability = availability;
@@ -638,6 +642,10 @@ Lane::Awaited SettleLane::restart_job(Crew& crew, Job& job, core::RestartJob act
       co_return restarted;
   }
   if (auto waited = co_await wait_without_job(crew, job.pass, action.wait); !waited) co_return waited;
+  while (job_.lag && complete_at(stream_.clock.utc_now()) < job.policy.needed()) {
+    auto waited = co_await wait_without_job(crew, job.pass, stream_.options.settle.availability_every);
+    if (!waited) co_return waited;
+  }
   if (auto room = co_await await_room(crew, job.pass); !room) co_return room;
   step(job, core::JobWaited{});
   co_return Result<void>{};

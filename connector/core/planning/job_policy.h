@@ -92,6 +92,7 @@ class JobPolicy {
   // Job and cursor to commit with a page or a submission.
   [[nodiscard]] const Position& position() const { return position_; }
   [[nodiscard]] const common::Interval& window() const { return window_; }
+  [[nodiscard]] common::Instant needed() const { return needed_; }
 
  private:
   enum class Step : std::uint8_t { kSubmit, kPoll, kResults };

@@ -395,6 +395,23 @@ TEST_F(RangeReaderTest, ByAJobOfOtherWordsThatNamesItselfInsteadOfADate) {
   EXPECT_EQ(pages[0].availability, at("2026-05-10T09:00:00")) << "else it is older than what the settle lane has read";
 }
 
+TEST_F(RangeReaderTest, ByAJobWithoutADateADayThatIsOverByTheHostsClockAloneDoesNotCount) {
+  JobSource& job = *definition.job;
+  job.lag = 1h;
+  job.availability_date.clear();
+  FakeJobs jobs;
+  service = [&](const core::ApiRequest& request) {
+    api.skew = -10h;
+    return jobs(request);
+  };
+
+  const auto done = read(core::RecordForm::kJob, "2026-05-09T00:00:00", "2026-05-10T00:00:00");
+
+  EXPECT_THAT(keys, IsEmpty());
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("complete up to 2026-05-09T23:"));
+}
+
 TEST(RecordReader, ReadsARecordAsAPageOfItWouldBeRead) {
   Definition definition = conversation_details();
   definition.job_only = {"/attributes"};

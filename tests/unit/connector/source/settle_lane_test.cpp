@@ -749,6 +749,44 @@ TEST_F(SettleByAge, ADayIsReadWhenItsEndIsOldEnoughAndNobodyIsAskedForADate) {
   EXPECT_EQ(api.count("/availability"), 0U);
 }
 
+// It is known by the answer to the job only that the day is not over.
+TEST_F(SettleByAge, ADayThatIsOverByTheHostsClockAloneIsReadAgainWhenItIs) {
+  start = at("2026-05-05T00:00:00");
+  service = [&](const core::ApiRequest& request) {
+    api.skew = -9h - 30min;  // it is 00:30
+    return undated(request);
+  };
+  run_settle();
+  pass(20min);
+  EXPECT_EQ(ledger().complete_until(), start);
+  EXPECT_THAT(publisher.records, IsEmpty());
+  EXPECT_EQ(metrics.count("window_restarted", "availability_behind"), 1U);
+  EXPECT_EQ(undated.next_job, 2) << "nor is it asked for again before";
+
+  pass(20min);
+
+  EXPECT_EQ(undated.next_job, 3);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_THAT(publisher.keys(), ElementsAre("2026-05-05T00-1", "2026-05-05T00-2"));
+}
+
+TEST_F(SettleByAge, NoJobIsSubmittedForADayThatIsKnownNotToBeOver) {
+  service = [&](const core::ApiRequest& request) {
+    api.skew = -9h - 30min;
+    return undated(request);
+  };
+  options.settle.max_jobs = 1;
+  run_settle();
+  pass(20min);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-05T00:00:00"));
+  EXPECT_EQ(undated.next_job, 2);
+
+  pass(20min);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_EQ(metrics.count("window_restarted", "availability_behind"), 0U);
+}
+
 TEST_F(SettleByAge, NoMoreJobsAreOpenThanTheServiceRuns) {
   options.settle.max_jobs = 3;
   run_settle();
