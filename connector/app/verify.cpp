@@ -156,12 +156,12 @@ Result<void> Verify::bound_range() {
                            common::format_duration(stream_.retention), common::format_instant(*from)));
   }
   if (end <= outcome_.verified.start) {
-    return fail(
-        ErrorCode::kConfigInvalid,
-        fmt::format("nothing of {} can be verified yet: {} {}{}", common::format_interval(request_.range),
-                    outcome_.availability ? "the service guarantees its jobs' data up to" : "queries have come to rest up to",
-                    common::format_instant(end),
-                    outcome_.availability && definition_.query ? "; --form query asks the near-real-time query" : ""));
+    const std::string_view by_job = definition_.job && definition_.job->lag ? "its jobs' data counts as complete up to"
+                                                                            : "the service guarantees its jobs' data up to";
+    return fail(ErrorCode::kConfigInvalid,
+                fmt::format("nothing of {} can be verified yet: {} {}{}", common::format_interval(request_.range),
+                            outcome_.availability ? by_job : "queries have come to rest up to", common::format_instant(end),
+                            outcome_.availability && definition_.query ? "; --form query asks the near-real-time query" : ""));
   }
   if (end < outcome_.verified.end) {
     outcome_.verified.end = end;
