@@ -90,6 +90,7 @@ struct QuerySource {
   RecordsRule records;  // absent, null and [] all mean no more
   std::optional<Total> total;
   Pages pages;
+  common::Duration retention{};  // where the query forgets sooner than the job; 0: it does not
 };
 
 struct JobSource {

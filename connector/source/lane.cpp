@@ -221,7 +221,9 @@ Lane::Awaited Lane::start_ages(const std::vector<common::Duration>& ages) {
 }
 
 core::Retention Lane::retention() const {
-  return {.kept = stream_.options.retention, .buckets = stream_.options.live.buckets};
+  const bool by_query = source_.lane == core::Lane::kLive;
+  return {.kept = by_query ? kept_for_query(stream_.options) : stream_.options.retention,
+          .buckets = stream_.options.live.buckets};
 }
 
 bool Lane::has_expired(common::Instant start) const {
@@ -262,7 +264,7 @@ void Lane::report_out_of_reach(const core::BeyondReach& beyond) {
                         {"to", common::format_instant(parts.intervals().back().end)},
                         {"ranges", parts.intervals().size()},
                         {"length", common::format_duration(length)},
-                        {"retention", common::format_duration(stream_.options.retention)}});
+                        {"retention", common::format_duration(retention().kept)}});
     parts = {};
   };
   tell(common::LogLevel::kError, "records are lost: the service kept them no longer when the lane came to read them",
