@@ -126,6 +126,11 @@ inline common::Instant available_by_age(common::Duration lag, common::Instant no
   return std::chrono::floor<std::chrono::seconds>(now - lag);
 }
 
+// What may be asked for by then: the service's clock is known to a second, and may seem earlier by the next answer.
+inline common::Instant plannable_by_age(common::Duration lag, common::Instant now) {
+  return available_by_age(lag + common::Duration{2'000}, now);
+}
+
 // Reading records whose keys are known, many a request.
 struct ByIdSource {
   RequestTemplate request;

@@ -110,7 +110,7 @@ asio::awaitable<Result<common::json::Value>> RangeReader::ask(core::ApiRequest r
 asio::awaitable<Result<common::Instant>> RangeReader::availability() {
   source_.lane = core::Lane::kSettle;
   const JobSource& job = *definition_.job;
-  if (job.lag) co_return available_by_age(*job.lag, core::earlier_now(clock_, api_));
+  if (job.lag) co_return plannable_by_age(*job.lag, core::earlier_now(clock_, api_));
   core::ApiRequest request = RequestBuilder(job.availability).build(source_);
   request.position = "availability";
   Result<common::json::Value> document = co_await ask(std::move(request));

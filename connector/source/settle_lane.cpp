@@ -642,7 +642,8 @@ Lane::Awaited SettleLane::restart_job(Crew& crew, Job& job, core::RestartJob act
       co_return restarted;
   }
   if (auto waited = co_await wait_without_job(crew, job.pass, action.wait); !waited) co_return waited;
-  while (job_.lag && complete_at(stream_.clock.utc_now()) < job.policy.needed()) {
+  const auto plannable = [&] { return plannable_by_age(*job_.lag, core::earlier_now(stream_.clock, stream_.api)); };
+  while (job_.lag && plannable() < job.policy.needed()) {
     auto waited = co_await wait_without_job(crew, job.pass, stream_.options.settle.availability_every);
     if (!waited) co_return waited;
   }

@@ -787,6 +787,21 @@ TEST_F(SettleByAge, NoJobIsSubmittedForADayThatIsKnownNotToBeOver) {
   EXPECT_EQ(metrics.count("window_restarted", "availability_behind"), 0U);
 }
 
+// Its answers carry whole seconds.
+TEST_F(SettleByAge, ThatTheServicesClockSeemsASecondEarlierByTheNextAnswerCostsNoJob) {
+  start = at("2026-05-05T00:00:00");
+  clock.set_utc(at("2026-05-06T01:00:00"));
+  service = [&](const core::ApiRequest& request) {
+    api.skew = -900ms;
+    return undated(request);
+  };
+  run_settle();
+  pass(10min);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_EQ(undated.next_job, 2);
+}
+
 TEST_F(SettleByAge, NoMoreJobsAreOpenThanTheServiceRuns) {
   options.settle.max_jobs = 3;
   run_settle();
