@@ -6,6 +6,7 @@
 #include "common/http/message.h"
 #include "common/instant.h"
 #include "common/json.h"
+#include "common/result.h"
 #include "connector/source/records_rule.h"
 
 #include <chrono>
@@ -119,6 +120,14 @@ struct JobSource {
 inline std::string state_of_job(const JobSource& job, const std::string& told) {
   const auto known = job.states.find(told);
   return known == job.states.end() ? told : known->second;
+}
+
+// What a service that runs so many jobs at once answers to one more. (Which status it is is not documented.)
+constexpr int kTooManyJobs = 409;
+inline common::Error too_many_jobs() {
+  return {.code = common::ErrorCode::kRateLimited,
+          .message = "HTTP 409: the service runs no more jobs at once, and others run",
+          .retry_after = std::nullopt};
 }
 
 // Of a service that tells no date.

@@ -191,6 +191,8 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
                          window, core::AtStart{});
   core::WindowKeys keys(kMaxKeys);
   std::uint32_t failures = 0;
+  std::optional<common::SteadyTime> busy_since;
+  bool is_busy = false;
   std::optional<common::Instant> by_age;  // with `lag`: up to where the job's data is complete
   core::JobAction action = policy.begin();
   const auto build = [&](RequestBuilder builder) {
@@ -207,7 +209,14 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       RequestBuilder builder(source.submit, options_.query);
       builder.window(definition_.window, window);
       const common::Instant asked = clock_.utc_now();
-      Result<common::json::Value> answer = co_await ask(build(std::move(builder)));
+      core::ApiRequest request = build(std::move(builder));
+      request.takes_conflict = source.max_open > 0;
+      Result<core::ApiResponse> response = co_await send(std::move(request));
+      is_busy = response && response->status == kTooManyJobs;
+      if (!is_busy) busy_since.reset();
+      Result<common::json::Value> answer = is_busy    ? fail(too_many_jobs())
+                                           : response ? common::json::parse(response->body)
+                                                      : fail(response.error());
       // The service's clock may be known by this answer only.
       if (source.lag) by_age = available_by_age(*source.lag, core::earlier_clock(asked, api_.clock_skew()));
       std::string id = answer ? text_at(*answer, source.id) : std::string();
@@ -257,7 +266,7 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
         continue;
       }
     } else if (auto* restart = std::get_if<core::RestartJob>(&action)) {
-      if (++failures > kMaxFailures) co_return fail(ErrorCode::kRetryable, restart->reason + ": " + restart->detail);
+      if (!is_busy && ++failures > kMaxFailures) co_return fail(ErrorCode::kRetryable, restart->reason + ": " + restart->detail);
       logger_.warn("a job starts again", {{"window", common::format_interval(window)},
                                           {"reason", restart->reason},
                                           {"detail", restart->detail},
@@ -275,6 +284,13 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       const ErrorCode code = step.error().code;
       const bool hopeless = needs_operator(code) && code != ErrorCode::kTooComplex;
       const bool about_position = std::holds_alternative<core::ReadResults>(action) && code == ErrorCode::kRequestRejected;
+      if (is_busy) {  // for as long as one of its jobs may take
+        const common::SteadyTime now = clock_.steady_now();
+        busy_since = busy_since.value_or(now);
+        if (now - *busy_since > options_.settle.job_deadline) co_return fail(step.error());
+        action = policy.step(core::JobStepFailed{step.error()}, clock_.utc_now(), chance());
+        continue;
+      }
       if (code == ErrorCode::kCancelled || (hopeless && !about_position) || ++failures > kMaxFailures) {
         co_return fail(step.error());
       }

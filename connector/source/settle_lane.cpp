@@ -74,6 +74,7 @@ struct SettleLane::Job {
   core::Pass pass;
   std::optional<common::Instant> submitted_behind;  // the availability date then
   std::optional<common::Instant> availability;      // of the oldest results page
+  std::optional<common::SteadyTime> busy_since;     // the service runs other jobs instead
   bool done = false;
 };
 
@@ -466,7 +467,22 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   RequestBuilder builder(job_.submit, stream_.options.query);
   builder.window(stream_.definition.window, job.window());
   const common::Instant asked = stream_.clock.utc_now();
-  Result<common::json::Value> answer = co_await fetch_document(request_for(std::move(builder), job));
+  core::ApiRequest request = request_for(std::move(builder), job);
+  request.takes_conflict = job_.max_open > 0;
+  Result<core::ApiResponse> response = co_await stream_.api.send(std::move(request));
+  if (response && response->status == kTooManyJobs) {
+    const common::SteadyTime now = stream_.clock.steady_now();
+    job.busy_since = job.busy_since.value_or(now);
+    // Another's job is no failure, as long as it may be one.
+    if (now - *job.busy_since > stream_.options.settle.job_deadline) {
+      step_failed(job, too_many_jobs(), core::AtStart{});
+    } else {
+      step(job, core::JobStepFailed{too_many_jobs()});
+    }
+    co_return Result<void>{};
+  }
+  job.busy_since.reset();
+  Result<common::json::Value> answer = response ? common::json::parse(response->body) : fail(response.error());
   std::string id = answer ? text_at(*answer, job_.id) : std::string();
   if (answer && (id.empty() || id.size() > kMaxJobIdBytes)) {
     answer = fail(ErrorCode::kMalformedResponse, "the answer to the job has no id at " + job_.id + " that can be kept");

@@ -412,6 +412,27 @@ TEST_F(RangeReaderTest, ByAJobWithoutADateADayThatIsOverByTheHostsClockAloneDoes
   EXPECT_THAT(done.error().message, HasSubstr("complete up to 2026-05-09T23:"));
 }
 
+TEST_F(RangeReaderTest, WaitsForAnotherJobAsLongAsOneMayTake) {
+  definition.job->max_open = 1;
+  options.settle.job_deadline = 2h;
+  FakeJobs jobs;
+  int refusals = 12;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.path != "/details/jobs" || refusals-- <= 0) return jobs(request);
+    return request.takes_conflict ? answer("{}", 409) : refuse(ErrorCode::kRequestRejected, "409");
+  };
+
+  const auto done = read(core::RecordForm::kJob, "2026-05-04T22:00:00", "2026-05-05T00:00:00");
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(jobs.submitted, 1);
+
+  refusals = 1'000;
+  const auto refused = read(core::RecordForm::kJob, "2026-05-04T22:00:00", "2026-05-05T00:00:00");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("runs no more jobs at once"));
+  EXPECT_EQ(jobs.submitted, 1);
+}
+
 TEST(RecordReader, ReadsARecordAsAPageOfItWouldBeRead) {
   Definition definition = conversation_details();
   definition.job_only = {"/attributes"};

@@ -811,6 +811,34 @@ TEST_F(SettleByAge, NoMoreJobsAreOpenThanTheServiceRuns) {
   EXPECT_EQ(undated.most_at_once, 1U);
 }
 
+// Of another stream, or of whoever else asks.
+TEST_F(SettleByAge, WhileTheServiceRunsAnotherJobTheLaneWaitsItsTurn) {
+  bool busy = true;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.path != "/details/jobs" || !busy) return undated(request);
+    return request.takes_conflict ? answer(R"({"code":"conflict"})", 409) : refuse(ErrorCode::kRequestRejected, "409");
+  };
+  run_settle();
+  pass(1h);
+  EXPECT_EQ(metrics.last("lane_failing"), nullptr);
+  EXPECT_EQ(lines_with(R"("level":"error")"), 0U);
+  EXPECT_GE(api.count("/details/jobs"), 10U);
+
+  busy = false;
+  pass(10min);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+}
+
+TEST_F(SettleByAge, ThatTheServiceRunsNoJobOfOursForAsLongAsOneMayTakeIsAFailure) {
+  service = [&](const core::ApiRequest&) { return answer("{}", 409); };
+  options.settle.job_deadline = 2h;
+  run_settle();
+  pass(3h);
+
+  ASSERT_NE(metrics.last("lane_failing"), nullptr);
+  EXPECT_EQ(metrics.last("lane_failing")->number, 1);
+}
+
 TEST_F(SettleByAge, WhatIsAnsweredInTheServicesPlaceIsNoEmptyDay) {
   undated.instead = "{}";
   run_settle();
