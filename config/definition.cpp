@@ -21,6 +21,9 @@ void check_window(const Section& window, const Definition& definition) {
   if (window.given("retention") && definition.max_window > definition.retention) {
     window.problem("retention", "is shorter than max, so that the longest window could not be read (allowed: at least max)");
   }
+  if (definition.query && definition.query->retention > 0s && definition.max_window > definition.query->retention) {
+    window.problem("max", "is longer than query.retention, so that the longest window could not be read (allowed: at most that)");
+  }
   if (definition.bucket && (definition.job || !definition.query || !has_body(definition.query->request))) {
     window.problem("bucket", "is looked for in the body of the query, and is offered without a job only (allowed: leave it out)");
   }
@@ -54,6 +57,9 @@ bool read_snapshot(Section& root, Definition& definition) {
   snapshot.boolean("compact", defaults.compact);
   snapshot.finish();
   definition.window = defaults;
+  if (definition.query && definition.query->retention > 0s) {
+    root.problem("query", "its retention is for what has windows (allowed: leave it out)");
+  }
   if (!definition.query || definition.job || definition.by_id) {
     root.problem("window", "is for what a query alone tells (allowed: with query, without job and by_id; or a map)");
   }
@@ -133,6 +139,7 @@ void read_query(Section query, source::QuerySource& out) {
     total.finish();
   }
   out.pages = read_pages(query.section("pages", Need::kRequired), out.request);
+  query.duration("retention", out.retention, {.min = 1s, .max = kLongestRetention});
   const auto* numbered = std::get_if<source::PageNumberPages>(&out.pages);
   if (numbered != nullptr && numbered->end == source::PagesEnd::kNothingNew && out.total &&
       out.total->trust != source::TotalTrust::kNone) {

@@ -57,6 +57,9 @@ void read_retention(Section& stream, const Definition* definition, StreamOptions
   }
   if (definition != nullptr) {
     options.retention = definition->retention;
+    if (definition->query) {
+      options.query_retention = definition->query->retention;
+    }
   }
   stream.duration("retention", options.retention, {.min = 0ms, .max = kLongestRetention});
 }
@@ -79,14 +82,14 @@ void read_kept_ages(Section& lane, common::Duration retention, common::Duration 
 
 // A window must be readable when it is due.
 void check_retention(const Section& stream, const StreamOptions& options) {
-  const auto needs = [&](bool enabled, common::Duration least, std::string_view of) {
-    if (enabled && options.retention > common::Duration{0} && options.retention <= least) {
+  const auto needs = [&](bool enabled, common::Duration kept, common::Duration least, std::string_view of) {
+    if (enabled && kept > common::Duration{0} && kept <= least) {
       stream.problem("retention", "the service keeps nothing as long as it takes until it is read (allowed: more than " +
                                       common::format_duration(least) + ", which is " + std::string(of) + ")");
     }
   };
-  needs(options.live.enabled, options.live.every + options.live.delay, "live.every and live.delay");
-  needs(options.settle.enabled, options.settle.window, "settle.window");
+  needs(options.live.enabled, kept_for_query(options), options.live.every + options.live.delay, "live.every and live.delay");
+  needs(options.settle.enabled, options.retention, options.settle.window, "settle.window");
 }
 
 void read_topic(Section& stream, StreamOptions& options) {
@@ -389,7 +392,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     stream.node("snapshot");
     options.live.enabled = lane_enabled(stream, "live", has_query, "query");
     if (options.live.enabled) {
-      read_live(stream.section("live"), definition, options.retention, options.live);
+      read_live(stream.section("live"), definition, kept_for_query(options), options.live);
     }
   }
   options.follow.enabled = lane_enabled(stream, "follow", definition == nullptr || definition->by_id.has_value(), "by_id");

@@ -87,7 +87,7 @@ common::Result<common::Instant> begin_at(const source::StreamOptions& stream, co
     return fail(ErrorCode::kConfigInvalid, fmt::format("lane {}: {}", core::to_string(lane), *problem));
   }
   if (std::holds_alternative<common::Instant>(stream.start)) return start;
-  return std::max(start, readable_from(stream, findings.now).value_or(start));
+  return std::max(start, readable_from(stream, findings.now, form_of_history(stream)).value_or(start));
 }
 
 }  // namespace

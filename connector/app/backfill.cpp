@@ -136,7 +136,8 @@ Result<BackfillOrder> order_backfill(const AppOptions& options, const Definition
                     asked->second.asked_by, common::format_instant(asked->second.asked_at),
                     common::format_interval(asked->second.order.range), stream.str(), stream.str()));
   }
-  if (auto readable = check_readable(*configured, wanted.range, utc_now); !readable) return fail(readable.error());
+  if (auto readable = check_readable(*configured, wanted.range, utc_now, core::RecordForm::kJob); !readable)
+    return fail(readable.error());
   std::random_device entropy;
   std::mt19937_64 random((std::uint64_t{entropy()} << 32U) | entropy());
   wanted.id = kafka::make_incarnation(random);

@@ -115,7 +115,7 @@ Plan make_plan(const AppOptions& options, const Definitions& definitions, const 
     Duration history = start != nullptr ? std::max(now - *start, Duration{0}) : Duration{0};
     if (auto problem = problem_of_start(stream, now)) {
       plan.problems.push_back(std::move(*problem));
-      history = stream.retention;
+      history = kept(stream, form_of_history(stream));
     }
     plan.history[stream.name] = history;
     for (const core::Lane lane : lanes_of(stream, definition)) {

@@ -5,6 +5,7 @@
 
 #include "common/instant.h"
 #include "common/result.h"
+#include "connector/core/ports/publisher.h"
 #include "connector/source/options.h"
 
 #include <optional>
@@ -13,13 +14,19 @@
 
 namespace connector::app {
 
+// How long the service keeps what it is asked for in this form; 0: no bound is known.
+common::Duration kept(const source::StreamOptions& stream, core::RecordForm form);
+// By what a stream that begins now is read from its start on: by jobs, unless it has none.
+core::RecordForm form_of_history(const source::StreamOptions& stream);
+
 // What is wrong with the configured start of a stream that begins now; nothing: everything from there on can be read, or `now`.
 std::optional<std::string> problem_of_start(const source::StreamOptions& stream, common::Instant now);
 
 // From when on a range of this stream can be asked for; none: no bound is known.
-std::optional<common::Instant> readable_from(const source::StreamOptions& stream, common::Instant now);
+std::optional<common::Instant> readable_from(const source::StreamOptions& stream, common::Instant now, core::RecordForm form);
 
 // kConfigInvalid, with the earliest instant there is, if the range begins before it.
-common::Result<void> check_readable(const source::StreamOptions& stream, const common::Interval& range, common::Instant now);
+common::Result<void> check_readable(const source::StreamOptions& stream, const common::Interval& range, common::Instant now,
+                                    core::RecordForm form);
 
 }  // namespace connector::app

@@ -20,7 +20,7 @@ common::Result<source::Sample> sample(const AppOptions& options, const Definitio
   }
   auto one_shot = OneShot::make(options, logger, patience);
   if (!one_shot) return common::fail(one_shot.error());
-  if (auto readable = check_readable(*found, interval, (*one_shot)->clock().utc_now()); !readable) {
+  if (auto readable = check_readable(*found, interval, (*one_shot)->clock().utc_now(), core::RecordForm::kQuery); !readable) {
     return common::fail(readable.error());
   }
   return (*one_shot)->ask(source::sample(definitions.at(found->definition), *found, (*one_shot)->api(), interval, max_records));

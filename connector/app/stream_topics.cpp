@@ -32,6 +32,7 @@ std::vector<kafka::StreamTopic> stream_topics(const AppOptions& options, const D
                    .has_by_id = has(core::Lane::kFollow),
                    .many_days = source::is_seen_on_many_days(definition),
                    .awaits_absence = source::is_snapshot(definition) && stream.snapshot.on_delete == core::OnDelete::kTombstone};
+    topic.by_age = definition.job && definition.job->lag;
     if (const auto* snapshot = std::get_if<source::Snapshot>(&definition.window); snapshot != nullptr && snapshot->compact) {
       topic.settings.config.try_emplace("cleanup.policy", "compact");
     }

@@ -148,20 +148,21 @@ Result<void> Verify::bound_range() {
   // Figures are of whole buckets: of all that the range touches, as far as they have come to rest.
   outcome_.verified = stream_.live.buckets.whole(request_.range);
   end = stream_.live.buckets.start_of(end);
-  const auto from = readable_from(stream_, core::earlier_now(one_shot_->clock(), one_shot_->api()));
-  if (from && *from >= outcome_.verified.end) return check_readable(stream_, request_.range, one_shot_->clock().utc_now());
+  const auto from = readable_from(stream_, core::earlier_now(one_shot_->clock(), one_shot_->api()), outcome_.form);
+  if (from && *from >= outcome_.verified.end)
+    return check_readable(stream_, request_.range, one_shot_->clock().utc_now(), outcome_.form);
   if (from && *from > outcome_.verified.start) {
     outcome_.verified.start = *from;
     talk_.tell(fmt::format("--from lies behind what the service keeps, which is {}: verifying from {} on",
-                           common::format_duration(stream_.retention), common::format_instant(*from)));
+                           common::format_duration(kept(stream_, outcome_.form)), common::format_instant(*from)));
   }
   if (end <= outcome_.verified.start) {
-    return fail(
-        ErrorCode::kConfigInvalid,
-        fmt::format("nothing of {} can be verified yet: {} {}{}", common::format_interval(request_.range),
-                    outcome_.availability ? "the service guarantees its jobs' data up to" : "queries have come to rest up to",
-                    common::format_instant(end),
-                    outcome_.availability && definition_.query ? "; --form query asks the near-real-time query" : ""));
+    const std::string_view by_job = definition_.job && definition_.job->lag ? "its jobs' data counts as complete up to"
+                                                                            : "the service guarantees its jobs' data up to";
+    return fail(ErrorCode::kConfigInvalid,
+                fmt::format("nothing of {} can be verified yet: {} {}{}", common::format_interval(request_.range),
+                            outcome_.availability ? by_job : "queries have come to rest up to", common::format_instant(end),
+                            outcome_.availability && definition_.query ? "; --form query asks the near-real-time query" : ""));
   }
   if (end < outcome_.verified.end) {
     outcome_.verified.end = end;

@@ -299,7 +299,7 @@ Result<ApiResponse> GenesysApi::judge(const ApiRequest& request, common::http::R
   const common::SteadyTime now = clock_.steady_now();
   std::optional<common::Instant> date;
   note_date(response.headers, date);
-  const bool good = response.status >= 200 && response.status < 300;
+  const bool good = (response.status >= 200 && response.status < 300) || (response.status == 409 && request.takes_conflict);
   std::optional<ErrorBody> error_body = good ? std::nullopt : parse_error_body(response.body);
   correlation = tokens_.redacted(correlation_id(response.headers, error_body), turn.token);
 

@@ -18,6 +18,7 @@ struct StreamTopic {
   std::string topic;
   core::TopicSettings settings;  // for creating it; settings.name is not looked at
   core::StreamRules rules;       // which lanes read it
+  bool by_age = false;           // of its jobs' data no service tells how far it is complete (`job.lag`)
   core::ExpiryRules expiry;
   core::DeadLetterRules dead_letters;
 };

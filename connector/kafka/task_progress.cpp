@@ -41,7 +41,9 @@ void TaskProgress::committed(const StreamName& stream, const core::Ledgers& ledg
     metrics_.lost(backfill->first, lost_in(backfill->second));
   }
   const core::Basis basis = found->rules.has_job ? core::Basis::kService : core::Basis::kPolicy;
-  const core::Watermarks& marks = schedule_.moved(stream, core::progress_of(live, settle, basis)).marks;
+  core::StreamProgress now = core::progress_of(live, settle, basis);
+  if (found->by_age) now.basis = core::Basis::kPolicy;  // counted as complete at an age that we chose
+  const core::Watermarks& marks = schedule_.moved(stream, now).marks;
   if (marks.seen_until) metrics_.watermark(stream, "seen_until", *marks.seen_until);
   if (marks.complete_until) metrics_.watermark(stream, "complete_until", *marks.complete_until);
   if (marks.settled_until) metrics_.watermark(stream, "settled_until", *marks.settled_until);

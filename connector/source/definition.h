@@ -6,6 +6,7 @@
 #include "common/http/message.h"
 #include "common/instant.h"
 #include "common/json.h"
+#include "common/result.h"
 #include "connector/source/records_rule.h"
 
 #include <chrono>
@@ -90,6 +91,7 @@ struct QuerySource {
   RecordsRule records;  // absent, null and [] all mean no more
   std::optional<Total> total;
   Pages pages;
+  common::Duration retention{};  // where the query forgets sooner than the job; 0: it does not
 };
 
 struct JobSource {
@@ -120,9 +122,22 @@ inline std::string state_of_job(const JobSource& job, const std::string& told) {
   return known == job.states.end() ? told : known->second;
 }
 
+// What a service that runs so many jobs at once answers to one more. (Which status it is is not documented.)
+constexpr int kTooManyJobs = 409;
+inline common::Error too_many_jobs() {
+  return {.code = common::ErrorCode::kRateLimited,
+          .message = "HTTP 409: the service runs no more jobs at once, and others run",
+          .retry_after = std::nullopt};
+}
+
 // Of a service that tells no date.
 inline common::Instant available_by_age(common::Duration lag, common::Instant now) {
   return std::chrono::floor<std::chrono::seconds>(now - lag);
+}
+
+// What may be asked for by then: the service's clock is known to a second, and may seem earlier by the next answer.
+inline common::Instant plannable_by_age(common::Duration lag, common::Instant now) {
+  return available_by_age(lag + common::Duration{2'000}, now);
 }
 
 // Reading records whose keys are known, many a request.

@@ -96,7 +96,7 @@ asio::awaitable<Result<common::json::Value>> Lane::fetch_document(core::ApiReque
 asio::awaitable<Result<common::Instant>> Lane::fetch_availability() {
   const JobSource& job = *stream_.definition.job;
   if (job.lag) {
-    const common::Instant date = available_by_age(*job.lag, core::earlier_now(stream_.clock, stream_.api));
+    const common::Instant date = plannable_by_age(*job.lag, core::earlier_now(stream_.clock, stream_.api));
     stream_.metrics.data_available_until(source_.stream, date);
     co_return date;
   }
@@ -221,7 +221,9 @@ Lane::Awaited Lane::start_ages(const std::vector<common::Duration>& ages) {
 }
 
 core::Retention Lane::retention() const {
-  return {.kept = stream_.options.retention, .buckets = stream_.options.live.buckets};
+  const bool by_query = source_.lane == core::Lane::kLive;
+  return {.kept = by_query ? kept_for_query(stream_.options) : stream_.options.retention,
+          .buckets = stream_.options.live.buckets};
 }
 
 bool Lane::has_expired(common::Instant start) const {
@@ -265,7 +267,7 @@ void Lane::report_out_of_reach(const core::BeyondReach& beyond) {
                         {"to", common::format_instant(parts.intervals().back().end)},
                         {"ranges", parts.intervals().size()},
                         {"length", common::format_duration(length)},
-                        {"retention", common::format_duration(stream_.options.retention)}});
+                        {"retention", common::format_duration(retention().kept)}});
     parts = {};
   };
   // (Another lane of the stream may have.)

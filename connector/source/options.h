@@ -11,6 +11,7 @@
 #include "connector/core/planning/buckets.h"
 #include "connector/core/topic_settings.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -109,10 +110,11 @@ using StreamStart = std::variant<common::Instant, FromNow>;
 
 struct StreamOptions {
   core::StreamName name;
-  std::string definition;         // name of a stream definition
-  StreamStart start;              // required in the configuration
-  common::Duration retention{0};  // what begins longer ago the service has no more; 0: no bound known. Not of a snapshot
-  std::string topic;              // empty: by kafka.topics.stream_pattern
+  std::string definition;               // name of a stream definition
+  StreamStart start;                    // required in the configuration
+  common::Duration retention{0};        // what begins longer ago the service has no more; 0: no bound known. Not of a snapshot
+  common::Duration query_retention{0};  // of what its query shows, where that is less (kept_for_query); 0: it is not
+  std::string topic;                    // empty: by kafka.topics.stream_pattern
   core::TopicSettings topic_settings;
   ExistingTopic existing_topic = ExistingTopic::kRefuse;  // an empty ledger over a topic that has records
   OnChangedMembership on_changed_membership = OnChangedMembership::kRefuse;
@@ -128,6 +130,13 @@ struct StreamOptions {
   FollowOptions follow;
   SettleOptions settle;
 };
+
+// What began longer ago the query does not show any more; 0: no bound known.
+inline common::Duration kept_for_query(const StreamOptions& stream) {
+  constexpr common::Duration kNone{0};
+  if (stream.query_retention == kNone || stream.retention == kNone) return std::max(stream.query_retention, stream.retention);
+  return std::min(stream.query_retention, stream.retention);
+}
 
 // Whether records are published otherwise than the service sent them.
 inline bool rewrites_records(const StreamOptions& options) {

@@ -1,6 +1,7 @@
 #include "connector/source/range_reader.h"
 
 #include "connector/core/planning/buckets.h"
+#include "connector/core/planning/clocks.h"
 #include "connector/core/planning/window_keys.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
@@ -109,7 +110,7 @@ asio::awaitable<Result<common::json::Value>> RangeReader::ask(core::ApiRequest r
 asio::awaitable<Result<common::Instant>> RangeReader::availability() {
   source_.lane = core::Lane::kSettle;
   const JobSource& job = *definition_.job;
-  if (job.lag) co_return available_by_age(*job.lag, core::earlier_now(clock_, api_));
+  if (job.lag) co_return plannable_by_age(*job.lag, core::earlier_now(clock_, api_));
   core::ApiRequest request = RequestBuilder(job.availability).build(source_);
   request.position = "availability";
   Result<common::json::Value> document = co_await ask(std::move(request));
@@ -190,6 +191,9 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
                          window, core::AtStart{});
   core::WindowKeys keys(kMaxKeys);
   std::uint32_t failures = 0;
+  std::optional<common::SteadyTime> busy_since;
+  bool is_busy = false;
+  std::optional<common::Instant> by_age;  // with `lag`: up to where the job's data is complete
   core::JobAction action = policy.begin();
   const auto build = [&](RequestBuilder builder) {
     if (const auto* at = std::get_if<core::AtJob>(&policy.position())) builder.job(at->job);
@@ -204,7 +208,17 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
     if (std::holds_alternative<core::SubmitJob>(action)) {
       RequestBuilder builder(source.submit, options_.query);
       builder.window(definition_.window, window);
-      Result<common::json::Value> answer = co_await ask(build(std::move(builder)));
+      const common::Instant asked = clock_.utc_now();
+      core::ApiRequest request = build(std::move(builder));
+      request.takes_conflict = source.max_open > 0;
+      Result<core::ApiResponse> response = co_await send(std::move(request));
+      is_busy = response && response->status == kTooManyJobs;
+      if (!is_busy) busy_since.reset();
+      Result<common::json::Value> answer = is_busy    ? fail(too_many_jobs())
+                                           : response ? common::json::parse(response->body)
+                                                      : fail(response.error());
+      // The service's clock may be known by this answer only.
+      if (source.lag) by_age = available_by_age(*source.lag, core::earlier_clock(asked, api_.clock_skew()));
       std::string id = answer ? text_at(*answer, source.id) : std::string();
       if (!answer) {
         step = fail(answer.error());
@@ -228,7 +242,9 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       RequestBuilder builder(source.results);
       put_position(builder, source.pages, at, page_size);
       Result<Fetched> fetched = co_await fetch(build(std::move(builder)), spec);
-      const auto availability = fetched ? scalars.availability(fetched->sliced) : std::nullopt;
+      auto availability = fetched ? scalars.availability(fetched->sliced) : std::nullopt;
+      if (!availability && by_age)
+        availability = std::min(*by_age, available_by_age(*source.lag, core::earlier_now(clock_, api_)));
       std::optional<std::string> next = fetched ? scalars.next(fetched->sliced, fetched->headers) : std::nullopt;
       const bool says_nothing = fetched && !next && fetched->sliced.elements == 0 && !scalars.is_of_a_job(fetched->sliced);
       if (!fetched) {
@@ -250,7 +266,7 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
         continue;
       }
     } else if (auto* restart = std::get_if<core::RestartJob>(&action)) {
-      if (++failures > kMaxFailures) co_return fail(ErrorCode::kRetryable, restart->reason + ": " + restart->detail);
+      if (!is_busy && ++failures > kMaxFailures) co_return fail(ErrorCode::kRetryable, restart->reason + ": " + restart->detail);
       logger_.warn("a job starts again", {{"window", common::format_interval(window)},
                                           {"reason", restart->reason},
                                           {"detail", restart->detail},
@@ -268,6 +284,13 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       const ErrorCode code = step.error().code;
       const bool hopeless = needs_operator(code) && code != ErrorCode::kTooComplex;
       const bool about_position = std::holds_alternative<core::ReadResults>(action) && code == ErrorCode::kRequestRejected;
+      if (is_busy) {  // for as long as one of its jobs may take
+        const common::SteadyTime now = clock_.steady_now();
+        busy_since = busy_since.value_or(now);
+        if (now - *busy_since > options_.settle.job_deadline) co_return fail(step.error());
+        action = policy.step(core::JobStepFailed{step.error()}, clock_.utc_now(), chance());
+        continue;
+      }
       if (code == ErrorCode::kCancelled || (hopeless && !about_position) || ++failures > kMaxFailures) {
         co_return fail(step.error());
       }

@@ -2,6 +2,7 @@
 
 #include "connector/core/planning/ages.h"
 #include "connector/core/planning/caught_up.h"
+#include "connector/core/planning/clocks.h"
 #include "connector/core/planning/unjudged_days.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
@@ -73,6 +74,7 @@ struct SettleLane::Job {
   core::Pass pass;
   std::optional<common::Instant> submitted_behind;  // the availability date then
   std::optional<common::Instant> availability;      // of the oldest results page
+  std::optional<common::SteadyTime> busy_since;     // the service runs other jobs instead
   bool done = false;
 };
 
@@ -154,6 +156,8 @@ Lane::Awaited SettleLane::run_crew() {
 
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
+  // The host's clock may have been set back, or the service's be known only now; what is complete stays so.
+  if (job_.lag && availability_) availability_ = std::min(*availability_, complete_at(stream_.clock.utc_now()));
   if (auto given_up = co_await give_up_expired(crew); !given_up) co_return given_up;
   if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(forgotten)); !submitted) co_return submitted;
@@ -349,9 +353,8 @@ asio::awaitable<void> SettleLane::watch_availability(Crew& crew) {
     if (date) {
       // Of an earlier life the ledger knows.
       const std::optional<common::Instant> before = availability_ ? availability_ : working_.availability();
-      // By clocks, which may be set back or differ by a second from answer to answer: what was complete stays so.
-      if (job_.lag && before) *date = std::max(*date, *before);
-      if (before && *date < *before) {
+      // By age it says nothing about the service's data: clocks may be set back or differ by a second from answer to answer.
+      if (before && *date < *before && !job_.lag) {
         stream_.logger.warn(
             "the service's availability date went back; nothing beyond it is submitted",
             {{"stream", source_.stream.str()}, {"from", common::format_instant(*before)}, {"to", common::format_instant(*date)}});
@@ -425,6 +428,11 @@ void SettleLane::step(Job& job, const core::JobEvent& event) {
   job.action = job.policy.step(event, stream_.clock.utc_now(), chance());
 }
 
+// By `lag`: up to where data was complete when the host's clock told this.
+common::Instant SettleLane::complete_at(common::Instant host) const {
+  return available_by_age(*job_.lag, core::earlier_clock(host, stream_.api.clock_skew()));
+}
+
 // The policy decides; what it decided to wait is told with the failure.
 void SettleLane::step_failed(Job& job, const Error& error, const core::Position& position) {
   step(job, core::JobStepFailed{error});
@@ -452,7 +460,23 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   }
   RequestBuilder builder(job_.submit, stream_.options.query);
   builder.window(stream_.definition.window, job.window());
-  Result<common::json::Value> answer = co_await fetch_document(request_for(std::move(builder), job));
+  const common::Instant asked = stream_.clock.utc_now();
+  core::ApiRequest request = request_for(std::move(builder), job);
+  request.takes_conflict = job_.max_open > 0;
+  Result<core::ApiResponse> response = co_await stream_.api.send(std::move(request));
+  if (response && response->status == kTooManyJobs) {
+    const common::SteadyTime now = stream_.clock.steady_now();
+    job.busy_since = job.busy_since.value_or(now);
+    // Another's job is no failure, as long as it may be one.
+    if (now - *job.busy_since > stream_.options.settle.job_deadline) {
+      step_failed(job, too_many_jobs(), core::AtStart{});
+    } else {
+      step(job, core::JobStepFailed{too_many_jobs()});
+    }
+    co_return Result<void>{};
+  }
+  job.busy_since.reset();
+  Result<common::json::Value> answer = response ? common::json::parse(response->body) : fail(response.error());
   std::string id = answer ? text_at(*answer, job_.id) : std::string();
   if (answer && (id.empty() || id.size() > kMaxJobIdBytes)) {
     answer = fail(ErrorCode::kMalformedResponse, "the answer to the job has no id at " + job_.id + " that can be kept");
@@ -463,10 +487,10 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
     co_return Result<void>{};
   }
   step(job, core::JobSubmitted{core::JobId(std::move(id))});
-  job.submitted_behind = availability_;
+  job.submitted_behind = job_.lag ? complete_at(asked) : availability_;
   // At once and by itself: a job that is not in the ledger would be paid for again after a crash.
   std::vector<core::LedgerChange> changes;
-  if (availability_) changes.emplace_back(core::AvailabilitySeen{*availability_});
+  if (job.submitted_behind) changes.emplace_back(core::AvailabilitySeen{*job.submitted_behind});
   changes.emplace_back(core::WindowOpened{job.window(), job.policy.position(), job.pass});
   add_usage(changes);
   co_return co_await submit_changes(job.window(), std::move(changes));
@@ -532,22 +556,29 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
     step_failed(job, read.error(), at);
     co_return Result<void>{};
   }
-  step(job, core::JobPage{
-                .next = std::move(next), .availability = scalars_->availability(read->sliced), .distinct = job.rows.distinct()});
+  const auto* from = std::get_if<core::AtJob>(&at);
+  if (job_.lag && from != nullptr && !job.submitted_behind) {  // of an earlier life
+    const common::Instant submitted = complete_at(from->submitted);
+    job.submitted_behind = std::min(submitted, working_.availability().value_or(submitted));
+  }
+  std::optional<common::Instant> told = scalars_->availability(read->sliced);
+  // What was taken for the present when it was submitted may have been the future.
+  if (job_.lag && !told && job.submitted_behind) {
+    told = std::min(*job.submitted_behind, complete_at(stream_.clock.utc_now()));
+  }
+  step(job, core::JobPage{.next = std::move(next), .availability = told, .distinct = job.rows.distinct()});
   const bool is_last = std::holds_alternative<core::CompleteJob>(job.action);
   // A page the policy does not accept is dropped whole: its window begins again.
   if (!is_last && !std::holds_alternative<core::ReadResults>(job.action)) co_return Result<void>{};
 
-  const auto* from = std::get_if<core::AtJob>(&at);
   if (from != nullptr && !from->cursor) job.keys.begin();
   if (reads_whole_day(job)) {
     for (const core::RecordSlice& record : read->sliced.records) job.keys.add(record.key);
   }
 
   core::PageGroup group;
-  // No job is submitted before the service guarantees its window; taken up again, nothing more is known of it.
-  const common::Instant availability =
-      scalars_->availability(read->sliced).value_or(job.submitted_behind.value_or(job.window().end));
+  // No job is submitted before the service guarantees its window; taken up again, nothing more is known of it (by age, it is).
+  const common::Instant availability = told.value_or(job.submitted_behind.value_or(job.window().end));
   job.availability = std::min(availability, job.availability.value_or(availability));
   group.push_back(make_page(*read, at, job.window(), core::RecordForm::kJob));
   group.back().availability = availability;
@@ -640,6 +671,11 @@ Lane::Awaited SettleLane::restart_job(Crew& crew, Job& job, core::RestartJob act
       co_return restarted;
   }
   if (auto waited = co_await wait_without_job(crew, job.pass, action.wait); !waited) co_return waited;
+  const auto plannable = [&] { return plannable_by_age(*job_.lag, core::earlier_now(stream_.clock, stream_.api)); };
+  while (job_.lag && plannable() < job.policy.needed()) {
+    auto waited = co_await wait_without_job(crew, job.pass, stream_.options.settle.availability_every);
+    if (!waited) co_return waited;
+  }
   if (auto room = co_await await_room(crew, job.pass); !room) co_return room;
   step(job, core::JobWaited{});
   co_return Result<void>{};

@@ -51,6 +51,7 @@ class SettleLane final : public Lane {
   [[nodiscard]] common::Duration owed_gather() const;
   std::vector<core::LedgerChange> newly_owed() const;
   static common::Instant began(const Job& job, const core::OpenWindow& open);
+  [[nodiscard]] common::Instant complete_at(common::Instant host) const;
   Awaited read_window(Crew& crew, Job& job);
 
   Awaited submit_job(Job& job);

@@ -95,6 +95,7 @@ class JobPolicy {
   [[nodiscard]] const common::Interval& window() const { return window_; }
   // Of a window that cannot wait until it has failed often enough to be split: its halves if a job of it has failed, else none.
   [[nodiscard]] std::vector<common::Interval> halves_of_failed() const;
+  [[nodiscard]] common::Instant needed() const { return needed_; }
 
  private:
   enum class Step : std::uint8_t { kSubmit, kPoll, kResults };

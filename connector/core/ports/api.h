@@ -27,10 +27,11 @@ struct ApiRequest {
   std::string response_storage;  // recycled
   std::string window;            // for the log line: "2026-01-01T00:00:00Z/…", may be empty
   std::string position;          // for the log line: "page 3", "job 1234 cursor …"
+  bool takes_conflict = false;   // 409 is an answer: what is asked for cannot begin beside what the service is at
 };
 
 struct ApiResponse {
-  int status = 200;  // 200 … 299
+  int status = 200;  // 200 … 299; 409, if the request takes it
   common::http::Headers headers;
   std::string body;                     // padded as http::Response::body
   std::optional<common::Instant> date;  // the service's clock

@@ -278,6 +278,8 @@ TEST_F(AuditStream, RunsTheOtherQueryAsAJobThatHasNoDateAndNoCancellation) {
   EXPECT_EQ(job.cancel.path, "");
   EXPECT_EQ(job.id, "/id");
   EXPECT_EQ(job.lag, 1h);
+  EXPECT_EQ(definition.retention, 365 * 24h);
+  EXPECT_EQ(definition.query->retention, 14 * 24h);
   EXPECT_EQ(job.max_open, 1U);
   EXPECT_EQ(source::page_size_of(job.pages, 0), 500);
   for (const auto& [told, state] : std::vector<std::pair<std::string, std::string>>{

@@ -175,6 +175,28 @@ query: {request: {path: /audits}, records: /entities, pages: {kind: none}}
   EXPECT_THAT(shorter.live.ages, ElementsAre(1h)) << "at 20d nothing is left of a window; nobody has asked for that";
 }
 
+TEST(Retention, OfTheQueryIsSaidByItself) {
+  const std::string head = "name: audits\nkey: /id\n";
+  const std::string query = "query: {retention: 14d, request: {path: /audits}, records: /entities, pages: {kind: none}}\n";
+  const auto problems = [&](const std::string& window) {
+    return problems_text(load_definition(head + window + query, "d.yaml").problems);
+  };
+  const auto read = definition(head + "window: {interval: {body: /interval}, retention: 365d, ages: [1h, 20d]}\n" + query);
+  EXPECT_EQ(read.retention, 365 * 24h);
+  EXPECT_EQ(read.query->retention, 14 * 24h);
+  EXPECT_THAT(problems("window: {interval: {body: /interval}, max: 30d}\n"), HasSubstr("window.max: 30d: is longer than query"));
+  EXPECT_THAT(problems("window: none\n"), HasSubstr("its retention is for what has windows"));
+
+  const Loaded loaded = load(
+      "name: acme\ngenesys:\n  region: eu-central-1\n  client_id: c\n  client_secret: ${env:GENESYS_SECRET}\n"
+      "kafka:\n  bootstrap_servers: k:9092\nstreams:\n  s: {definition: audits, start: now}\n",
+      "test.yaml", corpus_sources(), {{"audits", read}});
+  EXPECT_EQ(problems_text(loaded.problems), "");
+  EXPECT_EQ(loaded.config.streams.at(0).retention, 365 * 24h);
+  EXPECT_EQ(loaded.config.streams.at(0).query_retention, 14 * 24h);
+  EXPECT_THAT(loaded.config.streams.at(0).live.ages, ElementsAre(1h)) << "the query knows nothing at 20d";
+}
+
 TEST(Retention, OfADefinitionHasRoomForItsLongestWindow) {
   const auto loaded = load_definition(R"(
 name: audits

@@ -53,13 +53,44 @@ TEST(StartBehindRetention, IsAWarningOfACheckThatAsksNobody) {
 
 TEST(RangeBehindRetention, IsRefusedWithTheEarliestThatCanBeRead) {
   const auto options = stream(31 * 24h, source::FromNow{});
-  const auto refused = check_readable(options, {.start = kNow - 32 * 24h, .end = kNow}, kNow);
+  const auto refused = check_readable(options, {.start = kNow - 32 * 24h, .end = kNow}, kNow, core::RecordForm::kJob);
 
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, common::ErrorCode::kConfigInvalid);
   EXPECT_THAT(refused.error().message, HasSubstr("2026-04-03T10:10:00Z"));
-  EXPECT_TRUE(check_readable(options, {.start = *readable_from(options, kNow), .end = kNow}, kNow));
-  EXPECT_TRUE(check_readable(stream(0s, source::FromNow{}), {.start = kNow - 9'000 * 24h, .end = kNow}, kNow));
+  const auto from = readable_from(options, kNow, core::RecordForm::kJob);
+  EXPECT_TRUE(check_readable(options, {.start = *from, .end = kNow}, kNow, core::RecordForm::kJob));
+  EXPECT_TRUE(
+      check_readable(stream(0s, source::FromNow{}), {.start = kNow - 9'000 * 24h, .end = kNow}, kNow, core::RecordForm::kJob));
+}
+
+TEST(RangeBehindRetention, OfTheQueryMayBeginLaterThanOfTheJob) {
+  auto options = stream(365 * 24h, source::FromNow{});
+  options.query_retention = 14 * 24h;
+  const common::Interval range{.start = kNow - 15 * 24h, .end = kNow};
+
+  EXPECT_TRUE(check_readable(options, range, kNow, core::RecordForm::kJob));
+  const auto refused = check_readable(options, range, kNow, core::RecordForm::kQuery);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("which is 14d"));
+
+  options.retention = 7 * 24h;
+  EXPECT_EQ(kept(options, core::RecordForm::kQuery), 7 * 24h) << "what the user says bounds both";
+  EXPECT_EQ(kept(options, core::RecordForm::kJob), 7 * 24h);
+  options.retention = 0s;
+  EXPECT_EQ(kept(options, core::RecordForm::kQuery), 14 * 24h);
+}
+
+TEST(StartBehindRetention, GoesByTheQueryWhereNoJobReadsTheHistory) {
+  auto options = stream(365 * 24h, kNow - 15 * 24h);
+  options.query_retention = 14 * 24h;
+  options.settle.enabled = true;
+  EXPECT_EQ(problem_of_start(options, kNow), std::nullopt);
+
+  options.settle.enabled = false;
+  const auto problem = problem_of_start(options, kNow);
+  ASSERT_TRUE(problem);
+  EXPECT_THAT(*problem, HasSubstr("which is 14d"));
 }
 
 }  // namespace

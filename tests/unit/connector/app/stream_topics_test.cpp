@@ -44,6 +44,14 @@ TEST(StreamTopics, ReplicationFallsBackToTheCommonSetting) {
   EXPECT_EQ(stream_topics(options, kDefinitions)[0].settings.replication_factor, 2);
 }
 
+TEST(StreamTopics, SayWhetherTheJobsDataIsCompleteByAgeAlone) {
+  source::Definition definition;
+  definition.job.emplace();
+  EXPECT_FALSE(stream_topics(with_stream({}), {{"conversation-details", definition}})[0].by_age);
+  definition.job->lag = std::chrono::hours{1};
+  EXPECT_TRUE(stream_topics(with_stream({}), {{"conversation-details", definition}})[0].by_age);
+}
+
 TEST(StreamTopics, ADefinitionMayWantACompactedTopicUnlessTheUserSaysOtherwise) {
   source::Definition definition;
   definition.query.emplace();

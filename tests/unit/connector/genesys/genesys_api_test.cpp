@@ -223,6 +223,19 @@ TEST_F(GenesysApiTest, A401RenewsTheTokenOnceAndASecond401IsReturned) {
   EXPECT_THAT(api_requests(), SizeIs(2));
 }
 
+TEST_F(GenesysApiTest, AConflictIsAnAnswerOnlyWhereTheRequestTakesIt) {
+  give_tokens();
+  expect_page().returns(409, R"({"message":"another one runs"})").returns(409, R"({"message":"another one runs"})");
+  ApiRequest request = page_request();
+  request.takes_conflict = true;
+
+  const auto answer = send(std::move(request));
+
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->status, 409);
+  EXPECT_THAT(send(), FailsWith(ErrorCode::kRequestRejected, "another one runs"));
+}
+
 TEST_F(GenesysApiTest, A429IsWaitedForAndNeverDodgedWithANewToken) {
   give_tokens();
   expect_page().returns(429, R"({"message":"Rate limit exceeded","code":"too.many.requests.retry.after"})",

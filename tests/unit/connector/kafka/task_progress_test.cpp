@@ -2,6 +2,7 @@
 
 #include "tests/support/recording_metrics.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace connector::kafka {
@@ -54,6 +55,19 @@ TEST_F(TaskProgressTest, ALedgerThatHasReadNothingTakesTheWatermarksBack) {
   ASSERT_EQ(progress.due(kNow), kCalls);
   const std::string told = progress.record(kCalls, {}).value.value();
   EXPECT_NE(told.find(R"("complete_until":null)"), std::string::npos) << told;
+}
+
+TEST_F(TaskProgressTest, OfJobsWhoseDataIsCompleteByAgeNobodySaysThatTheServiceDoes) {
+  const auto told = [&](bool by_age) {
+    TaskProgress one{{{.stream = kCalls, .topic = "acme.calls", .by_age = by_age}}, {.enabled = true, .every = 10s}, metrics};
+    one.committed(core::Ledgers{{kLive, read_until(kStart + 72h)}, {kSettle, read_until(kStart + 48h)}});
+    EXPECT_EQ(metric("complete_until"), number(kStart + 48h)) << "up to where the jobs have come, all the same";
+    EXPECT_EQ(one.due(kNow), kCalls);
+    return one.record(kCalls, {}).value.value();
+  };
+
+  EXPECT_THAT(told(true), testing::HasSubstr(R"("basis":"policy")"));
+  EXPECT_THAT(told(false), testing::HasSubstr(R"("basis":"service")"));
 }
 
 TEST_F(TaskProgressTest, ALedgerThatWasOnlyGivenAnotherIdentityTakesNothingBack) {

@@ -391,6 +391,46 @@ TEST_F(RangeReaderTest, ByAJobOfOtherWordsThatNamesItselfInsteadOfADate) {
   ASSERT_TRUE(read(core::RecordForm::kJob, "2026-05-04T00:00:00", "2026-05-05T00:00:00"));
   EXPECT_THAT(keys, ElementsAre("a"));
   EXPECT_EQ(answered, 2);
+  ASSERT_THAT(pages, SizeIs(1));
+  EXPECT_EQ(pages[0].availability, at("2026-05-10T09:00:00")) << "else it is older than what the settle lane has read";
+}
+
+TEST_F(RangeReaderTest, ByAJobWithoutADateADayThatIsOverByTheHostsClockAloneDoesNotCount) {
+  JobSource& job = *definition.job;
+  job.lag = 1h;
+  job.availability_date.clear();
+  FakeJobs jobs;
+  service = [&](const core::ApiRequest& request) {
+    api.skew = -10h;
+    return jobs(request);
+  };
+
+  const auto done = read(core::RecordForm::kJob, "2026-05-09T00:00:00", "2026-05-10T00:00:00");
+
+  EXPECT_THAT(keys, IsEmpty());
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("complete up to 2026-05-09T23:"));
+}
+
+TEST_F(RangeReaderTest, WaitsForAnotherJobAsLongAsOneMayTake) {
+  definition.job->max_open = 1;
+  options.settle.job_deadline = 2h;
+  FakeJobs jobs;
+  int refusals = 12;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.path != "/details/jobs" || refusals-- <= 0) return jobs(request);
+    return request.takes_conflict ? answer("{}", 409) : refuse(ErrorCode::kRequestRejected, "409");
+  };
+
+  const auto done = read(core::RecordForm::kJob, "2026-05-04T22:00:00", "2026-05-05T00:00:00");
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(jobs.submitted, 1);
+
+  refusals = 1'000;
+  const auto refused = read(core::RecordForm::kJob, "2026-05-04T22:00:00", "2026-05-05T00:00:00");
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("runs no more jobs at once"));
+  EXPECT_EQ(jobs.submitted, 1);
 }
 
 TEST(RecordReader, ReadsARecordAsAPageOfItWouldBeRead) {

@@ -73,6 +73,23 @@ TEST_F(Expired, LiveGoesOnBehindItAndSaysWhatIsLost) {
   EXPECT_THAT(*line, testing::HasSubstr(R"("from":"2026-05-01T00:00:00.000Z","to":"2026-05-03T10:10:00.000Z")"));
 }
 
+TEST_F(Expired, LiveGoesByWhatTheQueryKeepsAndTheJobByItsOwn) {
+  options.retention = 365 * 24h;
+  options.query_retention = 24h;
+  run_live();
+  pass(1min);
+  EXPECT_EQ(refused, 0U);
+  EXPECT_EQ(lost(live), "2026-05-01T00:00:00.000Z/2026-05-03T10:10:00.000Z ");
+  EXPECT_EQ(lines_with(R"("retention":"1d")"), 1U);
+  restart_process();
+
+  service_keeps = 365 * 24h;
+  run_settle();
+  pass(10min);
+  EXPECT_EQ(lost(settle), "");
+  EXPECT_EQ(publisher.committed(settle).complete_until(), at("2026-05-04T00:00:00"));
+}
+
 // Without the setting nothing is given up: the service's refusal holds the lane.
 TEST_F(Expired, WithoutAKnownBoundNothingIsGivenUp) {
   options.retention = 0s;

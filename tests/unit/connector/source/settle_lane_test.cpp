@@ -707,6 +707,34 @@ class SettleByAge : public SettleLane {
   UndatedService undated;
 };
 
+// Else the later pages of the job would be taken for older than what an earlier job has sealed.
+TEST_F(SettleByAge, AJobTakenUpAgainKnowsAsMuchAsItDidBefore) {
+  start = at("2026-05-05T00:00:00");
+  bool hangs = true;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (hangs && query_value(request, "cursor")) return Hang{};
+    return undated(request);
+  };
+  std::vector<std::optional<common::Instant>> known;
+  publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
+    for (const core::Page& page : group) {
+      if (!page.records.empty()) known.push_back(page.availability);
+    }
+    return std::nullopt;
+  };
+  run_settle();
+  pass(10min);
+  ASSERT_THAT(publisher.keys(), ElementsAre("2026-05-05T00-1"));
+  restart_process();
+  pass(2h);
+  hangs = false;
+  run_settle();
+  pass(10min);
+
+  EXPECT_EQ(undated.next_job, 2) << "one job";
+  EXPECT_THAT(known, ElementsAre(at("2026-05-06T09:00:00"), at("2026-05-06T09:00:00")));
+}
+
 TEST_F(SettleByAge, ADayIsReadWhenItsEndIsOldEnoughAndNobodyIsAskedForADate) {
   clock.set_utc(at("2026-05-06T00:30:00"));
   run_settle();
@@ -721,6 +749,59 @@ TEST_F(SettleByAge, ADayIsReadWhenItsEndIsOldEnoughAndNobodyIsAskedForADate) {
   EXPECT_EQ(api.count("/availability"), 0U);
 }
 
+// It is known by the answer to the job only that the day is not over.
+TEST_F(SettleByAge, ADayThatIsOverByTheHostsClockAloneIsReadAgainWhenItIs) {
+  start = at("2026-05-05T00:00:00");
+  service = [&](const core::ApiRequest& request) {
+    api.skew = -9h - 30min;  // it is 00:30
+    return undated(request);
+  };
+  run_settle();
+  pass(20min);
+  EXPECT_EQ(ledger().complete_until(), start);
+  EXPECT_THAT(publisher.records, IsEmpty());
+  EXPECT_EQ(metrics.count("window_restarted", "availability_behind"), 1U);
+  EXPECT_EQ(undated.next_job, 2) << "nor is it asked for again before";
+
+  pass(20min);
+
+  EXPECT_EQ(undated.next_job, 3);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_THAT(publisher.keys(), ElementsAre("2026-05-05T00-1", "2026-05-05T00-2"));
+}
+
+TEST_F(SettleByAge, NoJobIsSubmittedForADayThatIsKnownNotToBeOver) {
+  service = [&](const core::ApiRequest& request) {
+    api.skew = -9h - 30min;
+    return undated(request);
+  };
+  options.settle.max_jobs = 1;
+  run_settle();
+  pass(20min);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-05T00:00:00"));
+  EXPECT_EQ(undated.next_job, 2);
+
+  pass(20min);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_EQ(metrics.count("window_restarted", "availability_behind"), 0U);
+}
+
+// Its answers carry whole seconds.
+TEST_F(SettleByAge, ThatTheServicesClockSeemsASecondEarlierByTheNextAnswerCostsNoJob) {
+  start = at("2026-05-05T00:00:00");
+  clock.set_utc(at("2026-05-06T01:00:00"));
+  service = [&](const core::ApiRequest& request) {
+    api.skew = -900ms;
+    return undated(request);
+  };
+  run_settle();
+  pass(10min);
+
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+  EXPECT_EQ(undated.next_job, 2);
+}
+
 TEST_F(SettleByAge, NoMoreJobsAreOpenThanTheServiceRuns) {
   options.settle.max_jobs = 3;
   run_settle();
@@ -728,6 +809,34 @@ TEST_F(SettleByAge, NoMoreJobsAreOpenThanTheServiceRuns) {
 
   EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
   EXPECT_EQ(undated.most_at_once, 1U);
+}
+
+// Of another stream, or of whoever else asks.
+TEST_F(SettleByAge, WhileTheServiceRunsAnotherJobTheLaneWaitsItsTurn) {
+  bool busy = true;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (request.path != "/details/jobs" || !busy) return undated(request);
+    return request.takes_conflict ? answer(R"({"code":"conflict"})", 409) : refuse(ErrorCode::kRequestRejected, "409");
+  };
+  run_settle();
+  pass(1h);
+  EXPECT_EQ(metrics.last("lane_failing"), nullptr);
+  EXPECT_EQ(lines_with(R"("level":"error")"), 0U);
+  EXPECT_GE(api.count("/details/jobs"), 10U);
+
+  busy = false;
+  pass(10min);
+  EXPECT_EQ(ledger().complete_until(), at("2026-05-06T00:00:00"));
+}
+
+TEST_F(SettleByAge, ThatTheServiceRunsNoJobOfOursForAsLongAsOneMayTakeIsAFailure) {
+  service = [&](const core::ApiRequest&) { return answer("{}", 409); };
+  options.settle.job_deadline = 2h;
+  run_settle();
+  pass(3h);
+
+  ASSERT_NE(metrics.last("lane_failing"), nullptr);
+  EXPECT_EQ(metrics.last("lane_failing")->number, 1);
 }
 
 TEST_F(SettleByAge, WhatIsAnsweredInTheServicesPlaceIsNoEmptyDay) {
