@@ -67,8 +67,15 @@ Finding failed(std::string subject, const common::Error& error, std::string reme
           .code = error.code};
 }
 
-std::string subject_of_start(const source::StreamOptions& stream) {
-  return "start of stream " + stream.name.str();
+// Of a stream that has not run yet.
+std::optional<Finding> check_start(const source::StreamOptions& stream, common::Instant now) {
+  auto problem = problem_of_start(stream, now);
+  if (!problem) return std::nullopt;
+  return Finding{.verdict = Verdict::kWarning,
+                 .subject = "start of stream " + stream.name.str(),
+                 .detail = std::move(*problem),
+                 .remedy = "set a later start: a stream that has not run yet is refused with this one",
+                 .code = ErrorCode::kConfigInvalid};
 }
 
 void check_service(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,
@@ -145,17 +152,16 @@ void check_kafka(const AppOptions& options, const Definitions& definitions, cons
 // A stream that has a ledger goes on from it, whatever its start.
 void check_first_starts(const AppOptions& options, const common::Logger& logger, common::Duration patience,
                         std::vector<Finding>& findings) {
-  std::vector<Finding> starts = check_starts(options, common::SystemClock().utc_now());
-  if (starts.empty()) return;
+  const common::Instant now = common::SystemClock().utc_now();
+  if (check_starts(options, now).empty()) return;
   const auto stored = read_offsets(options, logger, patience);
-  for (Finding& start : starts) {
-    const auto has_run = [&](const source::StreamOptions& stream) {
-      return start.subject == subject_of_start(stream) &&
-             std::ranges::any_of(stored->offsets, [&](const auto& offset) { return offset.first.stream == stream.name; });
-    };
-    if (stored && std::ranges::any_of(options.streams, has_run)) continue;
-    if (stored) start.verdict = Verdict::kFailed;
-    findings.push_back(std::move(start));
+  for (const source::StreamOptions& stream : options.streams) {
+    auto finding = check_start(stream, now);
+    if (!finding) continue;
+    const auto is_its = [&](const auto& offset) { return offset.first.stream == stream.name; };
+    if (stored && std::ranges::any_of(stored->offsets, is_its)) continue;
+    if (stored) finding->verdict = Verdict::kFailed;
+    findings.push_back(std::move(*finding));
   }
 }
 
@@ -164,13 +170,7 @@ void check_first_starts(const AppOptions& options, const common::Logger& logger,
 std::vector<Finding> check_starts(const AppOptions& options, common::Instant now) {
   std::vector<Finding> findings;
   for (const source::StreamOptions& stream : options.streams) {
-    auto problem = problem_of_start(stream, now);
-    if (!problem) continue;
-    findings.push_back({.verdict = Verdict::kWarning,
-                        .subject = subject_of_start(stream),
-                        .detail = std::move(*problem),
-                        .remedy = "set a later start: a stream that has not run yet is refused with this one",
-                        .code = ErrorCode::kConfigInvalid});
+    if (auto finding = check_start(stream, now)) findings.push_back(std::move(*finding));
   }
   return findings;
 }
