@@ -499,20 +499,36 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
 // Planned anew it has failed never: if it did, it is halved at once, or whatever fails in it would keep the rest from being read
 // until all of it has expired.
 Lane::Awaited SettleLane::give_back(const Job& job) {
+  const common::Duration part = job.policy.part_of_failed();
   std::vector<core::LedgerChange> changes;
-  if (working_.find_open(job.window()) != nullptr) changes.emplace_back(core::WindowAbandoned{job.window()});
-  const std::vector<Interval> halves = job.policy.halves_of_failed();
-  if (!halves.empty() && working_.has_room_to_open()) {
-    for (const Interval& half : halves) changes.emplace_back(core::WindowOpened{half, core::AtStart{}, job.pass});
-    stream_.logger.warn("a job's window keeps failing and is halved", {{"stream", source_.stream.str()},
-                                                                       {"lane", core::to_string(source_.lane)},
-                                                                       {"window", common::format_interval(job.window())},
-                                                                       {"part", common::format_duration(halves[0].length())},
-                                                                       {"reason", "expires"},
-                                                                       {"detail", "the service keeps its beginning no longer"}});
+  if (part > common::Duration{0} && working_.has_room_to_open()) {
+    changes = halve(job, part, "expires", "the service keeps its beginning no longer");
+  } else if (working_.find_open(job.window()) != nullptr) {
+    changes.emplace_back(core::WindowAbandoned{job.window()});
   }
   if (changes.empty()) co_return Result<void>{};
   co_return co_await submit_changes(job.window(), std::move(changes));
+}
+
+// Its parts wait for jobs of their own. There is room for them.
+std::vector<core::LedgerChange> SettleLane::halve(const Job& job, common::Duration part, const std::string& reason,
+                                                  const std::string& detail) {
+  const Interval window = job.window();
+  const common::Instant middle = std::min(window.start + part, window.end);
+  stream_.metrics.window_restarted(source_, reason);
+  stream_.logger.warn("a job's window keeps failing and is halved", {{"stream", source_.stream.str()},
+                                                                     {"lane", core::to_string(source_.lane)},
+                                                                     {"window", common::format_interval(window)},
+                                                                     {"part", common::format_duration(part)},
+                                                                     {"reason", reason},
+                                                                     {"detail", detail}});
+  std::vector<core::LedgerChange> changes;
+  if (working_.find_open(window) != nullptr) changes.emplace_back(core::WindowAbandoned{window});
+  changes.emplace_back(core::WindowOpened{{.start = window.start, .end = middle}, core::AtStart{}, job.pass});
+  if (middle < window.end) {
+    changes.emplace_back(core::WindowOpened{{.start = middle, .end = window.end}, core::AtStart{}, job.pass});
+  }
+  return changes;
 }
 
 Lane::Awaited SettleLane::poll_job(Job& job, common::Duration wait) {
@@ -682,33 +698,19 @@ Lane::Awaited SettleLane::restart_job(Crew& crew, Job& job, core::RestartJob act
 }
 
 Lane::Awaited SettleLane::split_job(Crew& crew, Job& job, core::SplitJob action) {
-  const Interval window = job.window();
-  const common::Instant middle = std::min(window.start + action.part, window.end);
-  const core::OpenWindow* open = working_.find_open(window);
-  std::vector<core::LedgerChange> changes;
-  if (open != nullptr) changes.emplace_back(core::WindowAbandoned{window});
-  changes.emplace_back(core::WindowOpened{{.start = window.start, .end = middle}, core::AtStart{}, job.pass});
-  if (middle < window.end) {
-    changes.emplace_back(core::WindowOpened{{.start = middle, .end = window.end}, core::AtStart{}, job.pass});
-  }
   if (!working_.has_room_to_open()) {
     // The ledger is full of windows: this one stays whole until others have ended.
     co_return co_await restart_job(crew, job,
                                    {.reason = action.reason, .detail = action.detail, .wait = stream_.options.settle.poll_max});
   }
-  stream_.metrics.window_restarted(source_, action.reason);
-  stream_.logger.warn("a job's window keeps failing and is halved", {{"stream", source_.stream.str()},
-                                                                     {"lane", core::to_string(source_.lane)},
-                                                                     {"window", common::format_interval(window)},
-                                                                     {"part", common::format_duration(action.part)},
-                                                                     {"reason", action.reason},
-                                                                     {"detail", action.detail}});
+  std::vector<core::LedgerChange> changes = halve(job, action.part, action.reason, action.detail);
+  const core::OpenWindow* open = working_.find_open(job.window());
   const core::JobId* id = open == nullptr ? nullptr : job_of(open->position);
   if (id != nullptr && action.cancel_job) {
     const core::JobId copy = *id;
     if (auto cancelled = co_await cancel_job(copy); !cancelled) co_return cancelled;
   }
-  if (auto submitted = co_await submit_changes(window, std::move(changes)); !submitted) co_return submitted;
+  if (auto submitted = co_await submit_changes(job.window(), std::move(changes)); !submitted) co_return submitted;
   job.done = true;
   co_return co_await wait_without_job(crew, job.pass, action.wait);
 }

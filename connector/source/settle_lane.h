@@ -56,6 +56,8 @@ class SettleLane final : public Lane {
 
   Awaited submit_job(Job& job);
   Awaited give_back(const Job& job);
+  std::vector<core::LedgerChange> halve(const Job& job, common::Duration part, const std::string& reason,
+                                        const std::string& detail);
   Awaited poll_job(Job& job, common::Duration wait);
   Awaited read_results(Job& job, const core::ReadResults& action);
   Awaited restart_job(Crew& crew, Job& job, core::RestartJob action);

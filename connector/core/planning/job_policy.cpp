@@ -54,13 +54,8 @@ JobAction JobPolicy::begin() const {
   return PollJob{};
 }
 
-std::vector<common::Interval> JobPolicy::halves_of_failed() const {
-  const Duration part = half_of(window_, options_.min_window);
-  if (job_failures_ == 0 || part == Duration{0}) return {};
-  const Instant middle = window_.start + part;
-  std::vector<common::Interval> halves{{.start = window_.start, .end = middle}};
-  if (middle < window_.end) halves.push_back({.start = middle, .end = window_.end});
-  return halves;
+Duration JobPolicy::part_of_failed() const {
+  return job_failures_ == 0 ? Duration{0} : half_of(window_, options_.min_window);
 }
 
 JobAction JobPolicy::step(const JobEvent& event, Instant now, double chance) {

@@ -14,7 +14,6 @@
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 namespace connector::core {
 
@@ -93,8 +92,9 @@ class JobPolicy {
   // Job and cursor to commit with a page or a submission.
   [[nodiscard]] const Position& position() const { return position_; }
   [[nodiscard]] const common::Interval& window() const { return window_; }
-  // Of a window that cannot wait until it has failed often enough to be split: its halves if a job of it has failed, else none.
-  [[nodiscard]] std::vector<common::Interval> halves_of_failed() const;
+  // Of a window that cannot wait until it has failed often enough to be split: its half if a job of it has failed; else, or if
+  // it cannot be cut, zero.
+  [[nodiscard]] common::Duration part_of_failed() const;
   [[nodiscard]] common::Instant needed() const { return needed_; }
 
  private:

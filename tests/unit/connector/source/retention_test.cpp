@@ -191,6 +191,7 @@ TEST_F(Expired, AWindowWhoseJobsFailIsHalvedThoughItsBeginMoves) {
   ASSERT_THAT(ledger.lost().intervals(), SizeIs(1));
   EXPECT_LT(ledger.lost().intervals()[0].end, at("2026-05-03T14:00:00")) << "and no more than what expired meanwhile";
   EXPECT_GE(lines_with("is halved"), 2U);
+  EXPECT_GE(metrics.count("window_restarted", "expires"), 1U);
 }
 
 // Of a live lane, too.
