@@ -22,7 +22,7 @@ namespace connector::source {
 class PageReader {
  public:
   // `max_composed` as PageSlicer's.
-  PageReader(const Definition& definition, const StreamOptions& options, std::size_t max_composed = std::size_t{256} << 20U);
+  PageReader(const Definition& definition, const StreamOptions& options, std::size_t max_composed = PageSlicer::kMostComposed);
 
   // As PageSlicer::slice, with every record's digests. Where the stream has a projection or redaction, `body` is replaced by the
   // bytes that the records have become; `facts` are those of the records as the service sent them, and so are keys, unless a part

@@ -53,8 +53,9 @@ struct SlicedPage {
 
 class PageSlicer {
  public:
+  static constexpr std::size_t kMostComposed = std::size_t{256} << 20U;
   // `max_composed`: bytes that composite records may take, though a page that is large itself may become twice as much.
-  explicit PageSlicer(std::size_t max_composed = std::size_t{256} << 20U);
+  explicit PageSlicer(std::size_t max_composed = kMostComposed);
   ~PageSlicer();
   PageSlicer(const PageSlicer&) = delete;
   PageSlicer& operator=(const PageSlicer&) = delete;

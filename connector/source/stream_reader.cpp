@@ -12,12 +12,11 @@ namespace connector::source {
 
 namespace {
 
-// What cannot be asked for in parts: a state, or a bucket that is a window of its own. Less than this would be too little for
+// Of what cannot be asked for in parts (a state, or a bucket that is a window of its own) too little would be too little for
 // ever.
-constexpr std::size_t kLeastUncut = std::size_t{256} << 20U;
-
 std::size_t most_composed(const Definition& definition, const StreamOptions& options, std::size_t page_bytes) {
-  return is_snapshot(definition) || options.live.buckets.is_local() ? std::max(page_bytes, kLeastUncut) : page_bytes;
+  return is_snapshot(definition) || options.live.buckets.is_local() ? std::max(page_bytes, PageSlicer::kMostComposed)
+                                                                    : page_bytes;
 }
 
 }  // namespace

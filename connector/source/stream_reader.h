@@ -12,6 +12,7 @@
 #include "connector/core/ports/publisher.h"
 #include "connector/source/definition.h"
 #include "connector/source/options.h"
+#include "connector/source/page_slicer.h"
 #include "connector/source/resolved_start.h"
 
 #include <boost/asio/awaitable.hpp>
@@ -30,7 +31,7 @@ class StreamReader {
   // `page_bytes`: all of that, which composite records of one page must not exceed unless it cannot be cut.
   StreamReader(Definition definition, StreamOptions options, ResolvedStart start, core::Api& api, core::Publisher& publisher,
                common::Clock& clock, core::Metrics& metrics, common::Logger logger, std::size_t memory_bytes, std::uint64_t seed,
-               std::size_t page_bytes = std::size_t{256} << 20U);
+               std::size_t page_bytes = PageSlicer::kMostComposed);
   ~StreamReader();
   StreamReader(const StreamReader&) = delete;
   StreamReader& operator=(const StreamReader&) = delete;

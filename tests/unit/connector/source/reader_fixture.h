@@ -103,7 +103,7 @@ class ReaderTest : public testing::Test {
   StreamOptions options = conversations(false);
   common::Instant start = at("2026-05-04T10:00:00");
   std::size_t memory_bytes = 1U << 20U;
-  std::size_t page_bytes = std::size_t{256} << 20U;
+  std::size_t page_bytes = PageSlicer::kMostComposed;
   std::vector<std::string> log;
 
   std::unique_ptr<StreamReader> reader;
