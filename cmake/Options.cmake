@@ -64,7 +64,8 @@ function(gk_test name)
 endfunction()
 
 # gk_fuzz(name SOURCES … LINK … CORPUS folders…): one libFuzzer target, built under the `fuzz` preset only. Its test (label fuzz) runs for
-# $GK_FUZZ_SECONDS on the seeds of CORPUS; what it finds new is kept in the build folder for the next run, what fails in findings/.
+# $GK_FUZZ_SECONDS on the seeds of CORPUS; what it finds new is kept in the build folder for the next run, what fails in findings/, and
+# is told, so that a machine that is gone has told it too.
 if(GK_FUZZ)
   add_custom_target(fuzz_targets)
 endif()
@@ -85,8 +86,7 @@ function(gk_fuzz name)
     cmake_path(ABSOLUTE_PATH folder NORMALIZE)
     list(APPEND seeds ${folder})
   endforeach()
-  add_test(NAME ${name} COMMAND sh -c
-    "exec \"$0\" -max_total_time=\"\${GK_FUZZ_SECONDS:-15}\" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=${findings}/${name}- \"$@\""
-    $<TARGET_FILE:${name}> ${found} ${seeds})
+  add_test(NAME ${name}
+    COMMAND ${PROJECT_SOURCE_DIR}/tests/fuzz/run $<TARGET_FILE:${name}> ${found} ${findings}/${name} ${seeds})
   set_tests_properties(${name} PROPERTIES LABELS fuzz)
 endfunction()

@@ -33,14 +33,14 @@ std::string padded(std::string_view text) {
   return copy;
 }
 
-// The one record of a page that is nothing but it; nothing if the slicer refuses.
+// Whether a page that is nothing but `input` has one record and no dead letter beside it.
 bool is_record(std::string_view input) {
   std::string page = "[" + std::string(input) + "]";
   connector::source::PageSlicer slicer;
   connector::source::SlicedPage sliced;
   const connector::source::SliceSpec spec{
       .records = "", .key = "/id", .start = "", .end = "", .open_while_absent = "", .wanted = {}, .key_optional = true};
-  return slicer.slice(spec, page, sliced) && sliced.records.size() == 1;
+  return slicer.slice(spec, page, sliced) && sliced.records.size() == 1 && sliced.rows() == 1;
 }
 
 std::array<Projector, 3>& projectors() {
