@@ -1,6 +1,7 @@
 #include "config/checks.h"
 #include "config/interpolation.h"
 #include "config/sections.h"
+#include "connector/source/row_order.h"
 #include "connector/source/url_members.h"
 
 #include <algorithm>
@@ -365,10 +366,11 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && is_seen_on_many_days(*definition)) {
     stream.problem("sync_match", "the definition's records are returned for more than the day they began on (allowed: overlap)");
   } else if (options.sync_match == SyncMatch::kStartDay && definition != nullptr && definition->start_pointer &&
-             definition->query && !definition->query->request.body.contains("order") && !options.query.contains("order")) {
+             definition->query && !connector::source::can_turn_rows(definition->query->request, options.query)) {
     // The reading ends with the first page that lies before the window: oldest first that would be the first one.
-    stream.problem("sync_match",
-                   "rows are read newest first then, and the definition's query has no order to turn (allowed: overlap)");
+    stream.problem(
+        "sync_match",
+        "rows are read newest first then, and the query says no order, asc or desc, that can be turned (allowed: overlap)");
   }
   read_page_size(stream, "page_size", has_query, definition != nullptr && definition->query ? &definition->query->pages : nullptr,
                  "query", options.page_size);

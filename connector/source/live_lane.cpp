@@ -191,7 +191,10 @@ Lane::Awaited LiveLane::advance() {
   }
   if (!is_snapshot(stream_.definition)) {
     if (auto given_up = co_await give_up_out_of_reach(); !given_up) co_return given_up;
-    if (readable_from_) planner_.forget_before(*readable_from_);
+    if (readable_from_) {
+      planner_.forget_before(*readable_from_);
+      refused_.remove({.start = common::Instant::min(), .end = *readable_from_});
+    }
   }
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
   core::LivePlan planned_next = plan(now);
@@ -260,7 +263,7 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
   core::QueryPagingOptions options = paging_options();
   // Refused once, its next page may have grown too old; twice, it lies deeper than the service goes. (What expires meanwhile
   // moves where the window begins.)
-  options.split_refused = refused_ && refused_->overlaps(planned.window);
+  options.split_refused = refused_.overlaps(planned.window);
   // What of the window is new begins where the ledger's gap does.
   if (const auto gap = working_.complete().first_gap(planned.window)) options.overlap = gap->start - planned.window.start;
   const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
@@ -292,7 +295,7 @@ Lane::Awaited LiveLane::read_window(core::ReadWindow planned) {
       const Error& error = std::get<core::FailRead>(action).error;
       const bool at_a_token = std::holds_alternative<core::AtCursor>(position_);
       if (at_a_token && error.code == ErrorCode::kPositionInvalid) {
-        refused_ = planned.window;
+        refused_.add(planned.window);
         stream_.metrics.window_restarted(source_, "position_rejected");
       }
       co_return fail(error);
@@ -404,7 +407,7 @@ Lane::Awaited LiveLane::hand_over_pages(Reading& reading) {
 }
 
 Lane::Awaited LiveLane::complete(Reading& reading, bool is_short) {
-  refused_.reset();
+  refused_.remove(reading.window);
   std::uint64_t records = 0;
   for (core::Page& page : reading.held) records += compact(page);
   std::erase_if(reading.held, [](const core::Page& page) { return page.buffer == nullptr; });

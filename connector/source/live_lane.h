@@ -55,7 +55,7 @@ class LiveLane final : public Lane {
   bool judges_;  // what is absent from a snapshot
   core::NotWhole told_not_whole_ = core::NotWhole::kNone;
   bool told_brake_ = false;
-  std::optional<common::Interval> refused_;    // whose next page was refused when it was read last
+  core::IntervalSet refused_;                  // whose next page was refused when it was read last
   std::optional<core::ReadWindow> rereading_;  // what is being read again
   std::uint32_t put_off_in_a_row_ = 0;
   common::Interval window_{};  // being read, for the report

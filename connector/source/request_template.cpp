@@ -2,6 +2,7 @@
 
 #include "common/http/message.h"
 #include "connector/source/json_pointer.h"
+#include "connector/source/row_order.h"
 #include "connector/source/url_members.h"
 
 #include <algorithm>
@@ -94,7 +95,8 @@ RequestBuilder& RequestBuilder::leave_out(const std::string& pointer) {
 }
 
 RequestBuilder& RequestBuilder::newest_first() {
-  if (body_.contains("order")) body_["order"] = "desc";
+  if (!has_body_) return put(InQuery{std::string(kRowOrder)}, std::string(kNewestFirst));
+  body_[kRowOrder] = kNewestFirst;
   return *this;
 }
 

@@ -31,7 +31,7 @@ class RequestBuilder {
   RequestBuilder& follow(std::string url);
   // Without what the body has there.
   RequestBuilder& leave_out(const std::string& pointer);
-  // Rows newest first, where the body says in which order they come (`order: asc`).
+  // Rows newest first; only where can_turn_rows (row_order.h).
   RequestBuilder& newest_first();
 
   [[nodiscard]] core::ApiRequest build(core::SourcePartition source) &&;

@@ -289,8 +289,12 @@ TEST(Jobs, AreNoMoreThanTheServiceRunsAtOnce) {
 }
 
 TEST(NewestFirst, TurnsAnOrderOfTheStreamsOwnQuery) {
-  EXPECT_EQ(problems_text(load_stream("definition: events, start: now, query: {order: asc}, sync_match: start_day").problems),
-            "");
+  const auto said = [](const std::string& stream) { return problems_text(load_stream(stream).problems); };
+  EXPECT_EQ(said("definition: events, start: now, query: {order: asc}, sync_match: start_day"), "");
+  for (const char* order : {"ascending", "1"}) {
+    EXPECT_THAT(said("definition: events, start: now, sync_match: start_day, query: {order: " + std::string(order) + "}"),
+                HasSubstr("says no order, asc or desc, that can be turned"));
+  }
 }
 
 TEST(ParametersOfTheUrl, AreTheStreamsQueryWhereThereIsNoBody) {
@@ -418,9 +422,8 @@ INSTANTIATE_TEST_SUITE_P(
               "streams.s.snapshot: the definition has windows and is no snapshot (allowed: live)"},
         Wrong{"MoreJobsThanTheServiceRuns", "definition: events, start: now, settle: {max_jobs: 2}",
               "streams.s.settle.max_jobs: 2: is out of range (allowed: 1"},
-        Wrong{
-            "StartDayWithoutAnOrder", "definition: events, start: now, sync_match: start_day",
-            "streams.s.sync_match: start_day: rows are read newest first then, and the definition's query has no order to turn"},
+        Wrong{"StartDayWithoutAnOrder", "definition: events, start: now, sync_match: start_day",
+              "streams.s.sync_match: start_day: rows are read newest first then, and the query says no order, asc or desc"},
         Wrong{"StartDayOfWhatLasts", "definition: statuses, start: now, sync_match: start_day",
               "streams.s.sync_match: start_day: the definition's records are returned for more than the day they began on"}),
     [](const auto& info) { return info.param.name; });

@@ -202,6 +202,25 @@ TEST_F(LiveKinds, ANextPageThatIsRefusedAgainCutsTheWindowUntilItIsRead) {
   EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), keys.size());
 }
 
+// First passes end well between two attempts, and two windows are too deep in turn.
+TEST_F(LiveKinds, ANextPageThatIsRefusedAgainCutsWhatIsReadAgainWhateverElseIsReadMeanwhile) {
+  definition.job.reset();
+  definition.query->total.reset();
+  definition.query->pages = CursorPages{.next_from = {InBody{"/next"}}, .next_to = InQuery{"cursor"}, .size = std::nullopt};
+  options.live = {.enabled = true, .every = 5s, .delay = 1s, .overlap = 0s, .min_window = 1s, .ages = {1h}};
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    if (!request.query.empty()) return refuse(ErrorCode::kRequestRejected);
+    const bool is_deep = common::parse_interval(request.window)->length() > 5min;
+    return answer(page_of({}, is_deep ? R"(,"next":"deeper")" : ""));
+  };
+  run_live();
+  pass(4h);
+
+  EXPECT_GE(ledger().passes().at(1h).prefix_end(start), at("2026-05-04T12:30:00"));
+  EXPECT_GE(ledger().complete_until(), at("2026-05-04T13:55:00"));
+  EXPECT_GE(lines_with("read in parts"), 2U);
+}
+
 // --- snapshots ---------------------------------------------------------------------------------------------------------------
 
 class LiveSnapshot : public LiveKinds {

@@ -9,9 +9,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using common::ErrorCode;
+using testing::Contains;
 using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 using testing::SizeIs;
 using tests::support::answer;
 using tests::support::FakeAnswer;
@@ -344,6 +346,26 @@ TEST_F(LiveLane, StartDayReadsNewestFirstStopsBeforeTheWindowAndPublishesOnlyIts
   EXPECT_THAT(publisher.keys(), ElementsAre("mine", "first"));
   EXPECT_EQ(metrics.total("records_dropped", "outside_window"), 3);
   EXPECT_EQ(ledger().complete_until(), at("2026-05-04T10:01:00"));
+}
+
+// Without a body the stream's own order is a parameter: unturned, the first page would lie before the window and end it.
+TEST_F(LiveLane, StartDayTurnsAnOrderInTheUrl) {
+  options.sync_match = SyncMatch::kStartDay;
+  options.query["order"] = "asc";
+  definition.query->request = {.method = common::http::Method::kGet, .path = "/list", .body = {}};
+  definition.query->pages = PageNumberPages{
+      .number = InQuery{"page"}, .size = InQuery{"size"}, .max_size = 2, .max_depth = 0, .page_count = std::nullopt};
+  definition.query->total.reset();
+  definition.window = FromToPlaces{.from = InQuery{"from"}, .to = InQuery{"to"}};
+  service = [](const core::ApiRequest& request) -> FakeAnswer {
+    EXPECT_THAT(request.query, Contains(Pair("order", "desc")));
+    if (std::ranges::count(request.query, std::pair<std::string, std::string>("page", "1")) == 0) return answer(page_of({}, ""));
+    return answer(page_of({conversation("mine", "2026-05-04T10:00:59"), conversation("early", "2026-05-04T01:00:00")}, ""));
+  };
+  run_live();
+  pass(90s);
+
+  EXPECT_THAT(publisher.keys(), ElementsAre("mine"));
 }
 
 TEST_F(LiveLane, RowsThatDoNotOverlapAreSaidOnceAndStillPublished) {

@@ -1,6 +1,7 @@
 #include "connector/source/request_template.h"
 
 #include "connector/source/pagination.h"
+#include "connector/source/row_order.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -57,6 +58,33 @@ TEST(QueryRequest, NeverNamesTheZone) {
 
   options.live.buckets = core::Buckets(std::chrono::hours{1}, common::TimeZone::find("Asia/Kolkata").value());
   EXPECT_EQ(body(), R"({"interval":"2026-05-04T00:00:00.000Z/2026-05-04T01:00:00.000Z"})");
+}
+
+TEST(RowOrder, IsTurnedWhereItStands) {
+  const RequestTemplate posted{.path = "/query", .body = json(R"({"order":"asc"})")};
+  const RequestTemplate got{.method = common::http::Method::kGet, .path = "/list", .body = {}, .parameters = {{"order", "asc"}}};
+  const RequestTemplate silent{.method = common::http::Method::kGet, .path = "/list", .body = {}};
+  const common::json::Object own = json(R"({"order":"desc"})");
+  EXPECT_TRUE(can_turn_rows(posted, {}));
+  EXPECT_TRUE(can_turn_rows(got, {}));
+  EXPECT_TRUE(can_turn_rows(silent, own));
+
+  EXPECT_EQ(std::move(RequestBuilder(posted, {}).newest_first()).build(kSource).body, R"({"order":"desc"})");
+  EXPECT_THAT(std::move(RequestBuilder(got, {}).newest_first()).build(kSource).query, ElementsAre(Pair("order", "desc")));
+  EXPECT_THAT(std::move(RequestBuilder(silent, own).newest_first()).build(kSource).query, ElementsAre(Pair("order", "desc")));
+}
+
+TEST(RowOrder, IsTurnedInKnownWordsOnly) {
+  const RequestTemplate posted{.path = "/query", .body = json(R"({"order":"up"})")};
+  EXPECT_FALSE(can_turn_rows(posted, {}));
+  EXPECT_TRUE(can_turn_rows(posted, json(R"({"order":"asc"})")));
+  for (const char* own : {R"({"order":"ascending"})", R"({"order":1})", R"({"order":null})"}) {
+    EXPECT_FALSE(can_turn_rows(posted, json(own))) << own;
+  }
+  const RequestTemplate unordered{.path = "/query", .body = json(R"({"interval":""})"), .parameters = {{"order", "asc"}}};
+  EXPECT_FALSE(can_turn_rows(unordered, {}));
+  const RequestTemplate got{.method = common::http::Method::kGet, .path = "/list", .body = {}, .parameters = {{"order", "down"}}};
+  EXPECT_FALSE(can_turn_rows(got, {}));
 }
 
 TEST(RequestBuilder, PutsTwoPlacesInQueryAndHeader) {
