@@ -1,6 +1,7 @@
 #include "connector/source/lane.h"
 
 #include "connector/core/planning/ages.h"
+#include "connector/core/planning/job_availability.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
 
@@ -96,7 +97,7 @@ asio::awaitable<Result<common::json::Value>> Lane::fetch_document(core::ApiReque
 asio::awaitable<Result<common::Instant>> Lane::fetch_availability() {
   const JobSource& job = *stream_.definition.job;
   if (job.lag) {
-    const common::Instant date = plannable_by_age(*job.lag, core::earlier_now(stream_.clock, stream_.api));
+    const common::Instant date = core::plannable_by_age(*job.lag, core::earlier_now(stream_.clock, stream_.api));
     stream_.metrics.data_available_until(source_.stream, date);
     co_return date;
   }

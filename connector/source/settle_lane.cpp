@@ -3,6 +3,7 @@
 #include "connector/core/planning/ages.h"
 #include "connector/core/planning/caught_up.h"
 #include "connector/core/planning/clocks.h"
+#include "connector/core/planning/job_availability.h"
 #include "connector/core/planning/unjudged_days.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
@@ -58,12 +59,13 @@ const core::JobId* job_of(const core::Position& position) {
 // One window while a job reads it.
 struct SettleLane::Job {
   Job(core::JobPolicyOptions options, Interval window, core::Position position, core::Pass read_as, common::Instant needed,
-      std::size_t memory_bytes, HomeDays home_days)
+      std::size_t memory_bytes, HomeDays home_days, std::optional<common::Duration> lag)
       : policy(options, window, std::move(position), needed),
         action(policy.begin()),
         rows(window, RowRule::kAny, memory_bytes, home_days),
         keys(max_keys(memory_bytes)),
-        pass(read_as) {}
+        pass(read_as),
+        data(lag) {}
 
   [[nodiscard]] const Interval& window() const { return policy.window(); }
 
@@ -72,9 +74,8 @@ struct SettleLane::Job {
   WindowRows rows;      // survives the restarts of the window: a second job repeats what the first one brought
   core::PassKeys keys;  // of the present job alone
   core::Pass pass;
-  std::optional<common::Instant> submitted_behind;  // the availability date then
-  std::optional<common::Instant> availability;      // of the oldest results page
-  std::optional<common::SteadyTime> busy_since;     // the service runs other jobs instead
+  core::JobAvailability data;
+  std::optional<common::Instant> availability;  // of the oldest results page
   bool done = false;
 };
 
@@ -157,7 +158,10 @@ Lane::Awaited SettleLane::run_crew() {
 // Begins what may begin, then waits until something ends.
 Lane::Awaited SettleLane::dispatch(Crew& crew) {
   // The host's clock may have been set back, or the service's be known only now; what is complete stays so.
-  if (job_.lag && availability_) availability_ = std::min(*availability_, complete_at(stream_.clock.utc_now()));
+  if (job_.lag && availability_) {
+    const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
+    availability_ = std::min(*availability_, core::available_by_age(*job_.lag, now));
+  }
   if (auto given_up = co_await give_up_expired(crew); !given_up) co_return given_up;
   if (std::vector<core::LedgerChange> forgotten = forgotten_judgements(); !forgotten.empty()) {
     if (auto submitted = co_await submit_changes({}, std::move(forgotten)); !submitted) co_return submitted;
@@ -387,7 +391,7 @@ asio::awaitable<void> SettleLane::run_job(Crew& crew, Interval window, core::Pos
   co_await asio::this_coro::throw_if_cancelled(false);
   const std::size_t memory = order_ ? stream_.memory_bytes / order_->parallel : stream_.memory_bytes;
   Job job(policy_options(stream_.options.settle), window, std::move(position), pass, core::needed_for(window, pass, working_),
-          memory, home_days_of(stream_.definition));
+          memory, home_days_of(stream_.definition), job_.lag);
   Result<void> done = co_await read_window(crew, job);
   std::erase(crew.running, window);
   hold_days(crew);
@@ -428,14 +432,13 @@ void SettleLane::step(Job& job, const core::JobEvent& event) {
   job.action = job.policy.step(event, stream_.clock.utc_now(), chance());
 }
 
-// By `lag`: up to where data was complete when the host's clock told this.
-common::Instant SettleLane::complete_at(common::Instant host) const {
-  return available_by_age(*job_.lag, core::earlier_clock(host, stream_.api.clock_skew()));
-}
-
 // The policy decides; what it decided to wait is told with the failure.
 void SettleLane::step_failed(Job& job, const Error& error, const core::Position& position) {
   step(job, core::JobStepFailed{error});
+  report_failed(job, error, position);
+}
+
+void SettleLane::report_failed(const Job& job, const Error& error, const core::Position& position) {
   common::Duration wait{0};
   if (const auto* poll = std::get_if<core::PollJob>(&job.action)) wait = poll->wait;
   if (const auto* read = std::get_if<core::ReadResults>(&job.action)) wait = read->wait;
@@ -465,17 +468,12 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
   request.takes_conflict = job_.max_open > 0;
   Result<core::ApiResponse> response = co_await stream_.api.send(std::move(request));
   if (response && response->status == kTooManyJobs) {
-    const common::SteadyTime now = stream_.clock.steady_now();
-    job.busy_since = job.busy_since.value_or(now);
-    // Another's job is no failure, as long as it may be one.
-    if (now - *job.busy_since > stream_.options.settle.job_deadline) {
-      step_failed(job, too_many_jobs(), core::AtStart{});
-    } else {
-      step(job, core::JobStepFailed{too_many_jobs()});
-    }
+    const Error busy = too_many_jobs();
+    step(job, core::JobTurnedAway{.error = busy, .at = stream_.clock.steady_now()});
+    const auto* again = std::get_if<core::RestartJob>(&job.action);
+    if (again == nullptr || !again->awaits_turn) report_failed(job, busy, core::AtStart{});
     co_return Result<void>{};
   }
-  job.busy_since.reset();
   Result<common::json::Value> answer = response ? common::json::parse(response->body) : fail(response.error());
   std::string id = answer ? text_at(*answer, job_.id) : std::string();
   if (answer && (id.empty() || id.size() > kMaxJobIdBytes)) {
@@ -487,10 +485,10 @@ Lane::Awaited SettleLane::submit_job(Job& job) {
     co_return Result<void>{};
   }
   step(job, core::JobSubmitted{core::JobId(std::move(id))});
-  job.submitted_behind = job_.lag ? complete_at(asked) : availability_;
+  job.data.submitted(core::earlier_clock(asked, stream_.api.clock_skew()), availability_);
   // At once and by itself: a job that is not in the ledger would be paid for again after a crash.
   std::vector<core::LedgerChange> changes;
-  if (job.submitted_behind) changes.emplace_back(core::AvailabilitySeen{*job.submitted_behind});
+  if (const auto behind = job.data.behind()) changes.emplace_back(core::AvailabilitySeen{*behind});
   changes.emplace_back(core::WindowOpened{job.window(), job.policy.position(), job.pass});
   add_usage(changes);
   co_return co_await submit_changes(job.window(), std::move(changes));
@@ -573,15 +571,10 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
     co_return Result<void>{};
   }
   const auto* from = std::get_if<core::AtJob>(&at);
-  if (job_.lag && from != nullptr && !job.submitted_behind) {  // of an earlier life
-    const common::Instant submitted = complete_at(from->submitted);
-    job.submitted_behind = std::min(submitted, working_.availability().value_or(submitted));
+  if (from != nullptr) {
+    job.data.taken_up(core::earlier_clock(from->submitted, stream_.api.clock_skew()), working_.availability());
   }
-  std::optional<common::Instant> told = scalars_->availability(read->sliced);
-  // What was taken for the present when it was submitted may have been the future.
-  if (job_.lag && !told && job.submitted_behind) {
-    told = std::min(*job.submitted_behind, complete_at(stream_.clock.utc_now()));
-  }
+  const auto told = job.data.of_page(scalars_->availability(read->sliced), core::earlier_now(stream_.clock, stream_.api));
   step(job, core::JobPage{.next = std::move(next), .availability = told, .distinct = job.rows.distinct()});
   const bool is_last = std::holds_alternative<core::CompleteJob>(job.action);
   // A page the policy does not accept is dropped whole: its window begins again.
@@ -594,7 +587,7 @@ Lane::Awaited SettleLane::read_results(Job& job, const core::ReadResults& action
 
   core::PageGroup group;
   // No job is submitted before the service guarantees its window; taken up again, nothing more is known of it (by age, it is).
-  const common::Instant availability = told.value_or(job.submitted_behind.value_or(job.window().end));
+  const common::Instant availability = told.value_or(job.data.behind().value_or(job.window().end));
   job.availability = std::min(availability, job.availability.value_or(availability));
   group.push_back(make_page(*read, at, job.window(), core::RecordForm::kJob));
   group.back().availability = availability;
@@ -687,7 +680,7 @@ Lane::Awaited SettleLane::restart_job(Crew& crew, Job& job, core::RestartJob act
       co_return restarted;
   }
   if (auto waited = co_await wait_without_job(crew, job.pass, action.wait); !waited) co_return waited;
-  const auto plannable = [&] { return plannable_by_age(*job_.lag, core::earlier_now(stream_.clock, stream_.api)); };
+  const auto plannable = [&] { return core::plannable_by_age(*job_.lag, core::earlier_now(stream_.clock, stream_.api)); };
   while (job_.lag && plannable() < job.policy.needed()) {
     auto waited = co_await wait_without_job(crew, job.pass, stream_.options.settle.availability_every);
     if (!waited) co_return waited;

@@ -51,7 +51,6 @@ class SettleLane final : public Lane {
   [[nodiscard]] common::Duration owed_gather() const;
   std::vector<core::LedgerChange> newly_owed() const;
   static common::Instant began(const Job& job, const core::OpenWindow& open);
-  [[nodiscard]] common::Instant complete_at(common::Instant host) const;
   Awaited read_window(Crew& crew, Job& job);
 
   Awaited submit_job(Job& job);
@@ -67,6 +66,7 @@ class SettleLane final : public Lane {
   Awaited cancel_job(const core::JobId& job);
   void step(Job& job, const core::JobEvent& event);
   void step_failed(Job& job, const common::Error& error, const core::Position& position);
+  void report_failed(const Job& job, const common::Error& error, const core::Position& position);
   core::ApiRequest request_for(RequestBuilder builder, const Job& job) const;
 
   [[nodiscard]] bool reads_whole_day(const Job& job) const;
