@@ -114,6 +114,20 @@ asio::awaitable<Result<common::Instant>> Lane::fetch_availability() {
   co_return instant;
 }
 
+Lane::Awaited Lane::cancel_job(core::JobId id) {
+  const JobSource& job = *stream_.definition.job;
+  if (job.cancel.path.empty()) co_return Result<void>{};
+  core::ApiRequest request = std::move(RequestBuilder(job.cancel).job(id)).build(source_);
+  request.position = "job " + id.str();
+  Result<core::ApiResponse> answer = co_await stream_.api.send(std::move(request));
+  if (!answer && answer.error().code == ErrorCode::kCancelled) co_return fail(answer.error());
+  // It ends by itself one day; the window no longer depends on it.
+  if (!answer) {
+    stream_.logger.debug("a job could not be cancelled", {{"job", id.str()}, {"error", answer.error().message}});
+  }
+  co_return Result<void>{};
+}
+
 core::Page Lane::make_page(ReadPage& read, const core::Position& position, const common::Interval& window,
                            core::RecordForm form) const {
   core::Page page;
