@@ -1,26 +1,24 @@
 #include "connector/kafka/publisher.h"
 
-#include "connector/core/digest/limit.h"
 #include "connector/core/digest/sweep_pace.h"
 #include "connector/core/transaction/machine.h"
-#include "connector/core/transaction/read_back.h"
-#include "connector/kafka/blocking.h"
 #include "connector/kafka/cancelled.h"
 #include "connector/kafka/conf.h"
 #include "connector/kafka/contact.h"
 #include "connector/kafka/current_producer.h"
+#include "connector/kafka/digests_memory.h"
 #include "connector/kafka/handover.h"
 #include "connector/kafka/incarnation.h"
 #include "connector/kafka/password_file.h"
+#include "connector/kafka/published_report.h"
 #include "connector/kafka/signal.h"
-#include "connector/kafka/state_store.h"
+#include "connector/kafka/task_claim.h"
 #include "connector/kafka/task_digests.h"
 #include "connector/kafka/task_progress.h"
 #include "connector/kafka/task_topics.h"
 #include "connector/kafka/transaction.h"
 
 #include <algorithm>
-#include <atomic>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <exception>
@@ -44,10 +42,8 @@ using core::TaskEvent;
 
 namespace {
 
-constexpr common::Duration kReadBackPatience{10'000};  // of silence, then it is asked again
-constexpr common::Duration kSweepEvery{5'000};         // a step of the search for digests that are not needed any more
-constexpr common::Duration kSweepSoon{100};            // … where there have been some: a step takes a few milliseconds
-constexpr std::int32_t kTask = 0;                      // one task, owner of partition 0
+constexpr common::Duration kSweepEvery{5'000};  // a step of the search for digests that are not needed any more
+constexpr common::Duration kSweepSoon{100};     // … where there have been some: a step takes a few milliseconds
 
 }  // namespace
 
@@ -75,15 +71,15 @@ class KafkaPublisher::Impl {
                    .memory_bytes = options_.memory_bytes},
                   clock, metrics, logger_, work_),
         topics_(options_, name_, std::move(streams), worker_, logger_),
-        digests_limit_(options_.digests_memory_bytes),
+        claim_(name_, options_, topics_, worker_, logger_, make_incarnation(random_)),
+        digests_memory_(topics_.streams(), options_.digests_memory_bytes, metrics, logger_),
         progress_(topics_.streams(), options_.topics.progress, metrics),
         producer_(std::move(factory)) {
-    owner_.incarnation = make_incarnation(random_);
     for (const StreamTopic& stream : topics_.streams()) dead_letters_.set_rules(stream.stream, stream.dead_letters);
   }
 
   ~Impl() {
-    read_stop_.store(true);
+    claim_.request_stop();
     topics_.request_stop();
     worker_.join();
   }
@@ -130,7 +126,7 @@ class KafkaPublisher::Impl {
       co_await shut();
       co_return;
     }
-    if (!owner_.claimed) push();  // nothing was submitted yet that patience could save
+    if (!claim_.is_committed()) push();  // nothing was submitted yet that patience could save
     // run() or start() ends by itself or is pushed when the patience is over; both look at the flags at least twice a second.
     const auto deadline = clock_.steady_now() + patience;
     while (active_) {
@@ -168,7 +164,7 @@ class KafkaPublisher::Impl {
 
   [[nodiscard]] core::TaskState state() const { return contact_.state(); }
   [[nodiscard]] const std::string& cluster_id() const { return cluster_id_; }
-  [[nodiscard]] const std::string& incarnation() const { return owner_.incarnation; }
+  [[nodiscard]] const std::string& incarnation() const { return claim_.incarnation(); }
   [[nodiscard]] const TaskTopics& topics() const { return topics_; }
   [[nodiscard]] const core::StreamDigests* digests(const StreamName& stream) const {
     return digests_ ? digests_->of(stream) : nullptr;
@@ -193,35 +189,31 @@ class KafkaPublisher::Impl {
     starting_ = true;
     Decision decision = co_await drive(machine_.start());
     if (decision.action != Action::kIdle) co_return common::fail(reason_of(decision));
-    // The mark is that of the owner before until the digests have been looked at: should this start be refused, so is the next.
-    claim_ = {.incarnation = owner_.incarnation, .host = host_name(), .claimed_at = clock_.utc_now()};
-    if (found_.claim) claim_.digests = found_.claim->digests;
-    in_hand_ = claim_transaction(name_, kTask, claim_);
+    in_hand_ = claim_.begin(clock_.utc_now());
     in_hand_.began = clock_.steady_now();
     decision = co_await drive(machine_.offer());
     if (decision.action != Action::kPublished) co_return common::fail(reason_of(decision));
     starting_ = false;
     in_hand_ = {};
-    owner_.claimed = true;
-    owner_.inherited = core::incarnations_in(found_);
-    // Not before the claim: until then another instance may have been owner once more and have added to them.
+    claim_.committed();
     for (;;) {
       auto restored = co_await restore_digests();
       if (restored) break;
       if (auto goes_on = co_await retry_start(restored.error()); !goes_on) co_return common::fail(goes_on.error());
     }
     if (auto marked = co_await mark_digests(); !marked) co_return common::fail(marked.error());
-    handover_.set_ledgers(found_.ledgers);
+    const core::StoredState& found = claim_.found();
+    handover_.set_ledgers(found.ledgers);
     progress_.committed(handover_.ledgers());
     contact_.tell(TaskEvent::kOwned);
-    logger_.info("Task owned", {{"incarnation", owner_.incarnation},
+    logger_.info("Task owned", {{"incarnation", claim_.incarnation()},
                                 {"cluster_id", cluster_id_},
-                                {"previous_host", found_.claim ? found_.claim->host : std::string{}},
-                                {"ledgers", static_cast<std::int64_t>(found_.ledgers.size())}});
+                                {"previous_host", found.claim ? found.claim->host : std::string{}},
+                                {"ledgers", static_cast<std::int64_t>(found.ledgers.size())}});
     stop_streams(topics_.made_again(handover_.ledgers()));
     next_check_ = clock_.steady_now() + tuning_.topic_check_every;
     co_return RestoredState{
-        .ledgers = found_.ledgers, .previous = found_.claim, .cluster_id = cluster_id_, .topics = running_topics()};
+        .ledgers = found.ledgers, .previous = found.claim, .cluster_id = cluster_id_, .topics = running_topics()};
   }
 
   awaitable<Result<void>> reach_cluster() {
@@ -249,74 +241,24 @@ class KafkaPublisher::Impl {
 
   awaitable<Result<void>> restore_digests() {
     const auto began = clock_.steady_now();
-    const StateLocation location{.name = name_, .topic = topics_.state().digests, .partition = kTask};
-    auto digests = std::make_unique<TaskDigests>(topics_.streams());
-    std::optional<std::string> stored_mark;
-    const auto take = [&, mark_key = digests_mark_key(name_, kTask)](std::string_view key,
-                                                                     const std::string_view* value) -> Result<void> {
-      if (key != mark_key) {
-        digests->restore(key, value);
-        return {};
-      }
-      stored_mark = value != nullptr ? std::optional<std::string>{*value} : std::nullopt;
-      return {};
-    };
-    auto read = co_await run_blocking(worker_, [this, options = options_, location, &take] {
-      return read_partition(options, location, logger_.named("kafka"), kReadBackPatience, read_stop_, take);
-    });
-    if (read) read = digests->restored();
-    if (!read) co_return read;
-    std::optional<core::DigestsMark> mark;
-    if (stored_mark) {
-      auto parsed = core::DigestsMark::parse(*stored_mark);
-      if (!parsed) co_return common::fail(common::with_context(parsed.error(), "topic " + location.topic));
-      mark = std::move(*parsed);
-    }
-    const auto expected = found_.claim ? found_.claim->digests : std::nullopt;
-    if (auto sound = core::check_digests_mark(expected, mark, location.topic); !sound) co_return sound;
-    if (!found_.claim && mark) {
-      logger_.warn(
-          "A connector of this name has run, by its digests, but the offsets topic holds no claim of it: was it emptied?",
-          {{"topic", topics_.state().offsets}, {"digests_topic", location.topic}});
-    }
-    claim_.digests = core::next_mark(expected, mark, owner_.incarnation);
-    digests_ = std::move(digests);
-    std::uint64_t keys = 0;
-    for (const StreamTopic& stream : topics_.streams()) keys += digests_->of(stream.stream)->committed().size();
+    auto digests = co_await claim_.restore_digests();
+    if (!digests) co_return common::fail(digests.error());
+    digests_ = std::move(*digests);
     const auto took = std::chrono::duration_cast<common::Duration>(clock_.steady_now() - began);
-    if (auto fits = digests_limit_.check_start(keys, digests_->bytes()); !fits) co_return fits;
-    logger_.info("Digests restored", {{"keys", keys}, {"milliseconds", static_cast<std::int64_t>(took.count())}});
-    tell_digests();
+    if (auto fits = digests_memory_.check_start(*digests_); !fits) co_return fits;
+    logger_.info("Digests restored", {{"keys", digests_->keys()}, {"milliseconds", static_cast<std::int64_t>(took.count())}});
+    digests_memory_.tell(*digests_);
     co_return Result<void>{};
   }
 
   awaitable<Result<void>> mark_digests() {
-    in_hand_ = mark_transaction(name_, kTask, claim_);
+    in_hand_ = claim_.mark();
     in_hand_.number = ++commit_number_;  // in no ledger: when in doubt it is written again, which changes nothing
     in_hand_.began = clock_.steady_now();
     const Decision decision = co_await drive(machine_.offer());
     if (decision.action != Action::kPublished) co_return common::fail(reason_of(decision));
     in_hand_ = {};
     co_return Result<void>{};
-  }
-
-  void tell_digests() {
-    for (const StreamTopic& stream : topics_.streams()) {
-      const core::DigestIndex& index = digests_->of(stream.stream)->committed();
-      metrics_.digests(stream.stream,
-                       {.keys = index.size(), .bytes = index.bytes(), .followed = index.followed(), .owed = index.owed_count()});
-    }
-    const std::size_t bytes = digests_->bytes();
-    const core::DigestsLimit::Told told = digests_limit_.check(bytes);
-    if (told == core::DigestsLimit::Told::kPassed) {
-      logger_.warn(
-          "What is remembered of keys takes more memory than kafka.digests_memory; a start with that much would be refused",
-          {{"bytes", static_cast<std::uint64_t>(bytes)}, {"limit", static_cast<std::uint64_t>(digests_limit_.max_bytes())}});
-    } else if (told == core::DigestsLimit::Told::kWithin) {
-      logger_.info("What is remembered of keys is within kafka.digests_memory again",
-                   {{"bytes", static_cast<std::uint64_t>(bytes)}});
-    }
-    metrics_.digests_limit(digests_limit_.max_bytes());
   }
 
   std::map<StreamName, TopicFacts> running_topics() const {
@@ -381,7 +323,7 @@ class KafkaPublisher::Impl {
     in_hand_.began = clock_.steady_now();
     in_hand_.batch.stream = stream;
     in_hand_.batch.pages = handover_.take(stream);
-    if (auto moved = move_ledgers(in_hand_, name_, handover_.ledgers(), owner_.incarnation); !moved) return moved;
+    if (auto moved = move_ledgers(in_hand_, name_, handover_.ledgers(), claim_.incarnation()); !moved) return moved;
     // Records that their topic cannot take are known beforehand unless compression makes them smaller.
     const std::size_t limit =
         compresses(options_) ? kMaxRecordBytes / 2 : std::min(topics_.max_message(stream), kMaxRecordBytes / 2);
@@ -394,7 +336,7 @@ class KafkaPublisher::Impl {
 
   // False: nothing has expired.
   bool sweep(SteadyTime now) {
-    tell_digests();
+    digests_memory_.tell(*digests_);
     const bool found = take_expired();
     if (found) {
       sweep_pace_.found(now, digests_->steps_a_round());
@@ -417,7 +359,7 @@ class KafkaPublisher::Impl {
     in_hand_.number = ++commit_number_;
     in_hand_.began = clock_.steady_now();
     in_hand_.ledgers.insert(*source);
-    stamp_ledgers(in_hand_, name_, owner_.incarnation);
+    stamp_ledgers(in_hand_, name_, claim_.incarnation());
     return true;
   }
 
@@ -443,31 +385,13 @@ class KafkaPublisher::Impl {
     in_hand_.batch.progress = progress_.record(stream, std::move(*ends));
     progress_tried_ = false;
     in_hand_.ledgers.insert(*source);
-    stamp_ledgers(in_hand_, name_, owner_.incarnation);
+    stamp_ledgers(in_hand_, name_, claim_.incarnation());
     co_return true;
   }
 
   void published(bool after_doubt) {
     using core::TransactionOutcome;
-    for (const auto& [source, sum] : sum_up(in_hand_.batch)) {
-      metrics_.records_published(source, sum.records, sum.bytes);
-      if (sum.dropped > 0) {
-        metrics_.records_dropped(source, "oversize", sum.dropped);
-        logger_.warn("Records larger than their topic takes were dropped", {{"stream", source.stream.str()},
-                                                                            {"lane", std::string{core::to_string(source.lane)}},
-                                                                            {"count", static_cast<std::int64_t>(sum.dropped)}});
-      }
-      tell_gone(source, "tombstoned", sum.tombstones);
-      tell_gone(source, "kept", sum.kept);
-      if (sum.withheld > 0) metrics_.records_dropped(source, "known", sum.withheld);
-      for (const auto& [reason, count] : sum.dead_letters) {
-        metrics_.dead_letters(source, reason, count);
-        logger_.warn("Records went to the dead-letter topic", {{"stream", source.stream.str()},
-                                                               {"lane", std::string{core::to_string(source.lane)}},
-                                                               {"reason", reason},
-                                                               {"count", static_cast<std::int64_t>(count)}});
-      }
-    }
+    report_published(in_hand_.batch, metrics_, logger_);
     add_repaired(in_hand_.batch, repaired_);
     dead_letters_.commit(in_hand_.batch);
     digests_->apply(in_hand_);
@@ -482,14 +406,6 @@ class KafkaPublisher::Impl {
                                 {"milliseconds", static_cast<std::int64_t>(took.count())}});
     contact_.regained();
     release_hand(core::PageFate::kCommitted);
-  }
-
-  void tell_gone(const SourcePartition& source, std::string_view outcome, std::uint64_t count) {
-    if (count == 0) return;
-    metrics_.records_gone(source.stream, outcome, count);
-    logger_.info(
-        "Records that the service no longer has are gone",
-        {{"stream", source.stream.str()}, {"outcome", std::string{outcome}}, {"count", static_cast<std::int64_t>(count)}});
   }
 
   awaitable<Result<void>> rejected(const Error& error) {
@@ -637,7 +553,7 @@ class KafkaPublisher::Impl {
     refresh_password();
     ProducerSetup setup{.options = options_,
                         .name = name_,
-                        .partition = kTask,
+                        .partition = TaskClaim::kTask,
                         .topics = {},
                         .offsets_topic = topics_.state().offsets,
                         .digests_topic = topics_.state().digests,
@@ -678,18 +594,11 @@ class KafkaPublisher::Impl {
 
   awaitable<Result<core::ReadBackFinding>> read_back() {
     if (hard_stop_) co_return common::fail(ErrorCode::kCancelled, "stopped");
-    const StateLocation location{.name = name_, .topic = topics_.state().offsets, .partition = kTask};
-    auto stored = co_await run_blocking(worker_, [this, options = options_, location] {
-      return read_state(options, location, logger_.named("kafka"), kReadBackPatience, read_stop_);
-    });
-    if (!stored) co_return common::fail(stored.error());
     const bool asked = machine_.has_batch();
-    const auto finding = core::assess(*stored, owner_, asked ? std::optional<std::uint64_t>{in_hand_.number} : std::nullopt);
-    if (asked && machine_.in_doubt() && !finding.foreign && !finding.applied) {
+    const auto finding = co_await claim_.read_back(asked ? std::optional<std::uint64_t>{in_hand_.number} : std::nullopt);
+    if (finding && asked && machine_.in_doubt() && !finding->foreign && !finding->applied) {
       metrics_.transaction_done(core::TransactionOutcome::kUnknownNotApplied, since_begin());
     }
-    if (!owner_.claimed && !finding.applied)
-      found_ = std::move(*stored);  // what we take over, as long as another may still write
     co_return finding;
   }
 
@@ -715,7 +624,7 @@ class KafkaPublisher::Impl {
     if (hard_stop_) return;
     hard_stop_ = true;
     begin_stop();
-    read_stop_.store(true);
+    claim_.request_stop();
     topics_.request_stop();
     producer_.request_stop();
   }
@@ -759,9 +668,6 @@ class KafkaPublisher::Impl {
   std::mt19937_64 random_;
   core::TransactionMachine machine_;
   Contact contact_;
-  core::Ownership owner_;
-  core::StoredState found_;  // what was there before our claim
-  core::Claim claim_;
   std::string cluster_id_;
 
   Transaction in_hand_;
@@ -781,10 +687,10 @@ class KafkaPublisher::Impl {
   Signal work_;  // run() is its only waiter
   Signal done_;  // stop() waits for start() or run() to end
   Handover handover_;
-  std::atomic<bool> read_stop_ = false;
   boost::asio::thread_pool worker_{1};  // administration and reading back
   TaskTopics topics_;
-  core::DigestsLimit digests_limit_;
+  TaskClaim claim_;
+  DigestsMemory digests_memory_;
   std::unique_ptr<TaskDigests> digests_;  // from their restoration on
   std::function<common::Instant()> service_now_ = [this] { return clock_.utc_now(); };
   core::DeadLetterGuard dead_letters_;

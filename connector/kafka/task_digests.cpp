@@ -186,6 +186,12 @@ std::optional<Transaction> TaskDigests::expire_next(const core::Ledgers& ledgers
   return transaction;
 }
 
+std::uint64_t TaskDigests::keys() const {
+  std::uint64_t keys = 0;
+  for (const auto& [name, stream] : streams_) keys += stream.digests.committed().size();
+  return keys;
+}
+
 std::size_t TaskDigests::bytes() const {
   std::size_t bytes = 0;
   for (const auto& [name, stream] : streams_) bytes += stream.digests.committed().bytes();

@@ -12,6 +12,7 @@
 #include "connector/kafka/transaction.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -39,6 +40,7 @@ class TaskDigests {
   // stream after the other finds any: a transaction of digests only.
   std::optional<Transaction> expire(const core::Ledgers& ledgers, common::Instant now);
 
+  [[nodiscard]] std::uint64_t keys() const;
   // Memory of all of them.
   [[nodiscard]] std::size_t bytes() const;
   // Calls of expire() that find nothing until every entry has been looked at.

@@ -9,7 +9,6 @@
 #include "common/result.h"
 #include "connector/source/records_rule.h"
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -128,16 +127,6 @@ inline common::Error too_many_jobs() {
   return {.code = common::ErrorCode::kRateLimited,
           .message = "HTTP 409: the service runs no more jobs at once, and others run",
           .retry_after = std::nullopt};
-}
-
-// Of a service that tells no date.
-inline common::Instant available_by_age(common::Duration lag, common::Instant now) {
-  return std::chrono::floor<std::chrono::seconds>(now - lag);
-}
-
-// What may be asked for by then: the service's clock is known to a second, and may seem earlier by the next answer.
-inline common::Instant plannable_by_age(common::Duration lag, common::Instant now) {
-  return available_by_age(lag + common::Duration{2'000}, now);
 }
 
 // Reading records whose keys are known, many a request.

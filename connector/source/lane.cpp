@@ -1,6 +1,7 @@
 #include "connector/source/lane.h"
 
 #include "connector/core/planning/ages.h"
+#include "connector/core/planning/job_availability.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
 
@@ -96,7 +97,7 @@ asio::awaitable<Result<common::json::Value>> Lane::fetch_document(core::ApiReque
 asio::awaitable<Result<common::Instant>> Lane::fetch_availability() {
   const JobSource& job = *stream_.definition.job;
   if (job.lag) {
-    const common::Instant date = plannable_by_age(*job.lag, core::earlier_now(stream_.clock, stream_.api));
+    const common::Instant date = core::plannable_by_age(*job.lag, core::earlier_now(stream_.clock, stream_.api));
     stream_.metrics.data_available_until(source_.stream, date);
     co_return date;
   }
@@ -111,6 +112,20 @@ asio::awaitable<Result<common::Instant>> Lane::fetch_availability() {
   Result<common::Instant> instant = common::parse_instant(std::string_view(date->get_string()));
   if (instant) stream_.metrics.data_available_until(source_.stream, *instant);
   co_return instant;
+}
+
+Lane::Awaited Lane::cancel_job(core::JobId id) {
+  const JobSource& job = *stream_.definition.job;
+  if (job.cancel.path.empty()) co_return Result<void>{};
+  core::ApiRequest request = std::move(RequestBuilder(job.cancel).job(id)).build(source_);
+  request.position = "job " + id.str();
+  Result<core::ApiResponse> answer = co_await stream_.api.send(std::move(request));
+  if (!answer && answer.error().code == ErrorCode::kCancelled) co_return fail(answer.error());
+  // It ends by itself one day; the window no longer depends on it.
+  if (!answer) {
+    stream_.logger.debug("a job could not be cancelled", {{"job", id.str()}, {"error", answer.error().message}});
+  }
+  co_return Result<void>{};
 }
 
 core::Page Lane::make_page(ReadPage& read, const core::Position& position, const common::Interval& window,

@@ -1,7 +1,7 @@
 #pragma once
 
-// What both lanes of a stream share: the definition and the ports, the working ledger (what was handed over, committed or not
-// yet), calls to the service, and how failures are told. Internal to connector/source.
+// What the lanes of a stream share: the definition and the ports, the working ledger (what was handed over, committed or not
+// yet), calls to the service, and how failures are told. Public for the parts a lane is made of. Internal to connector/source.
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -62,10 +62,13 @@ struct ReadPage {
 
 class Lane {
  public:
+  using Awaited = boost::asio::awaitable<common::Result<void>>;
+
   Lane(StreamContext& stream, core::Lane lane);
 
- protected:
-  using Awaited = boost::asio::awaitable<common::Result<void>>;
+  [[nodiscard]] StreamContext& stream() const { return stream_; }
+  [[nodiscard]] const core::SourcePartition& source() const { return source_; }
+  [[nodiscard]] const core::Ledger& working() const { return working_; }
 
   boost::asio::awaitable<bool> is_cancelled() const;
   Awaited sleep(common::Duration duration);
@@ -77,7 +80,8 @@ class Lane {
   boost::asio::awaitable<common::Result<ReadPage>> fetch_by_id(std::span<const core::RecordKey> ids, SliceSpec spec);
   // A small answer as JSON.
   boost::asio::awaitable<common::Result<common::json::Value>> fetch_document(core::ApiRequest request);
-  boost::asio::awaitable<common::Result<common::Instant>> fetch_availability();
+  // Deletes the job at the service, where that can be done; that it could not be is logged. kCancelled: the caller was.
+  Awaited cancel_job(core::JobId id);
 
   // A page for the publisher around the bytes of an answer; its rows are still to be taken.
   core::Page make_page(ReadPage& read, const core::Position& position, const common::Interval& window,
@@ -89,13 +93,26 @@ class Lane {
   Awaited submit(core::PageGroup group);
   // Everything handed over is committed.
   Awaited flush();
+  // After a failure to hand over: waits until the fate of everything handed over is known (the stream may be stopped for long),
+  // then only what is committed counts.
+  Awaited await_decision();
+
+  // The service has begun to forget what began then (`window.retention`).
+  [[nodiscard]] bool has_expired(common::Instant start) const;
+
+  void report_failure(const common::Error& error, const common::Interval& window, const core::Position& position,
+                      common::Duration wait);
+  // `window` (or whatever failed) is read again; the lane is well when nothing is failing.
+  void report_recovery(const common::Interval& window);
+  void report_recovery();
+
+ protected:
+  boost::asio::awaitable<common::Result<common::Instant>> fetch_availability();
 
   // Starts the lane's ledger at `start` if it has not begun yet and says otherwise.
   Awaited start_ledger(common::Instant start);
   // The ages at which the lane reads again are those configured.
   Awaited start_ages(const std::vector<common::Duration>& ages);
-  // The service has begun to forget what began then (`window.retention`).
-  [[nodiscard]] bool has_expired(common::Instant start) const;
   // Before a window is planned: what can be read no more is not waited for, and what of it never was is told. `running`, `until`
   // as in core::beyond_reach. Sets `readable_from_`.
   Awaited give_up_out_of_reach(std::span<const common::Interval> running = {},
@@ -103,15 +120,6 @@ class Lane {
 
   // Forgets what was handed over but may have been dropped.
   void resynchronise();
-  // After a failure to hand over: waits until the fate of everything handed over is known (the stream may be stopped for long),
-  // then only what is committed counts.
-  Awaited await_decision();
-
-  void report_failure(const common::Error& error, const common::Interval& window, const core::Position& position,
-                      common::Duration wait);
-  // `window` (or whatever failed) is read again; the lane is well when nothing is failing.
-  void report_recovery(const common::Interval& window);
-  void report_recovery();
 
   StreamContext& stream_;
   core::SourcePartition source_;

@@ -133,6 +133,11 @@ core::PageChain chain_of(const Pages& pages) {
                     pages);
 }
 
+const core::JobId* job_of(const core::Position& position) {
+  const auto* at = std::get_if<core::AtJob>(&position);
+  return at == nullptr ? nullptr : &at->job;
+}
+
 std::string describe(const core::Position& position) {
   const auto cut = [](const std::string& cursor) {
     constexpr std::size_t kShown = 40;

@@ -55,6 +55,9 @@ void put_position(RequestBuilder& builder, const Pages& pages, const core::Posit
 int page_size_of(const Pages& pages, int configured);
 core::PageChain chain_of(const Pages& pages);
 
+// Null: no job reads there.
+const core::JobId* job_of(const core::Position& position);
+
 // "page 3", "cursor …", "job 1234 cursor …": for logs and dead letters. Cursors are cut to 40 characters.
 std::string describe(const core::Position& position);
 

@@ -2,6 +2,7 @@
 
 #include "connector/core/planning/buckets.h"
 #include "connector/core/planning/clocks.h"
+#include "connector/core/planning/job_availability.h"
 #include "connector/core/planning/window_keys.h"
 #include "connector/core/ports/earlier_now.h"
 #include "connector/source/json_pointer.h"
@@ -110,7 +111,7 @@ asio::awaitable<Result<common::json::Value>> RangeReader::ask(core::ApiRequest r
 asio::awaitable<Result<common::Instant>> RangeReader::availability() {
   source_.lane = core::Lane::kSettle;
   const JobSource& job = *definition_.job;
-  if (job.lag) co_return plannable_by_age(*job.lag, core::earlier_now(clock_, api_));
+  if (job.lag) co_return core::plannable_by_age(*job.lag, core::earlier_now(clock_, api_));
   core::ApiRequest request = RequestBuilder(job.availability).build(source_);
   request.position = "availability";
   Result<common::json::Value> document = co_await ask(std::move(request));
@@ -191,9 +192,7 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
                          window, core::AtStart{});
   core::WindowKeys keys(kMaxKeys);
   std::uint32_t failures = 0;
-  std::optional<common::SteadyTime> busy_since;
-  bool is_busy = false;
-  std::optional<common::Instant> by_age;  // with `lag`: up to where the job's data is complete
+  core::JobAvailability data(source.lag);
   core::JobAction action = policy.begin();
   const auto build = [&](RequestBuilder builder) {
     if (const auto* at = std::get_if<core::AtJob>(&policy.position())) builder.job(at->job);
@@ -212,20 +211,18 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       core::ApiRequest request = build(std::move(builder));
       request.takes_conflict = source.max_open > 0;
       Result<core::ApiResponse> response = co_await send(std::move(request));
-      is_busy = response && response->status == kTooManyJobs;
-      if (!is_busy) busy_since.reset();
-      Result<common::json::Value> answer = is_busy    ? fail(too_many_jobs())
-                                           : response ? common::json::parse(response->body)
-                                                      : fail(response.error());
-      // The service's clock may be known by this answer only.
-      if (source.lag) by_age = available_by_age(*source.lag, core::earlier_clock(asked, api_.clock_skew()));
+      const bool is_turned_away = response && response->status == kTooManyJobs;
+      Result<common::json::Value> answer = response ? common::json::parse(response->body) : fail(response.error());
       std::string id = answer ? text_at(*answer, source.id) : std::string();
-      if (!answer) {
+      if (is_turned_away) {
+        event = core::JobTurnedAway{.error = too_many_jobs(), .at = clock_.steady_now()};
+      } else if (!answer) {
         step = fail(answer.error());
       } else if (id.empty()) {
         step = fail(ErrorCode::kMalformedResponse, "the answer to the job has no id at " + source.id);
       } else {
         event = core::JobSubmitted{core::JobId(std::move(id))};
+        data.submitted(core::earlier_clock(asked, api_.clock_skew()));  // the service's clock may be known by this answer only
       }
     } else if (const auto* poll = std::get_if<core::PollJob>(&action)) {
       if (auto slept = co_await sleep(poll->wait); !slept) co_return fail(slept.error());
@@ -242,9 +239,8 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       RequestBuilder builder(source.results);
       put_position(builder, source.pages, at, page_size);
       Result<Fetched> fetched = co_await fetch(build(std::move(builder)), spec);
-      auto availability = fetched ? scalars.availability(fetched->sliced) : std::nullopt;
-      if (!availability && by_age)
-        availability = std::min(*by_age, available_by_age(*source.lag, core::earlier_now(clock_, api_)));
+      const auto availability =
+          fetched ? data.of_page(scalars.availability(fetched->sliced), core::earlier_now(clock_, api_)) : std::nullopt;
       std::optional<std::string> next = fetched ? scalars.next(fetched->sliced, fetched->headers) : std::nullopt;
       const bool says_nothing = fetched && !next && fetched->sliced.elements == 0 && !scalars.is_of_a_job(fetched->sliced);
       if (!fetched) {
@@ -266,7 +262,8 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
         continue;
       }
     } else if (auto* restart = std::get_if<core::RestartJob>(&action)) {
-      if (!is_busy && ++failures > kMaxFailures) co_return fail(ErrorCode::kRetryable, restart->reason + ": " + restart->detail);
+      if (!restart->awaits_turn && ++failures > kMaxFailures)
+        co_return fail(ErrorCode::kRetryable, restart->reason + ": " + restart->detail);
       logger_.warn("a job starts again", {{"window", common::format_interval(window)},
                                           {"reason", restart->reason},
                                           {"detail", restart->detail},
@@ -284,19 +281,16 @@ asio::awaitable<Result<std::vector<Interval>>> RangeReader::run_job(Interval win
       const ErrorCode code = step.error().code;
       const bool hopeless = needs_operator(code) && code != ErrorCode::kTooComplex;
       const bool about_position = std::holds_alternative<core::ReadResults>(action) && code == ErrorCode::kRequestRejected;
-      if (is_busy) {  // for as long as one of its jobs may take
-        const common::SteadyTime now = clock_.steady_now();
-        busy_since = busy_since.value_or(now);
-        if (now - *busy_since > options_.settle.job_deadline) co_return fail(step.error());
-        action = policy.step(core::JobStepFailed{step.error()}, clock_.utc_now(), chance());
-        continue;
-      }
       if (code == ErrorCode::kCancelled || (hopeless && !about_position) || ++failures > kMaxFailures) {
         co_return fail(step.error());
       }
       event = core::JobStepFailed{step.error()};
     }
     action = policy.step(*event, clock_.utc_now(), chance());
+    if (const auto* turned_away = std::get_if<core::JobTurnedAway>(&*event)) {
+      const auto* again = std::get_if<core::RestartJob>(&action);
+      if (again == nullptr || !again->awaits_turn) co_return fail(turned_away->error);
+    }
   }
 }
 

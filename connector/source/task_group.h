@@ -2,6 +2,8 @@
 
 // Coroutines that belong to one parent: it starts them, wakes when one ends, cancels them, and outlives them. One executor.
 
+#include "common/result.h"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -9,6 +11,8 @@
 #include <cstddef>
 #include <exception>
 #include <list>
+#include <optional>
+#include <utility>
 
 namespace connector::source {
 
@@ -39,6 +43,11 @@ class TaskGroup {
   boost::asio::awaitable<void> changed() { return changed_.wait(); }
   void wake() { changed_.notify(); }
   [[nodiscard]] bool has_thrown() const { return thrown_ != nullptr; }  // a child did: cancel_and_join() is due
+  // Told by a child of what concerns all of them, before it ends; the first one counts.
+  void fail(common::Error trouble) {
+    if (!trouble_) trouble_ = std::move(trouble);
+  }
+  [[nodiscard]] const std::optional<common::Error>& trouble() const { return trouble_; }
   // Cancels every child (terminal) and waits for all of them, whatever happens to the caller. Rethrows what a child threw.
   boost::asio::awaitable<void> cancel_and_join();
 
@@ -50,6 +59,7 @@ class TaskGroup {
   boost::asio::any_io_executor executor_;
   std::list<Child> children_;  // a list: a signal must not move while its coroutine runs
   std::exception_ptr thrown_;
+  std::optional<common::Error> trouble_;
   Event changed_;
 };
 

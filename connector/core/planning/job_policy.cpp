@@ -63,6 +63,7 @@ JobAction JobPolicy::step(const JobEvent& event, Instant now, double chance) {
 }
 
 JobAction JobPolicy::on(const JobSubmitted& event, Instant now, double /*chance*/) {
+  turned_away_since_.reset();
   position_ = AtJob{.job = event.job, .cursor = std::nullopt, .submitted = now};
   step_ = Step::kPoll;
   poll_wait_ = options_.poll_initial;
@@ -107,6 +108,13 @@ JobAction JobPolicy::on(const JobPage& event, Instant /*now*/, double chance) {
   return ReadResults{.cursor = at.cursor};
 }
 
+JobAction JobPolicy::on(const JobTurnedAway& event, Instant /*now*/, double chance) {
+  turned_away_since_ = turned_away_since_.value_or(event.at);
+  RestartJob again = restart("submit_failed", event.error.message, wait_after(event.error, chance));
+  again.awaits_turn = event.at - *turned_away_since_ <= options_.deadline;
+  return again;
+}
+
 JobAction JobPolicy::on(const JobWaited& /*event*/, Instant /*now*/, double /*chance*/) {
   return SubmitJob{};
 }
@@ -129,6 +137,7 @@ Duration JobPolicy::wait_after(const Error& error, double chance) {
 }
 
 JobAction JobPolicy::submit_failed(const Error& error, double chance) {
+  turned_away_since_.reset();
   if (error.code == ErrorCode::kTooComplex) {
     if (const Duration part = half_of(window_, options_.min_window); part > Duration{0}) {
       return SplitJob{.reason = "too_complex", .detail = error.message, .part = part};
@@ -176,7 +185,7 @@ JobAction JobPolicy::job_failed(std::string reason, std::string detail, double c
   return restart(std::move(reason), std::move(detail), wait, cancel_job);
 }
 
-JobAction JobPolicy::restart(std::string reason, std::string detail, Duration wait, bool cancel_job) {
+RestartJob JobPolicy::restart(std::string reason, std::string detail, Duration wait, bool cancel_job) {
   forget_job();
   return RestartJob{.reason = std::move(reason), .detail = std::move(detail), .wait = wait, .cancel_job = cancel_job};
 }

@@ -4,6 +4,7 @@
 // complete; and what to do with a job that fails, expires, is unknown or never ends. A decision: events in, actions out; it
 // survives the restarts of its window, so that it knows which one keeps failing.
 
+#include "common/clock.h"
 #include "common/instant.h"
 #include "common/result.h"
 #include "connector/core/ledger/ledger.h"
@@ -20,7 +21,8 @@ namespace connector::core {
 struct JobPolicyOptions {
   common::Duration poll_initial{1'000};
   common::Duration poll_max{30'000};
-  common::Duration deadline{21'600'000};         // not finished this long after it was submitted: cancelled and restarted
+  // Not finished this long after it was submitted: cancelled and restarted. As long may another's job be waited for.
+  common::Duration deadline{21'600'000};
   common::Duration availability_every{300'000};  // wait after results that are older than their pass needs
   common::Duration min_window{60'000};           // a window that keeps failing is halved down to this
   std::uint32_t failures_before_split = 3;
@@ -44,9 +46,14 @@ struct JobPage {
 struct JobStepFailed {
   common::Error error;
 };
+// A submission was refused because the service runs no more jobs at once, and others run.
+struct JobTurnedAway {
+  common::Error error;
+  common::SteadyTime at;
+};
 struct JobWaited {};  // the wait of RestartJob is over
 
-using JobEvent = std::variant<JobSubmitted, JobStatus, JobPage, JobStepFailed, JobWaited>;
+using JobEvent = std::variant<JobSubmitted, JobStatus, JobPage, JobStepFailed, JobTurnedAway, JobWaited>;
 
 // What to do. Waits come first.
 struct SubmitJob {};
@@ -64,6 +71,7 @@ struct RestartJob {
   std::string detail;
   common::Duration wait{0};
   bool cancel_job = false;
+  bool awaits_turn = false;  // another's job runs, and not for longer than one may take: nothing has failed
 };
 // Abandon the window for parts of this length.
 struct SplitJob {
@@ -104,12 +112,13 @@ class JobPolicy {
   JobAction on(const JobStatus& event, common::Instant now, double chance);
   JobAction on(const JobPage& event, common::Instant now, double chance);
   JobAction on(const JobStepFailed& event, common::Instant now, double chance);
+  JobAction on(const JobTurnedAway& event, common::Instant now, double chance);
   JobAction on(const JobWaited& event, common::Instant now, double chance);
   JobAction submit_failed(const common::Error& error, double chance);
   JobAction poll_failed(const common::Error& error, common::Instant now, double chance);
   JobAction results_failed(const common::Error& error, double chance);
   JobAction job_failed(std::string reason, std::string detail, double chance, bool cancel_job = false);
-  JobAction restart(std::string reason, std::string detail, common::Duration wait, bool cancel_job = false);
+  RestartJob restart(std::string reason, std::string detail, common::Duration wait, bool cancel_job = false);
   void forget_job();
   common::Duration wait_after(const common::Error& error, double chance);
   [[nodiscard]] bool is_overdue(common::Instant now) const;
@@ -121,6 +130,7 @@ class JobPolicy {
   Step step_ = Step::kSubmit;
   common::Duration poll_wait_{0};
   LaneBackoff backoff_;
+  std::optional<common::SteadyTime> turned_away_since_;
   std::uint32_t attempts_ = 0;
   std::uint32_t job_failures_ = 0;
   std::uint64_t distinct_ = 0;

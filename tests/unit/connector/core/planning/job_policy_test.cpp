@@ -207,6 +207,73 @@ TEST_F(Policy, RetryAfterIsObeyed) {
   EXPECT_EQ(std::get<RestartJob>(action).wait, 900s);
 }
 
+class TurnedAway : public Policy {
+ protected:
+  RestartJob turn_away() {
+    const JobAction action = policy.step(JobTurnedAway{.error = busy, .at = steady}, now, 0.5);
+    return std::get<RestartJob>(action);
+  }
+  void pass(common::Duration duration) {
+    steady += duration;
+    step(JobWaited{});
+  }
+
+  const common::Error busy{.code = ErrorCode::kRateLimited, .message = "others run"};
+  common::SteadyTime steady{1h};
+};
+
+TEST_F(TurnedAway, IsNoFailureForAsLongAsOneJobMayTake) {
+  const RestartJob again = turn_away();
+  EXPECT_TRUE(again.awaits_turn);
+  EXPECT_EQ(again.reason, "submit_failed");
+  EXPECT_EQ(again.detail, "others run");
+  EXPECT_GT(again.wait, 0ms);
+  EXPECT_FALSE(again.cancel_job) << "there is none";
+  pass(6h);
+  EXPECT_TRUE(turn_away().awaits_turn);
+  pass(1ms);
+  EXPECT_FALSE(turn_away().awaits_turn);
+  pass(1ms);
+  EXPECT_FALSE(turn_away().awaits_turn) << "and stays one";
+}
+
+TEST_F(TurnedAway, AJobOfOursInBetweenBeginsTheWaitAnew) {
+  turn_away();
+  pass(6h);
+  submit();
+  step(JobStatus{.state = "FAILED", .error_message = {}});
+  pass(1h);
+  EXPECT_TRUE(turn_away().awaits_turn);
+}
+
+TEST_F(TurnedAway, AnotherRefusalInBetweenBeginsTheWaitAnew) {
+  turn_away();
+  pass(6h);
+  EXPECT_EQ(failed(ErrorCode::kRetryable), "restart: submit_failed");
+  pass(1h);
+  EXPECT_TRUE(turn_away().awaits_turn);
+}
+
+TEST_F(TurnedAway, GoesByTheClockThatNobodySets) {
+  turn_away();
+  now += 24h;
+  pass(1h);
+  EXPECT_TRUE(turn_away().awaits_turn);
+  now -= 48h;
+  pass(5h + 1ms);
+  EXPECT_FALSE(turn_away().awaits_turn);
+}
+
+TEST_F(TurnedAway, AWindowIsNotHalvedForIt) {
+  for (int i = 0; i < 50; ++i) turn_away();
+  EXPECT_EQ(policy.part_of_failed(), 0ms);
+}
+
+TEST_F(Policy, WhatFailsIsNoWaitForATurn) {
+  EXPECT_FALSE(
+      std::get<RestartJob>(policy.step(JobStepFailed{{.code = ErrorCode::kRateLimited, .message = {}}}, now, 0.5)).awaits_turn);
+}
+
 // Whatever fails at whatever step, the policy answers with something that goes on.
 TEST(JobPolicySweep, EveryErrorAtEveryStepLeavesAWayOn) {
   const std::vector<ErrorCode> codes{ErrorCode::kRetryable,         ErrorCode::kRateLimited,       ErrorCode::kUnauthorized,
