@@ -95,7 +95,7 @@ WindowJob::Awaited WindowJob::refuse_to_complete() const {
 }
 
 void WindowJob::step(const core::JobEvent& event) {
-  action_ = policy_.step(event, stream_.clock.utc_now(), lane_.chance());
+  action_ = policy_.step(event, core::earlier_now(stream_.clock, stream_.api), lane_.chance());
 }
 
 // The policy decides; what it decided to wait is told with the failure.
@@ -150,8 +150,11 @@ WindowJob::Awaited WindowJob::submit_job() {
     step_failed(answer.error(), core::AtStart{});
     co_return Result<void>{};
   }
-  step(core::JobSubmitted{core::JobId(std::move(id))});
-  data_.submitted(core::earlier_clock(asked, stream_.api.clock_skew()), parts_.dates.told);
+  // By the earlier clock (the service's may be known by this answer only) and before it was sent: what the ledger keeps of it
+  // must hold for a later life, whose host's clock may have been set right.
+  const common::Instant submitted = core::earlier_clock(asked, stream_.api.clock_skew());
+  action_ = policy_.step(core::JobSubmitted{core::JobId(std::move(id))}, submitted, lane_.chance());
+  data_.submitted(submitted, parts_.dates.told);
   // At once and by itself: a job that is not in the ledger would be paid for again after a crash.
   std::vector<core::LedgerChange> changes;
   if (const auto behind = data_.behind()) changes.emplace_back(core::AvailabilitySeen{*behind});
@@ -239,7 +242,7 @@ WindowJob::Awaited WindowJob::read_results(common::Duration wait) {
   }
   const auto* from = std::get_if<core::AtJob>(&at);
   if (from != nullptr) {
-    data_.taken_up(core::earlier_clock(from->submitted, stream_.api.clock_skew()), lane_.working().availability());
+    data_.taken_up(from->submitted, lane_.working().availability());
   }
   const auto told = data_.of_page(scalars.availability(read->sliced), core::earlier_now(stream_.clock, stream_.api));
   step(core::JobPage{.next = std::move(next), .availability = told, .distinct = rows_.distinct()});

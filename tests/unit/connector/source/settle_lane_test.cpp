@@ -735,6 +735,42 @@ TEST_F(SettleByAge, AJobTakenUpAgainKnowsAsMuchAsItDidBefore) {
   EXPECT_THAT(known, ElementsAre(at("2026-05-06T09:00:00"), at("2026-05-06T09:00:00")));
 }
 
+// Of two open jobs the ledger knows the newest date alone: what an older one knew follows from when it was submitted, by a clock
+// that was not ahead.
+TEST_F(SettleByAge, AJobTakenUpAgainByAHostWhoseClockWasSetRightKnowsNoMoreThanItDid) {
+  start = at("2026-05-04T00:00:00");
+  definition.job->max_open = 0;
+  options.settle.max_jobs = 2;
+  clock.set_utc(at("2026-05-06T01:55:00"));
+  api.skew = -1h;
+  bool hangs = true;
+  service = [&](const core::ApiRequest& request) -> FakeAnswer {
+    if (hangs && request.path.ends_with("/results")) return Hang{};
+    return undated(request);
+  };
+  std::map<common::Instant, common::Instant> known;  // by the window's start
+  publisher.on_submit = [&](const core::PageGroup& group) -> std::optional<common::Error> {
+    for (const core::Page& page : group) {
+      if (!page.records.empty()) known[page.window.start] = page.availability.value();
+    }
+    return std::nullopt;
+  };
+  run_settle();
+  pass(20min);
+  ASSERT_EQ(undated.next_job, 3) << "two jobs, the second some minutes after the first";
+  restart_process();
+  clock.set_utc(clock.utc_now() - 1h);
+  api.skew = {};
+  hangs = false;
+  run_settle();
+  pass(10min);
+
+  ASSERT_TRUE(known.contains(start));
+  ASSERT_TRUE(known.contains(start + 24h));
+  EXPECT_EQ(known[start], at("2026-05-05T23:55:00"));
+  EXPECT_GT(known[start + 24h], known[start]);
+}
+
 TEST_F(SettleByAge, ADayIsReadWhenItsEndIsOldEnoughAndNobodyIsAskedForADate) {
   clock.set_utc(at("2026-05-06T00:30:00"));
   run_settle();
