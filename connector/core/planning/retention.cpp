@@ -15,13 +15,36 @@ std::optional<Instant> kept_since(const Retention& retention, Instant now) {
   return now - retention.kept;
 }
 
+namespace {
+
+// A window takes minutes to be read at most; of what is kept for hours it must not be a large part: a hundredth.
+constexpr Duration kMargin{600'000};
+constexpr int kParts = 100;
+
+}  // namespace
+
 std::optional<Instant> readable_from(const Retention& retention, Instant now) {
-  // A window takes minutes to be read at most; of what is kept for hours it must not be a large part.
-  constexpr Duration kMargin{600'000};
   const auto since = kept_since(retention, now);
   if (!since) return std::nullopt;
-  const Instant safe = *since + std::min(kMargin, retention.kept / 100);
+  const Instant safe = *since + std::min(kMargin, retention.kept / kParts);
   return retention.buckets.end_of(safe);
+}
+
+Duration needed_for(Duration age) {
+  // kept - kept / 100 > age is kept > age + age / 99. (In whole seconds, for it is shown.)
+  return std::chrono::ceil<std::chrono::seconds>(age + std::min(kMargin, age / (kParts - 1)));
+}
+
+std::optional<Proposal> proposal(const Retention& retention, Instant now) {
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  // Somebody reads a message, changes a file and starts anew; of what is kept for hours that must not be a large part.
+  const Duration lasts = std::min<Duration>(hours{1}, retention.kept / 24);
+  const auto from = readable_from({.kept = retention.kept, .buckets = {}}, now + lasts);
+  if (!from) return std::nullopt;
+  const bool is_long = retention.kept >= std::chrono::days{1};
+  const Instant round = is_long ? Instant{std::chrono::ceil<hours>(*from)} : Instant{std::chrono::ceil<seconds>(*from)};
+  return Proposal{.from = retention.buckets.end_of(round), .lasts = lasts};
 }
 
 namespace {

@@ -52,6 +52,30 @@ TEST(Retention, BeginsWithAWholeBucket) {
   EXPECT_EQ(readable_from({.kept = 24h, .buckets = Buckets(10min)}, kStart), kStart - 24h + 10min);
 }
 
+TEST(Retention, NeededForAnAgeIsWhatLetsItBeRead) {
+  for (const Duration age : {Duration{60s}, Duration{1h}, Duration{16h + 30min}, Duration{20h}, Duration{30 * 24h}}) {
+    const Duration needed = needed_for(age);
+    EXPECT_LT(readable_from({.kept = needed + 1ms}, kStart), kStart - age) << common::format_duration(age);
+    EXPECT_GT(readable_from({.kept = needed - 1s}, kStart), kStart - age) << common::format_duration(age);
+  }
+}
+
+TEST(RetentionProposal, IsRoundAndStillThereWhenItIsAskedFor) {
+  EXPECT_EQ(proposal({}, kStart), std::nullopt);
+  for (const Duration kept : {Duration{14 * 24h}, Duration{24h}, Duration{90min}, Duration{60s}}) {
+    for (const Instant now : {kStart, kStart + 1ms, kStart + 49min + 59s + 999ms}) {
+      const auto proposed = proposal({.kept = kept}, now);
+      ASSERT_TRUE(proposed);
+      EXPECT_EQ(proposed->lasts, kept >= 24h ? Duration{1h} : kept / 24);
+      EXPECT_GE(proposed->from, readable_from({.kept = kept}, now + proposed->lasts)) << common::format_duration(kept);
+      EXPECT_EQ((proposed->from - kStart) % (kept >= 24h ? Duration{1h} : Duration{1s}), Duration{0});
+      EXPECT_LT(proposed->from, now) << "something of it is left";
+    }
+  }
+  EXPECT_EQ(proposal({.kept = 14 * 24h}, kStart)->from, kStart - 14 * 24h + 2h);
+  EXPECT_EQ(proposal({.kept = 14 * 24h, .buckets = Buckets(24h)}, kStart)->from, kStart - 13 * 24h) << "of a whole bucket";
+}
+
 TEST(BeyondReachOf, ALaneThatKeepsUpIsNothing) {
   const Ledger ledger = read({days(0, 5)}, {24h});
   Ledger again = ledger;
