@@ -293,7 +293,13 @@ struct Ledger::Parser {
       auto set = to_interval_set(lost, "lost");
       if (!set) return fail(set.error());
       if (set->intervals().size() > kMaxLost) return damaged("`lost` has too many intervals");
-      ledger.lost_ = std::move(*set);
+      std::optional<Instant> at;
+      if (common::json::find(value, "lost_at") != nullptr) {
+        auto stored = instant_member(value, "lost_at");
+        if (!stored) return fail(stored.error());
+        at = *stored;
+      }
+      ledger.lost_ = LostRanges(std::move(*set), at);
     }
     if (auto absent = absent_keys(); !absent) return absent;
     return owed();
@@ -424,7 +430,8 @@ std::string Ledger::serialize() const {
   for (const OwedDay& day : owed_.days()) owed.emplace_back(to_json(day));
   object["owed"] = std::move(owed);
   if (!unjudged_.intervals().empty()) object["unjudged"] = to_json(unjudged_.intervals());
-  if (!lost_.intervals().empty()) object["lost"] = to_json(lost_.intervals());
+  if (!lost().intervals().empty()) object["lost"] = to_json(lost().intervals());
+  if (lost_at()) object["lost_at"] = common::format_instant(*lost_at());
   if (!absent_.all().empty()) {
     Object absent;
     for (const AbsentKey& one : absent_.all()) absent[to_hex(one.key)] = one.readings;
@@ -662,11 +669,7 @@ struct Ledger::Applier {
       if (open.window.overlaps(change.window)) return contradiction("out of reach is the open window", open.window);
     }
     Ledger after = ledger;
-    after.lost_.add(change.window);
-    for (const Interval& read : ledger.complete_.intervals()) after.lost_.remove(read);
-    // What was lost before lies in `complete`, too.
-    for (const Interval& lost : ledger.lost_.intervals()) after.lost_.add(lost);
-    while (after.lost_.intervals().size() > kMaxLost) after.lost_.remove(after.lost_.intervals().front());
+    after.lost_.add(change.window, ledger.complete_, change.at);
     after.complete_.add(change.window);
     for (auto& [age, set] : after.passes_) set.add(change.window);
     after.owed_.pay(change.window, Instant::max());
@@ -725,7 +728,7 @@ std::size_t Ledger::interval_count() const {
 // which escaping may double; an owed day 140, an age 32, an absent key 31; identity, start and stamp fit 1 KiB.
 std::size_t Ledger::size_estimate(std::size_t cursor_reserve) const {
   std::size_t bytes =
-      1024 + 53 * (interval_count() + open_.size() + short_.size() + unjudged_.intervals().size() + lost_.intervals().size()) +
+      1024 + 53 * (interval_count() + open_.size() + short_.size() + unjudged_.intervals().size() + lost().intervals().size()) +
       140 * owed_.days().size() + 32 * passes_.size() + 31 * absent_.all().size();
   if (backfill_) bytes += 700 + 2 * backfill_->detail.size();
   for (const OpenWindow& open : open_) bytes += 280 + std::max(cursor_bytes(open.position) * 2, cursor_reserve);

@@ -51,8 +51,8 @@ namespace {
 
 class Search {
  public:
-  Search(const Ledger& ledger, Instant from, std::span<const Interval> running)
-      : after_(ledger), from_(from), left_alone_(running.begin(), running.end()) {
+  Search(const Ledger& ledger, Instant from, Instant now, std::span<const Interval> running)
+      : after_(ledger), from_(from), now_(now), left_alone_(running.begin(), running.end()) {
     for (const OpenWindow& open : ledger.open()) {
       if (std::holds_alternative<AtJob>(open.position)) left_alone_.push_back(open.window);
     }
@@ -113,7 +113,7 @@ class Search {
     for (const Interval& gap : unread.intervals()) not_again.remove(gap);
     const bool owed = std::ranges::any_of(after_.owed(), [&](const OwedDay& day) { return day.window.overlaps(part); });
     if (unread.intervals().empty() && not_again.intervals().empty() && !owed) return;
-    if (!change(OutOfReach{part})) return;
+    if (!change(OutOfReach{.window = part, .at = now_})) return;
     found_.lost.insert(found_.lost.end(), unread.intervals().begin(), unread.intervals().end());
     found_.not_again.insert(found_.not_again.end(), not_again.intervals().begin(), not_again.intervals().end());
   }
@@ -127,15 +127,17 @@ class Search {
 
   Ledger after_;
   Instant from_;
+  Instant now_;
   std::vector<Interval> left_alone_;
   BeyondReach found_;
 };
 
 }  // namespace
 
-BeyondReach beyond_reach(const Ledger& ledger, Instant from, std::span<const Interval> running, std::optional<Instant> until) {
+BeyondReach beyond_reach(const Ledger& ledger, Instant from, Instant now, std::span<const Interval> running,
+                         std::optional<Instant> until) {
   if (from <= ledger.start()) return {};
-  return Search(ledger, from, running).run(until ? std::min(from, *until) : from);
+  return Search(ledger, from, now, running).run(until ? std::min(from, *until) : from);
 }
 
 }  // namespace connector::core

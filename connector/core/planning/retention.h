@@ -46,7 +46,8 @@ struct BeyondReach {
 // results may be there still. Other open windows that begin before `from` are abandoned, and what of them lies behind it is
 // opened again where none of it was read; whole home days that begin before it are judged no more, since by their ids, too, what
 // has expired looks like what was deleted. `until`: of a backfill, whose ledger says nothing of what lies behind it.
-BeyondReach beyond_reach(const Ledger& ledger, common::Instant from, std::span<const common::Interval> running = {},
-                         std::optional<common::Instant> until = std::nullopt);
+// `now` is told to the ledger with what is lost.
+BeyondReach beyond_reach(const Ledger& ledger, common::Instant from, common::Instant now,
+                         std::span<const common::Interval> running = {}, std::optional<common::Instant> until = std::nullopt);
 
 }  // namespace connector::core
