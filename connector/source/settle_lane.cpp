@@ -275,13 +275,16 @@ Lane::Awaited SettleLane::end_backfill(core::BackfillState state) {
   stream_.metrics.windows_open(source_, 0);
   stream_.metrics.lane_failing(source_, false);
   const core::BackfillMark& mark = *working_.backfill();
-  stream_.logger.info("a backfill has ended", {{"stream", source_.stream.str()},
-                                               {"state", core::to_string(mark.state)},
-                                               {"range", common::format_interval(mark.order.range)},
-                                               {"records", mark.records},
-                                               {"windows", mark.windows},
-                                               {"requests", mark.requests},
-                                               {"set_aside", mark.set_aside}});
+  const common::Duration lost = working_.lost().length();  // (the lane may not have told all of it: once an hour)
+  stream_.logger.log(lost > common::Duration{0} ? common::LogLevel::kError : common::LogLevel::kInfo, "a backfill has ended",
+                     {{"stream", source_.stream.str()},
+                      {"state", core::to_string(mark.state)},
+                      {"range", common::format_interval(mark.order.range)},
+                      {"records", mark.records},
+                      {"windows", mark.windows},
+                      {"requests", mark.requests},
+                      {"set_aside", mark.set_aside},
+                      {"lost", common::format_duration(lost)}});
   co_return Result<void>{};
 }
 
