@@ -1,10 +1,13 @@
 #include "config/checks.h"
 #include "config/interpolation.h"
 #include "config/sections.h"
+#include "connector/core/planning/live_planner.h"
+#include "connector/core/planning/retention.h"
 #include "connector/source/row_order.h"
 #include "connector/source/url_members.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace config {
 
@@ -65,32 +68,60 @@ void read_retention(Section& stream, const Definition* definition, StreamOptions
   stream.duration("retention", options.retention, {.min = 0ms, .max = kLongestRetention});
 }
 
-// What has expired before its turn comes is read at no age: ages that nobody has asked for are left out then. `least`: how old a
-// window's start is when its end comes to be read.
-void read_kept_ages(Section& lane, common::Duration retention, common::Duration least, std::vector<common::Duration>& ages,
-                    bool settle) {
+// How long the service keeps what a lane reads, and by whose word.
+struct Kept {
+  common::Duration length;  // 0: no bound is known
+  std::string name;
+};
+Kept kept_for_live(const Section& stream, const StreamOptions& options) {
+  const common::Duration length = kept_for_query(options);
+  return {.length = length, .name = length == options.retention ? stream.path("retention") : "the definition's query.retention"};
+}
+Kept kept_for_settle(const Section& stream, const StreamOptions& options) {
+  return {.length = options.retention, .name = stream.path("retention")};
+}
+
+// What has expired before its turn comes is read at no age: ages that nobody has asked for are left out then. `least_at`: by how
+// much older than the age a window's begin is when its turn comes.
+void read_kept_ages(Section& lane, const Kept& kept, const std::function<common::Duration(common::Duration)>& least_at,
+                    std::vector<common::Duration>& ages, bool settle) {
   const auto expires = [&](common::Duration age) {
-    return retention > common::Duration{0} && age > common::Duration{0} && age + least >= retention;
+    return kept.length > common::Duration{0} && age > common::Duration{0} &&
+           kept.length <= connector::core::needed_for(age + least_at(age));
   };
   std::erase_if(ages, expires);
   read_ages(lane, ages, settle);
-  if (std::ranges::any_of(ages, expires)) {
-    lane.problem("ages", "has an age at which the service has begun to forget the window: it keeps records for " +
-                             common::format_duration(retention) + " (allowed: ages that are shorter by more than " +
-                             common::format_duration(least) + ")");
+  const auto expired = std::ranges::find_if(ages, expires);
+  if (expired == ages.end()) {
+    return;
   }
+  const common::Duration begin = *expired + least_at(*expired);
+  lane.problem("ages", "at " + common::format_duration(*expired) + " a window's begin is " + common::format_duration(begin) +
+                           " old, and " + kept.name + " is " + common::format_duration(kept.length) +
+                           ": the service has begun to forget it, or is about to (allowed: shorter ages; or more than " +
+                           common::format_duration(connector::core::needed_for(begin)) +
+                           " there, if it keeps its records for so long)");
+}
+
+// By how much older than its window's end what a job shows must be; what the service's date lags behind comes on top.
+common::Duration lag_of_jobs(const Definition* definition) {
+  return definition != nullptr && definition->job ? definition->job->lag.value_or(common::Duration{0}) : common::Duration{0};
 }
 
 // A window must be readable when it is due.
-void check_retention(const Section& stream, const StreamOptions& options) {
+void check_retention(const Section& stream, const Definition* definition, const StreamOptions& options) {
   const auto needs = [&](bool enabled, common::Duration kept, common::Duration least, std::string_view of) {
-    if (enabled && kept > common::Duration{0} && kept <= least) {
+    const common::Duration needed = connector::core::needed_for(least);
+    if (enabled && kept > common::Duration{0} && kept <= needed) {
       stream.problem("retention", "the service keeps nothing as long as it takes until it is read (allowed: more than " +
-                                      common::format_duration(least) + ", which is " + std::string(of) + ")");
+                                      common::format_duration(needed) + ", which is " + std::string(of) +
+                                      " and time to read it)");
     }
   };
   needs(options.live.enabled, kept_for_query(options), options.live.every + options.live.delay, "live.every and live.delay");
-  needs(options.settle.enabled, options.retention, options.settle.window, "settle.window");
+  const common::Duration lag = lag_of_jobs(definition);
+  needs(options.settle.enabled, options.retention, options.settle.window + lag,
+        lag > common::Duration{0} ? "settle.window, the job's lag" : "settle.window");
 }
 
 void read_topic(Section& stream, StreamOptions& options) {
@@ -139,7 +170,7 @@ void check_buckets(const Section& live, const connector::source::LiveOptions& op
   }
 }
 
-void read_live(Section live, const Definition* definition, common::Duration retention, connector::source::LiveOptions& options) {
+void read_live(Section live, const Definition* definition, const Kept& kept, connector::source::LiveOptions& options) {
   if (options.buckets) {
     const common::Duration length = options.buckets.length();
     options.every = options.buckets.is_local() ? length : std::max(options.every - options.every % length, length);
@@ -171,7 +202,11 @@ void read_live(Section live, const Definition* definition, common::Duration rete
   if (options.buckets) {
     check_buckets(live, options);
   }
-  read_kept_ages(live, retention, options.every, options.ages, false);
+  // What is read again waits for its neighbours.
+  const connector::core::LivePlanner planner({.every = options.every,
+                                              .max_window = definition != nullptr ? definition->max_window : common::Duration{0},
+                                              .buckets = options.buckets});
+  read_kept_ages(live, kept, [&](common::Duration age) { return planner.step_at(age); }, options.ages, false);
   live.finish();
 }
 
@@ -196,13 +231,13 @@ void read_on_delete(Section& settle, const Definition* definition, connector::so
   }
 }
 
-void read_settle(Section settle, const Definition* definition, common::Duration retention,
-                 connector::source::SettleOptions& options) {
+void read_settle(Section settle, const Definition* definition, const Kept& kept, connector::source::SettleOptions& options) {
   if (settle.duration("window", options.window, {.min = 1s, .max = kDay}) && kDay % options.window != common::Duration{0}) {
     settle.problem("window",
                    "does not divide a day, so windows would not end at midnight UTC (allowed: such as 1h, 6h, 12h, 1d)");
   }
-  read_kept_ages(settle, retention, options.window, options.ages, true);
+  const common::Duration least = options.window + lag_of_jobs(definition);
+  read_kept_ages(settle, kept, [&](common::Duration) { return least; }, options.ages, true);
   if (settle.boolean("newest_first", options.newest_first);
       options.newest_first && definition != nullptr && definition->spans_days) {
     settle.problem(
@@ -394,7 +429,7 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
     stream.node("snapshot");
     options.live.enabled = lane_enabled(stream, "live", has_query, "query");
     if (options.live.enabled) {
-      read_live(stream.section("live"), definition, kept_for_query(options), options.live);
+      read_live(stream.section("live"), definition, kept_for_live(stream, options), options.live);
     }
   }
   options.follow.enabled = lane_enabled(stream, "follow", definition == nullptr || definition->by_id.has_value(), "by_id");
@@ -411,9 +446,9 @@ void read_stream(Section stream, const std::map<std::string, Definition>& defini
   }
   options.settle.enabled = lane_enabled(stream, "settle", has_job, "job");
   if (options.settle.enabled) {
-    read_settle(stream.section("settle"), definition, options.retention, options.settle);
+    read_settle(stream.section("settle"), definition, kept_for_settle(stream, options), options.settle);
   }
-  check_retention(stream, options);
+  check_retention(stream, definition, options);
   using connector::source::TotalTrust;
   const bool may_be_short = definition != nullptr && !snapshot && definition->query && definition->query->total &&
                             definition->query->total->trust == TotalTrust::kApproximate;

@@ -72,17 +72,11 @@ common::Instant first_start(const source::StreamOptions& stream, const StreamFin
   return findings.now;
 }
 
-// (A live lane beside jobs begins where these are, whatever its start.)
-bool reads_from_its_start(core::Lane lane, const StreamFindings& findings) {
-  const bool has_settle = std::ranges::find(findings.lanes, core::Lane::kSettle) != findings.lanes.end();
-  return lane == core::Lane::kSettle || (lane == core::Lane::kLive && !has_settle);
-}
-
 // Of a lane that begins now, or anew. Where a former start is taken over that the operator did not write, what has expired since
 // is not asked for.
 common::Result<common::Instant> begin_at(const source::StreamOptions& stream, const StreamFindings& findings, core::Lane lane) {
   const common::Instant start = first_start(stream, findings);
-  if (!reads_from_its_start(lane, findings)) return start;
+  if (!reads_from_its_start(lane, findings.lanes)) return start;
   if (auto problem = problem_of_start(stream, findings.now)) {
     return fail(ErrorCode::kConfigInvalid, fmt::format("lane {}: {}", core::to_string(lane), *problem));
   }
@@ -91,6 +85,11 @@ common::Result<common::Instant> begin_at(const source::StreamOptions& stream, co
 }
 
 }  // namespace
+
+bool reads_from_its_start(core::Lane lane, const std::vector<core::Lane>& lanes) {
+  const bool has_settle = std::ranges::find(lanes, core::Lane::kSettle) != lanes.end();
+  return lane == core::Lane::kSettle || (lane == core::Lane::kLive && !has_settle);
+}
 
 common::Result<Admitted> admit(const source::StreamOptions& stream, const StreamFindings& findings) {
   for (const auto& [lane, ledger] : findings.ledgers) {

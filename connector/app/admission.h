@@ -34,6 +34,10 @@ struct Admitted {
   std::vector<std::string> notices;  // for the operator: changes that were accepted
 };
 
+// Of the lanes that run, whether this one, where it has no ledger yet, begins at the stream's start. (A live lane beside jobs
+// begins where these are, whatever its start.)
+bool reads_from_its_start(core::Lane lane, const std::vector<core::Lane>& lanes);
+
 // What the lanes begin with. kStateRefused with the remedy when the found state belongs to another organisation,
 // cluster or membership, or when the topic has records and no ledger says that they are ours; kTopicUnusable when the topic was
 // deleted and made again: that stream alone is stopped; kConfigInvalid when a lane that begins has a start behind what the

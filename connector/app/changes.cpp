@@ -1,5 +1,6 @@
 #include "connector/app/changes.h"
 
+#include "connector/app/retention.h"
 #include "connector/app/stream_topics.h"
 #include "connector/source/content_fingerprint.h"
 #include "connector/source/membership.h"
@@ -152,6 +153,7 @@ class Comparison {
     ages(path_of(after) + ".live.ages", before.live.ages, after.live.ages, before.live.enabled && after.live.enabled);
     ages(path_of(after) + ".settle.ages", before.settle.ages, after.settle.ages, before.settle.enabled && after.settle.enabled);
     start(before, after);
+    retention(before, after);
   }
 
   void membership(const StreamOptions& before, const source::Definition& old_definition, const StreamOptions& after,
@@ -289,6 +291,31 @@ class Comparison {
     }
     add(path_of(after) + ".start", start_of(before), start_of(after), Effect::kNoEffect,
         "the stream keeps the start it first ran with; to read older records use another stream");
+  }
+
+  void retention(const StreamOptions& before, const StreamOptions& after) {
+    const std::string path = path_of(after) + ".retention";
+    cover(path);
+    kept_for(path, before.retention, after.retention, readable_from(after, now_, form_of_history(after)));
+    // (Only a definition says it: no setting has this path.)
+    kept_for(path_of(after) + ".definition: query.retention", before.query_retention, after.query_retention,
+             readable_from(after, now_, core::RecordForm::kQuery));
+  }
+
+  // 0: no bound is known.
+  void kept_for(std::string path, Duration before, Duration after, std::optional<common::Instant> from) {
+    if (before == after) return;
+    const auto bound = [](Duration kept) { return kept > Duration{0} ? common::format_duration(kept) : "no bound"; };
+    const bool is_shorter = after > Duration{0} && (before == Duration{0} || after < before);
+    add(std::move(path), bound(before), bound(after), Effect::kFromNow,
+        is_shorter && from
+            ? fmt::format(
+                  "from the next start; nothing is read again for it. What lies before {} is not asked for any more: what a lane "
+                  "has not read of it is lost to it (an error, alert RecordsLost), what it has read stays as it was read, also "
+                  "where ages of it were still to come",
+                  common::format_instant(*from, false))
+            : "from the next start; nothing is read again for it. What lies further back can be asked for (`backfill`, `sample`, "
+              "`verify`); what a lane has lost it reads only if it is told to: `offsets set STREAM --lane L --reread FROM/TO`");
   }
 
   [[nodiscard]] bool is_covered(const std::string& path) const {

@@ -1,6 +1,7 @@
 #include "connector/app/check.h"
 
 #include "common/clock.h"
+#include "connector/app/admission.h"
 #include "connector/app/find_cluster.h"
 #include "connector/app/offsets.h"
 #include "connector/app/one_shot.h"
@@ -13,8 +14,11 @@
 #include "connector/source/pagination.h"
 #include "connector/source/request_template.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -65,17 +69,6 @@ Finding failed(std::string subject, const common::Error& error, std::string reme
           .detail = error.message,
           .remedy = std::move(remedy),
           .code = error.code};
-}
-
-// Of a stream that has not run yet.
-std::optional<Finding> check_start(const source::StreamOptions& stream, common::Instant now) {
-  auto problem = problem_of_start(stream, now);
-  if (!problem) return std::nullopt;
-  return Finding{.verdict = Verdict::kWarning,
-                 .subject = "start of stream " + stream.name.str(),
-                 .detail = std::move(*problem),
-                 .remedy = "set a later start: a stream that has not run yet is refused with this one",
-                 .code = ErrorCode::kConfigInvalid};
 }
 
 void check_service(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,
@@ -149,28 +142,39 @@ void check_kafka(const AppOptions& options, const Definitions& definitions, cons
   }
 }
 
-// A stream that has a ledger goes on from it, whatever its start.
-void check_first_starts(const AppOptions& options, const common::Logger& logger, common::Duration patience,
-                        std::vector<Finding>& findings) {
+void check_first_starts(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,
+                        common::Duration patience, std::vector<Finding>& findings) {
   const common::Instant now = common::SystemClock().utc_now();
-  if (check_starts(options, now).empty()) return;
+  if (check_starts(options, definitions, now).empty()) return;
   const auto stored = read_offsets(options, logger, patience);
-  for (const source::StreamOptions& stream : options.streams) {
-    auto finding = check_start(stream, now);
-    if (!finding) continue;
-    const auto is_its = [&](const auto& offset) { return offset.first.stream == stream.name; };
-    if (stored && std::ranges::any_of(stored->offsets, is_its)) continue;
-    if (stored) finding->verdict = Verdict::kFailed;
-    findings.push_back(std::move(*finding));
-  }
+  std::ranges::move(check_starts(options, definitions, now, stored ? &stored->offsets : nullptr), std::back_inserter(findings));
 }
 
 }  // namespace
 
-std::vector<Finding> check_starts(const AppOptions& options, common::Instant now) {
+std::vector<Finding> check_starts(const AppOptions& options, const Definitions& definitions, common::Instant now,
+                                  const SourceOffsets* stored) {
   std::vector<Finding> findings;
   for (const source::StreamOptions& stream : options.streams) {
-    if (auto finding = check_start(stream, now)) findings.push_back(std::move(*finding));
+    const auto problem = problem_of_start(stream, now);
+    if (!problem) continue;
+    const std::vector<core::Lane> lanes = lanes_of(stream, definitions.at(stream.definition));
+    const auto begins = [&](core::Lane lane) {
+      return reads_from_its_start(lane, lanes) && (stored == nullptr || !stored->contains({stream.name, lane}));
+    };
+    const auto lane = std::ranges::find_if(lanes, begins);  // there is but one that may
+    if (lane == lanes.end()) continue;
+    Finding finding{.verdict = Verdict::kWarning,
+                    .subject = "start of stream " + stream.name.str(),
+                    .detail = *problem,
+                    .remedy = "set a later start: a stream that has not run yet is refused with this one",
+                    .code = ErrorCode::kConfigInvalid};
+    if (stored != nullptr) {
+      finding.verdict = Verdict::kFailed;
+      finding.subject += fmt::format(", lane {}", core::to_string(*lane));
+      finding.remedy = "set a later start: the lane has not run yet, and is refused with this one";
+    }
+    findings.push_back(std::move(finding));
   }
   return findings;
 }
@@ -194,7 +198,7 @@ std::vector<Finding> check(const AppOptions& options, const Definitions& definit
   std::vector<Finding> findings;
   check_service(options, definitions, logger, patience, findings);
   check_kafka(options, definitions, logger, patience, findings);
-  check_first_starts(options, logger, patience, findings);
+  check_first_starts(options, definitions, logger, patience, findings);
   return findings;
 }
 

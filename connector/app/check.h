@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "connector/app/app.h"
+#include "connector/app/offsets_change.h"
 #include "connector/app/options.h"
 
 #include <cstdint>
@@ -24,9 +25,10 @@ struct Finding {
   common::ErrorCode code = common::ErrorCode::kInternal;  // of a failure: decides the exit code
 };
 
-// Without asking anybody: starts behind what the service keeps. Of a stream that has run its own start counts, so that this may
-// be none: a warning.
-std::vector<Finding> check_starts(const AppOptions& options, common::Instant now);
+// Starts behind what the service keeps, of lanes that begin there. One that has run goes on from its ledger: nothing of it is
+// said where it is in `stored`; without that nobody knows, and it is a warning.
+std::vector<Finding> check_starts(const AppOptions& options, const Definitions& definitions, common::Instant now,
+                                  const SourceOffsets* stored = nullptr);
 
 // Asks the service and the brokers; bounded by `patience` for each of the two.
 std::vector<Finding> check(const AppOptions& options, const Definitions& definitions, const common::Logger& logger,

@@ -20,12 +20,13 @@ common::Duration kept(const source::StreamOptions& stream, core::RecordForm form
 core::RecordForm form_of_history(const source::StreamOptions& stream);
 
 // What is wrong with the configured start of a stream that begins now; nothing: everything from there on can be read, or `now`.
+// Here and below what is proposed instead is not refused for some time to come.
 std::optional<std::string> problem_of_start(const source::StreamOptions& stream, common::Instant now);
 
 // From when on a range of this stream can be asked for; none: no bound is known.
 std::optional<common::Instant> readable_from(const source::StreamOptions& stream, common::Instant now, core::RecordForm form);
 
-// kConfigInvalid, with the earliest instant there is, if the range begins before it.
+// kConfigInvalid, with an instant to begin at, if the range begins before what can be read.
 common::Result<void> check_readable(const source::StreamOptions& stream, const common::Interval& range, common::Instant now,
                                     core::RecordForm form);
 

@@ -21,7 +21,6 @@ namespace connector::cli {
 
 using common::ErrorCode;
 using common::Result;
-using core::BackfillState;
 
 namespace {
 
@@ -52,14 +51,12 @@ Result<core::BackfillOrder> wanted_of(const BackfillCommand& command) {
 }
 
 int tell_end(const BackfillCommand& command, const core::Ledger& ledger, const Surroundings& surroundings) {
-  const core::BackfillMark& mark = *ledger.backfill();
   if (command.output == Output::kJson) {
     surroundings.out << common::json::serialize(to_json(command.stream, ledger)) << "\n";
   } else {
     surroundings.out << end_of(command.stream, ledger) << "\n";
   }
-  if (mark.state == BackfillState::kRefused) return kConfigurationError;
-  return mark.state == BackfillState::kDone ? kDone : kInterrupted;
+  return exit_code_of(ledger);
 }
 
 std::string cancel_hint(const BackfillCommand& command) {

@@ -1,5 +1,6 @@
 #include "connector/cli/backfill_report.h"
 
+#include "connector/cli/exit_code.h"
 #include "connector/core/backfill/backfill_pace.h"
 
 #include <fmt/format.h>
@@ -7,6 +8,8 @@
 #include <algorithm>
 #include <cmath>
 #include <ostream>
+#include <utility>
+#include <vector>
 
 namespace connector::cli {
 
@@ -28,6 +31,16 @@ std::string rounded(common::Duration left) {
   return common::format_duration(std::chrono::ceil<seconds>(left));
 }
 
+std::string lost_of(const core::Ledger& ledger) {
+  constexpr std::size_t kShown = 3;
+  const std::vector<common::Interval>& lost = ledger.lost().intervals();
+  std::string ranges;
+  for (std::size_t i = 0; i < std::min(kShown, lost.size()); ++i) ranges += " " + common::format_interval(lost[i]);
+  if (lost.size() > kShown) ranges += fmt::format(" and {} more (--output json has them all)", lost.size() - kShown);
+  return fmt::format("; but {} of it could not be read any more, as the service keeps it no longer (`retention`):{}",
+                     common::format_duration(ledger.lost().length()), ranges);
+}
+
 }  // namespace
 
 std::string progress_of(const std::string& stream, const core::Ledger& ledger) {
@@ -39,7 +52,12 @@ std::string progress_of(const std::string& stream, const core::Ledger& ledger) {
                                  common::format_interval(mark.order.range), mark.windows, mark.records, mark.requests);
   if (pace.quota) text += fmt::format(", {:.1f} % of the quota", *pace.quota * 100);
   if (pace.left) text += fmt::format(", about {} left", rounded(*pace.left));
+  if (has_lost(ledger)) text += fmt::format("; {} of it lost", common::format_duration(ledger.lost().length()));
   return text;
+}
+
+bool has_lost(const core::Ledger& ledger) {
+  return !ledger.lost().intervals().empty();
 }
 
 std::string bar_of(double done, std::size_t width) {
@@ -62,7 +80,21 @@ std::string end_of(const std::string& stream, const core::Ledger& ledger) {
         "again later to have their final form",
         mark.set_aside);
   }
+  if (has_lost(ledger)) text += lost_of(ledger);
   return text;
+}
+
+int exit_code_of(const core::Ledger& ledger) {
+  switch (ledger.backfill()->state) {
+    case BackfillState::kDone:
+      return has_lost(ledger) ? kDifferenceFound : kDone;
+    case BackfillState::kRefused:
+      return kConfigurationError;
+    case BackfillState::kCancelled:
+    case BackfillState::kRunning:
+      return kInterrupted;
+  }
+  std::unreachable();
 }
 
 common::json::Object to_json(const std::string& stream, const core::Ledger& ledger) {
@@ -84,6 +116,12 @@ common::json::Object to_json(const std::string& stream, const core::Ledger& ledg
   if (pace.quota) object["quota"] = *pace.quota;
   if (pace.left) object["seconds_left"] = std::chrono::duration_cast<std::chrono::seconds>(*pace.left).count();
   if (!mark.detail.empty()) object["detail"] = mark.detail;
+  if (has_lost(ledger)) {
+    common::json::Array lost;
+    for (const common::Interval& interval : ledger.lost().intervals()) lost.emplace_back(common::format_interval(interval));
+    object["lost"] = std::move(lost);
+    object["lost_seconds"] = std::chrono::duration<double>(ledger.lost().length()).count();
+  }
   return object;
 }
 

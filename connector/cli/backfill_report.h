@@ -17,8 +17,12 @@ namespace connector::cli {
 std::string progress_of(const std::string& stream, const core::Ledger& ledger);
 // "[#####-----]": `width` characters between the brackets.
 std::string bar_of(double done, std::size_t width);
+// A part of its range expired before its turn came: done, it has not brought all that was asked for.
+bool has_lost(const core::Ledger& ledger);
 // Of a backfill that has ended.
 std::string end_of(const std::string& stream, const core::Ledger& ledger);
+// Of one that has ended, or is watched no longer: 6 where it is done but for what was lost.
+int exit_code_of(const core::Ledger& ledger);
 common::json::Object to_json(const std::string& stream, const core::Ledger& ledger);
 
 class BackfillReport {

@@ -49,7 +49,8 @@ int check(const CheckCommand& command, const Surroundings& surroundings) {
   std::vector<app::Finding> findings{
       {.verdict = app::Verdict::kOk, .subject = "configuration", .detail = command.config.string(), .remedy = {}}};
   if (command.offline) {
-    for (auto& finding : app::check_starts(configuration->loaded.config, common::SystemClock().utc_now()))
+    for (auto& finding :
+         app::check_starts(configuration->loaded.config, configuration->definitions, common::SystemClock().utc_now()))
       findings.push_back(std::move(finding));
   } else {
     // Findings say it all; the log would only repeat it.

@@ -81,6 +81,7 @@ void print_ledger(const Ledger& ledger, std::ostream& out) {
   for (const core::OwedDay& owed : ledger.owed()) line("owed", common::format_interval(owed.window));
   print_intervals("short", ledger.short_windows(), out);
   print_intervals("lost", ledger.lost().intervals(), out);
+  if (ledger.lost_at()) line("lost at", common::format_instant(*ledger.lost_at()));
   line("written by", fmt::format("{}, transaction {}", ledger.stamp().incarnation, ledger.stamp().number));
 }
 

@@ -9,16 +9,6 @@ using core::Lane;
 using core::Ledger;
 using core::StreamName;
 
-namespace {
-
-common::Duration lost_in(const Ledger& ledger) {
-  common::Duration length{0};
-  for (const common::Interval& lost : ledger.lost().intervals()) length += lost.length();
-  return length;
-}
-
-}  // namespace
-
 TaskProgress::TaskProgress(std::vector<StreamTopic> streams, const ProgressOptions& options, core::Metrics& metrics)
     : streams_(std::move(streams)), enabled_(options.enabled), metrics_(metrics), schedule_(options.every) {}
 
@@ -31,14 +21,14 @@ void TaskProgress::committed(const StreamName& stream, const core::Ledgers& ledg
     if (!has_lane || ledger == ledgers.end() || ledger->second.stamp().incarnation.empty()) return nullptr;
     metrics_.complete_until(ledger->first, ledger->second.complete_until());
     metrics_.short_windows(ledger->first, ledger->second.short_windows().size());
-    metrics_.lost(ledger->first, lost_in(ledger->second));
+    metrics_.lost(ledger->first, ledger->second.lost().length(), ledger->second.lost_at());
     return &ledger->second;
   };
   const Ledger* live = stored(Lane::kLive, found->rules.has_query);
   const Ledger* settle = stored(Lane::kSettle, found->rules.has_job);
   // No watermark speaks of a backfill, but what it has lost is lost.
   if (const auto backfill = ledgers.find({stream, Lane::kBackfill}); backfill != ledgers.end() && backfill->second.backfill()) {
-    metrics_.lost(backfill->first, lost_in(backfill->second));
+    metrics_.lost(backfill->first, backfill->second.lost().length(), backfill->second.lost_at());
   }
   const core::Basis basis = found->rules.has_job ? core::Basis::kService : core::Basis::kPolicy;
   core::StreamProgress now = core::progress_of(live, settle, basis);
@@ -61,7 +51,7 @@ void TaskProgress::replaced(const core::SourcePartition& source, const core::Led
   const common::Instant start = ledger.start();
   metrics_.complete_until(source, start);
   metrics_.short_windows(source, 0);
-  metrics_.lost(source, common::Duration{0});
+  metrics_.lost(source, common::Duration{0}, std::nullopt);
   if (source.lane == Lane::kLive) metrics_.watermark(source.stream, "seen_until", start);
   if (source.lane != (known->rules.has_job ? Lane::kSettle : Lane::kLive)) return;
   metrics_.watermark(source.stream, "complete_until", start);

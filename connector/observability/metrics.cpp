@@ -94,6 +94,7 @@ enum Id : std::size_t {
   kCompleteUntil,
   kShortWindows,
   kLost,
+  kLostAt,
   kWatermark,
   kDataAvailableUntil,
   kLaneFailing,
@@ -167,6 +168,10 @@ std::vector<MetricDescription> describe_all() {
        kGauge,
        {"stream", "lane"},
        "Time whose records this lane has not read and cannot any more: the service kept them no longer; the newest 64 ranges."},
+      {"genesys_kafka_lost_timestamp_seconds",
+       kGauge,
+       {"stream", "lane"},
+       "When the lane last found that records had expired unread, Unix time, as its ledger says; absent where nothing is lost."},
       {"genesys_kafka_watermark_timestamp_seconds",
        kGauge,
        {"stream", "watermark"},
@@ -253,6 +258,7 @@ struct PrometheusMetrics::Impl {
   // Looking a series up by its labels hashes a few short strings: some microseconds a page, not worth keeping references for.
   void count(Id id, const Labels& labels, double amount) { counters[id]->Add(labels).Increment(amount); }
   void set(Id id, const Labels& labels, double value) { gauges[id]->Add(labels).Set(value); }
+  void take_away(Id id, const Labels& labels) { gauges[id]->Remove(&gauges[id]->Add(labels)); }
 
   [[nodiscard]] std::string stream(const core::StreamName& name) const {
     return streams.contains(name.str()) || name.str() == kOwnCalls ? name.str() : std::string(kOther);
@@ -417,8 +423,10 @@ void PrometheusMetrics::short_windows(const SourcePartition& source, std::uint64
   impl_->set(kShortWindows, impl_->of(source), static_cast<double>(count));
 }
 
-void PrometheusMetrics::lost(const SourcePartition& source, common::Duration length) {
-  impl_->set(kLost, impl_->of(source), std::chrono::duration<double>(length).count());
+void PrometheusMetrics::lost(const SourcePartition& source, common::Duration length, std::optional<common::Instant> at) {
+  const Impl::Labels labels = impl_->of(source);
+  impl_->set(kLost, labels, std::chrono::duration<double>(length).count());
+  at ? impl_->set(kLostAt, labels, unix_seconds(*at)) : impl_->take_away(kLostAt, labels);
 }
 
 void PrometheusMetrics::watermark(const core::StreamName& stream, std::string_view which, common::Instant instant) {

@@ -71,7 +71,7 @@ class PrometheusMetrics final : public core::Metrics {
   void windows_open(const core::SourcePartition& source, std::uint64_t count) override;
   void complete_until(const core::SourcePartition& source, common::Instant instant) override;
   void short_windows(const core::SourcePartition& source, std::uint64_t count) override;
-  void lost(const core::SourcePartition& source, common::Duration length) override;
+  void lost(const core::SourcePartition& source, common::Duration length, std::optional<common::Instant> at) override;
   void watermark(const core::StreamName& stream, std::string_view which, common::Instant instant) override;
   void data_available_until(const core::StreamName& stream, common::Instant instant) override;
   void lane_failing(const core::SourcePartition& source, bool failing) override;

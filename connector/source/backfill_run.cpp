@@ -35,13 +35,16 @@ BackfillRun::Awaited BackfillRun::end(core::BackfillState state) {
   stream_.metrics.windows_open(source, 0);
   stream_.metrics.lane_failing(source, false);
   const core::BackfillMark& mark = *lane_.working().backfill();
-  stream_.logger.info("a backfill has ended", {{"stream", source.stream.str()},
-                                               {"state", core::to_string(mark.state)},
-                                               {"range", common::format_interval(mark.order.range)},
-                                               {"records", mark.records},
-                                               {"windows", mark.windows},
-                                               {"requests", mark.requests},
-                                               {"set_aside", mark.set_aside}});
+  const common::Duration lost = lane_.working().lost().length();  // (the lane may not have told all of it: once an hour)
+  stream_.logger.log(lost > common::Duration{0} ? common::LogLevel::kError : common::LogLevel::kInfo, "a backfill has ended",
+                     {{"stream", source.stream.str()},
+                      {"state", core::to_string(mark.state)},
+                      {"range", common::format_interval(mark.order.range)},
+                      {"records", mark.records},
+                      {"windows", mark.windows},
+                      {"requests", mark.requests},
+                      {"set_aside", mark.set_aside},
+                      {"lost", common::format_duration(lost)}});
   co_return Result<void>{};
 }
 

@@ -248,12 +248,11 @@ bool Lane::has_expired(common::Instant start) const {
 
 Lane::Awaited Lane::give_up_out_of_reach(std::span<const common::Interval> running, std::optional<common::Instant> until) {
   readable_from_.reset();
-  if (stream_.api.knows_time()) {
-    readable_from_ = core::readable_from(retention(), core::earlier_now(stream_.clock, stream_.api));
-  }
+  const common::Instant now = core::earlier_now(stream_.clock, stream_.api);
+  if (stream_.api.knows_time()) readable_from_ = core::readable_from(retention(), now);
   if (!readable_from_) co_return Result<void>{};
   const common::Interval before{.start = working_.start(), .end = *readable_from_};
-  core::BeyondReach beyond = core::beyond_reach(working_, before.end, running, until);
+  core::BeyondReach beyond = core::beyond_reach(working_, before.end, now, running, until);
   if (beyond.changes.empty()) {
     report_out_of_reach({});  // what was not told with what was given up before
     co_return Result<void>{};
@@ -273,15 +272,13 @@ void Lane::report_out_of_reach(const core::BeyondReach& beyond) {
   told_out_of_reach_ = now;
   const auto tell = [&](common::LogLevel level, const char* sentence, core::IntervalSet& parts) {
     if (parts.intervals().empty()) return;
-    common::Duration length{0};
-    for (const common::Interval& part : parts.intervals()) length += part.length();
     stream_.logger.log(level, sentence,
                        {{"stream", source_.stream.str()},
                         {"lane", core::to_string(source_.lane)},
                         {"from", common::format_instant(parts.intervals().front().start)},
                         {"to", common::format_instant(parts.intervals().back().end)},
                         {"ranges", parts.intervals().size()},
-                        {"length", common::format_duration(length)},
+                        {"length", common::format_duration(parts.length())},
                         {"retention", common::format_duration(retention().kept)}});
     parts = {};
   };

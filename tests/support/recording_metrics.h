@@ -105,8 +105,9 @@ class RecordingMetrics final : public connector::core::Metrics {
   void complete_until(const Source& source, common::Instant instant) override {
     record("complete_until", millis(instant), {name(source)});
   }
-  void lost(const Source& source, common::Duration length) override {
-    record("lost", static_cast<double>(length.count()), {name(source), common::format_duration(length)});
+  void lost(const Source& source, common::Duration length, std::optional<common::Instant> at) override {
+    record("lost", static_cast<double>(length.count()),
+           {name(source), common::format_duration(length), at ? common::format_instant(*at) : "never"});
   }
   void short_windows(const Source& source, std::uint64_t count) override {
     record("short_windows", static_cast<double>(count), {name(source), std::to_string(count)});

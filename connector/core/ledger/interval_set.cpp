@@ -84,4 +84,10 @@ common::Instant IntervalSet::prefix_end(common::Instant start) const {
   return found != intervals_.end() && found->start <= start ? found->end : start;
 }
 
+common::Duration IntervalSet::length() const {
+  common::Duration length{0};
+  for (const common::Interval& interval : intervals_) length += interval.length();
+  return length;
+}
+
 }  // namespace connector::core

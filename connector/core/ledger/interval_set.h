@@ -23,6 +23,8 @@ class IntervalSet {
   // End of the gap-free prefix that begins at `start`; `start` itself if nothing covers it.
   [[nodiscard]] common::Instant prefix_end(common::Instant start) const;
   [[nodiscard]] const std::vector<common::Interval>& intervals() const { return intervals_; }
+  // Of all of them together.
+  [[nodiscard]] common::Duration length() const;
   friend bool operator==(const IntervalSet&, const IntervalSet&) = default;
 
  private:

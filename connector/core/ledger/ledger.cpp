@@ -262,11 +262,7 @@ struct Ledger::Applier {
       if (open.window.overlaps(change.window)) return contradiction("out of reach is the open window", open.window);
     }
     Ledger after = ledger;
-    after.lost_.add(change.window);
-    for (const Interval& read : ledger.complete_.intervals()) after.lost_.remove(read);
-    // What was lost before lies in `complete`, too.
-    for (const Interval& lost : ledger.lost_.intervals()) after.lost_.add(lost);
-    while (after.lost_.intervals().size() > kMaxLost) after.lost_.remove(after.lost_.intervals().front());
+    after.lost_.add(change.window, ledger.complete_, change.at);
     after.complete_.add(change.window);
     for (auto& [age, set] : after.passes_) set.add(change.window);
     after.owed_.pay(change.window, Instant::max());
@@ -325,7 +321,7 @@ std::size_t Ledger::interval_count() const {
 // which escaping may double; an owed day 140, an age 32, an absent key 31; identity, start and stamp fit 1 KiB.
 std::size_t Ledger::size_estimate(std::size_t cursor_reserve) const {
   std::size_t bytes =
-      1024 + 53 * (interval_count() + open_.size() + short_.size() + unjudged_.intervals().size() + lost_.intervals().size()) +
+      1024 + 53 * (interval_count() + open_.size() + short_.size() + unjudged_.intervals().size() + lost().intervals().size()) +
       140 * owed_.days().size() + 32 * passes_.size() + 31 * absent_.all().size();
   if (backfill_) bytes += 700 + 2 * backfill_->detail.size();
   for (const OpenWindow& open : open_) bytes += 280 + std::max(cursor_bytes(open.position) * 2, cursor_reserve);

@@ -10,6 +10,7 @@
 #include "connector/core/ledger/backfill_mark.h"
 #include "connector/core/ledger/interval_set.h"
 #include "connector/core/ledger/ledger_change.h"
+#include "connector/core/ledger/lost_ranges.h"
 #include "connector/core/ledger/owed_days.h"
 
 #include <cstddef>
@@ -57,7 +58,7 @@ class Ledger {
   static constexpr std::size_t kMaxOpenWindows = 64;
   static constexpr std::size_t kMaxShortWindows = 64;
   static constexpr std::size_t kMaxUnjudged = 64;
-  static constexpr std::size_t kMaxLost = 64;
+  static constexpr std::size_t kMaxLost = LostRanges::kMax;
   static constexpr std::size_t kMaxBytes = 64UL << 10U;
   static constexpr std::size_t kMaxCursorBytes = 4UL << 10U;
 
@@ -102,7 +103,8 @@ class Ledger {
   // Home days of which it is not decided yet whether what their last pass did not return is gone.
   [[nodiscard]] const IntervalSet& unjudged() const { return unjudged_; }
   // Counts as complete, though it was never read: the service kept it no longer when its turn came. The newest 64.
-  [[nodiscard]] const IntervalSet& lost() const { return lost_; }
+  [[nodiscard]] const IntervalSet& lost() const { return lost_.ranges(); }
+  [[nodiscard]] std::optional<common::Instant> lost_at() const { return lost_.at(); }  // the last of it
   // Of a state: published keys that the last readings did not return.
   [[nodiscard]] const AbsentKeys& absent() const { return absent_; }
   [[nodiscard]] std::optional<common::Instant> availability() const { return availability_; }
@@ -133,7 +135,7 @@ class Ledger {
   std::vector<common::Interval> short_;  // the newest 64
   OwedDays owed_;
   IntervalSet unjudged_;
-  IntervalSet lost_;
+  LostRanges lost_;
   AbsentKeys absent_;
   std::optional<common::Instant> settled_;  // how far settled_until() had come when an age was begun
   std::optional<common::Instant> availability_;

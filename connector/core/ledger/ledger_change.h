@@ -122,6 +122,7 @@ struct AbsenceCounted {
 // read is lost, and stays told. None of it is open.
 struct OutOfReach {
   common::Interval window;
+  std::optional<common::Instant> at = std::nullopt;  // when that was found
 };
 // The lane reads this range, and nothing of what it read before counts. None is under way.
 struct BackfillBegan {

@@ -273,7 +273,13 @@ struct Ledger::Parser {
       auto set = to_interval_set(lost, "lost");
       if (!set) return fail(set.error());
       if (set->intervals().size() > kMaxLost) return damaged("`lost` has too many intervals");
-      ledger.lost_ = std::move(*set);
+      std::optional<Instant> at;
+      if (common::json::find(value, "lost_at") != nullptr) {
+        auto stored = instant_member(value, "lost_at");
+        if (!stored) return fail(stored.error());
+        at = *stored;
+      }
+      ledger.lost_ = LostRanges(std::move(*set), at);
     }
     if (auto absent = absent_keys(); !absent) return absent;
     return owed();
@@ -404,7 +410,8 @@ std::string Ledger::serialize() const {
   for (const OwedDay& day : owed_.days()) owed.emplace_back(to_json(day));
   object["owed"] = std::move(owed);
   if (!unjudged_.intervals().empty()) object["unjudged"] = to_json(unjudged_.intervals());
-  if (!lost_.intervals().empty()) object["lost"] = to_json(lost_.intervals());
+  if (!lost().intervals().empty()) object["lost"] = to_json(lost().intervals());
+  if (lost_at()) object["lost_at"] = common::format_instant(*lost_at());
   if (!absent_.all().empty()) {
     Object absent;
     for (const AbsentKey& one : absent_.all()) absent[to_hex(one.key)] = one.readings;

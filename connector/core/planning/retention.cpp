@@ -15,21 +15,44 @@ std::optional<Instant> kept_since(const Retention& retention, Instant now) {
   return now - retention.kept;
 }
 
+namespace {
+
+// A window takes minutes to be read at most; of what is kept for hours it must not be a large part: a hundredth.
+constexpr Duration kMargin{600'000};
+constexpr int kParts = 100;
+
+}  // namespace
+
 std::optional<Instant> readable_from(const Retention& retention, Instant now) {
-  // A window takes minutes to be read at most; of what is kept for hours it must not be a large part.
-  constexpr Duration kMargin{600'000};
   const auto since = kept_since(retention, now);
   if (!since) return std::nullopt;
-  const Instant safe = *since + std::min(kMargin, retention.kept / 100);
+  const Instant safe = *since + std::min(kMargin, retention.kept / kParts);
   return retention.buckets.end_of(safe);
+}
+
+Duration needed_for(Duration age) {
+  // kept - kept / 100 > age is kept > age + age / 99. (In whole seconds, for it is shown.)
+  return std::chrono::ceil<std::chrono::seconds>(age + std::min(kMargin, age / (kParts - 1)));
+}
+
+std::optional<Proposal> proposal(const Retention& retention, Instant now) {
+  using std::chrono::hours;
+  using std::chrono::seconds;
+  // Somebody reads a message, changes a file and starts anew; of what is kept for hours that must not be a large part.
+  const Duration lasts = std::min<Duration>(hours{1}, retention.kept / 24);
+  const auto from = readable_from({.kept = retention.kept, .buckets = {}}, now + lasts);
+  if (!from) return std::nullopt;
+  const bool is_long = retention.kept >= std::chrono::days{1};
+  const Instant round = is_long ? Instant{std::chrono::ceil<hours>(*from)} : Instant{std::chrono::ceil<seconds>(*from)};
+  return Proposal{.from = retention.buckets.end_of(round), .lasts = lasts};
 }
 
 namespace {
 
 class Search {
  public:
-  Search(const Ledger& ledger, Instant from, std::span<const Interval> running)
-      : after_(ledger), from_(from), left_alone_(running.begin(), running.end()) {
+  Search(const Ledger& ledger, Instant from, Instant now, std::span<const Interval> running)
+      : after_(ledger), from_(from), now_(now), left_alone_(running.begin(), running.end()) {
     for (const OpenWindow& open : ledger.open()) {
       if (std::holds_alternative<AtJob>(open.position)) left_alone_.push_back(open.window);
     }
@@ -90,7 +113,7 @@ class Search {
     for (const Interval& gap : unread.intervals()) not_again.remove(gap);
     const bool owed = std::ranges::any_of(after_.owed(), [&](const OwedDay& day) { return day.window.overlaps(part); });
     if (unread.intervals().empty() && not_again.intervals().empty() && !owed) return;
-    if (!change(OutOfReach{part})) return;
+    if (!change(OutOfReach{.window = part, .at = now_})) return;
     found_.lost.insert(found_.lost.end(), unread.intervals().begin(), unread.intervals().end());
     found_.not_again.insert(found_.not_again.end(), not_again.intervals().begin(), not_again.intervals().end());
   }
@@ -104,15 +127,17 @@ class Search {
 
   Ledger after_;
   Instant from_;
+  Instant now_;
   std::vector<Interval> left_alone_;
   BeyondReach found_;
 };
 
 }  // namespace
 
-BeyondReach beyond_reach(const Ledger& ledger, Instant from, std::span<const Interval> running, std::optional<Instant> until) {
+BeyondReach beyond_reach(const Ledger& ledger, Instant from, Instant now, std::span<const Interval> running,
+                         std::optional<Instant> until) {
   if (from <= ledger.start()) return {};
-  return Search(ledger, from, running).run(until ? std::min(from, *until) : from);
+  return Search(ledger, from, now, running).run(until ? std::min(from, *until) : from);
 }
 
 }  // namespace connector::core

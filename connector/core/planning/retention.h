@@ -24,6 +24,17 @@ std::optional<common::Instant> kept_since(const Retention& retention, common::In
 // and where a bucket begins.
 std::optional<common::Instant> readable_from(const Retention& retention, common::Instant now);
 
+// What is so old can be read only where the service keeps it for longer than this.
+common::Duration needed_for(common::Duration age);
+
+// What a person is told to ask for: what begins there is there for `lasts` at least, so that it is not refused by the time it is
+// asked for. A full hour, or second of what is kept for less than a day, and where a bucket begins.
+struct Proposal {
+  common::Instant from;
+  common::Duration lasts{0};
+};
+std::optional<Proposal> proposal(const Retention& retention, common::Instant now);
+
 // What a lane tells its ledger when nothing before `from` can be read any more.
 struct BeyondReach {
   std::vector<LedgerChange> changes;        // empty: there is nothing of that kind
@@ -35,7 +46,8 @@ struct BeyondReach {
 // results may be there still. Other open windows that begin before `from` are abandoned, and what of them lies behind it is
 // opened again where none of it was read; whole home days that begin before it are judged no more, since by their ids, too, what
 // has expired looks like what was deleted. `until`: of a backfill, whose ledger says nothing of what lies behind it.
-BeyondReach beyond_reach(const Ledger& ledger, common::Instant from, std::span<const common::Interval> running = {},
-                         std::optional<common::Instant> until = std::nullopt);
+// `now` is told to the ledger with what is lost.
+BeyondReach beyond_reach(const Ledger& ledger, common::Instant from, common::Instant now,
+                         std::span<const common::Interval> running = {}, std::optional<common::Instant> until = std::nullopt);
 
 }  // namespace connector::core

@@ -11,8 +11,9 @@
 
 namespace connector::core {
 
-// On what `complete_until` rests: on the service's own guarantee of its jobs' data; or, of a stream without jobs, on no more than
-// that it was read again at every configured age.
+// On what `complete_until` rests: on the service's own guarantee of its jobs' data; or on an age that we chose: of a stream
+// without jobs on no more than that it was read again at every configured one, of jobs of which no service tells how far their
+// data is complete (`job.lag`) on that it is taken to be so at that age.
 enum class Basis : std::uint8_t { kService, kPolicy };
 std::string_view to_string(Basis basis);  // "service", "policy"
 
@@ -26,8 +27,9 @@ struct Watermarks {
   friend bool operator==(const Watermarks&, const Watermarks&) = default;
 };
 
-// Of committed ledgers; null: the stream has no such lane, or nothing of it is committed yet. By policy the live lane alone
-// counts: its first reading proves nothing, so that it is complete and settled only when it was read at every age.
+// Of committed ledgers; null: the stream has no such lane, or nothing of it is committed yet. `basis` says which lane counts: the
+// settle lane (kService, whoever says how far its jobs' data is complete), or, where there are no jobs, the live lane alone: its
+// first reading proves nothing, so that it is complete and settled only when it was read at every age.
 Watermarks watermarks_of(const Ledger* live, const Ledger* settle, Basis basis = Basis::kService);
 
 }  // namespace connector::core

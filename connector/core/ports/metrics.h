@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace connector::core {
@@ -50,8 +51,9 @@ class Metrics {
   virtual void windows_open(const SourcePartition& source, std::uint64_t count) = 0;
   virtual void complete_until(const SourcePartition& source, common::Instant instant) = 0;
   virtual void short_windows(const SourcePartition& source, std::uint64_t count) = 0;
-  // How much of its range the lane could read no more, as the ledger says.
-  virtual void lost(const SourcePartition& source, common::Duration length) = 0;
+  // How much of its range the lane could read no more, as the ledger says, and when the last of it was found to be so; none:
+  // there is nothing, or nobody knows.
+  virtual void lost(const SourcePartition& source, common::Duration length, std::optional<common::Instant> at) = 0;
   // "seen_until", "complete_until", "settled_until".
   virtual void watermark(const StreamName& stream, std::string_view which, common::Instant instant) = 0;
   virtual void data_available_until(const StreamName& stream, common::Instant instant) = 0;

@@ -302,7 +302,7 @@ TEST(State, AStartBehindWhatTheServiceKeepsIsRefusedWhereAStreamBeginsAndNotWher
   EXPECT_THAT(refused.err, HasSubstr("lies behind what the service keeps, which is 2d"));
   const auto sampled = scene.run_verb({"sample", "conversations", "--from", long_ago});
   EXPECT_EQ(sampled.code, 2) << sampled.err;
-  EXPECT_THAT(sampled.err, HasSubstr("the earliest that can be read now is"));
+  EXPECT_THAT(sampled.err, HasSubstr("which can be read for another 1h at least"));
 
   scene.configuration.start.clear();
   scene.start_connector();
@@ -312,11 +312,11 @@ TEST(State, AStartBehindWhatTheServiceKeepsIsRefusedWhereAStreamBeginsAndNotWher
   EXPECT_EQ(scene.run_verb({"check"}).code, 0) << "it keeps the start it first ran with";
   const auto backfill = scene.run_verb({"backfill", "conversations", "--from", long_ago, "--to", "2020-02-01T00:00:00Z"});
   EXPECT_EQ(backfill.code, 2) << backfill.err;
-  EXPECT_THAT(backfill.err, HasSubstr("the earliest that can be read now is"));
+  EXPECT_THAT(backfill.err, HasSubstr("which can be read for another 1h at least"));
   const auto verified =
       scene.run_verb({"verify", "conversations", "--from", long_ago, "--to", "2020-02-01T00:00:00Z", "--form", "query"});
   EXPECT_EQ(verified.code, 2) << verified.err;
-  EXPECT_THAT(verified.err, HasSubstr("the earliest that can be read now is"));
+  EXPECT_THAT(verified.err, HasSubstr("which can be read for another 1h at least"));
   scene.start_connector();
   scene.connector().wait_until_ready();
   EXPECT_EQ(scene.stop_connector().code, 0);

@@ -89,6 +89,28 @@ TEST(OffsetsImport, BringsBackWhatWasLostAsItWas) {
   EXPECT_FALSE(plan.changes.front().before);
 }
 
+// Its jobs could not be had before their days expired: it has given up more than the service has ever guaranteed.
+TEST(OffsetsImport, BringsBackALaneThatHasLostWhatItsServiceNeverGuaranteed) {
+  Ledger behind = guaranteed(48h);
+  ASSERT_TRUE(behind.apply(core::OutOfReach{{.start = kStart + 48h, .end = kStart + 60h}}));
+  const SourceOffsets there{{kSettle, behind.serialize()}};
+
+  const auto plan = plan_import(document(there), {}, kIdentities, false, kNow);
+
+  ASSERT_THAT(plan.problems, IsEmpty());
+  ASSERT_THAT(plan.changes, SizeIs(1));
+  EXPECT_EQ(plan.changes.front().after, behind);
+  EXPECT_THAT(plan_import(document(there), there, kIdentities, false, kNow).changes, IsEmpty());
+  EXPECT_THAT(plan_import(document(there), {}, kIdentities, false, kStart + 50h).problems,
+              ElementsAre(HasSubstr("lies in the future")))
+      << "nothing has expired that is still to come";
+  Ledger claims = behind.without({.start = kStart + 48h, .end = kStart + 60h});
+  ASSERT_TRUE(claims.apply(core::WindowCompleted{.window = {.start = kStart + 48h, .end = kStart + 60h}}));
+  EXPECT_THAT(plan_import(document({{kSettle, claims.serialize()}}), {}, kIdentities, false, kNow).problems,
+              ElementsAre(HasSubstr("lies beyond")))
+      << "what it says to have read is still compared";
+}
+
 // G12: an export is kept for years. These files are what each version wrote; they are never edited.
 class StoredExport : public testing::TestWithParam<const char*> {};
 

@@ -15,9 +15,17 @@ using testing::SizeIs;
 
 const common::Instant kNow = common::parse_instant("2026-05-04T10:00:00Z").value();
 
+const Definitions kDefinitions = [] {
+  Definitions definitions;
+  definitions["events"].query.emplace();
+  definitions["events"].job.emplace();
+  return definitions;
+}();
+
 source::StreamOptions stream(common::Duration retention, source::StreamStart start) {
   source::StreamOptions options;
   options.name = core::StreamName("events");
+  options.definition = "events";
   options.retention = retention;
   options.start = start;
   return options;
@@ -30,6 +38,14 @@ TEST(StartBehindRetention, IsAProblemThatNamesWhatIsAllowed) {
   EXPECT_THAT(*problem, HasSubstr("streams.events.start (2026-03-25T10:00:00Z)"));
   EXPECT_THAT(*problem, HasSubstr("which is 31d"));
   EXPECT_THAT(*problem, HasSubstr("before 2026-04-03T10:00:00Z"));
+  EXPECT_THAT(*problem, HasSubstr("allowed: 2026-04-03T12:00:00Z or later, which can be read for another 1h at least; now"));
+}
+
+// An operator reads the message, changes the file and starts anew: that takes a while.
+TEST(StartBehindRetention, ProposesAStartThatIsNotRefusedAnHourLater) {
+  const common::Instant proposed = common::parse_instant("2026-04-03T12:00:00Z").value();
+
+  EXPECT_EQ(problem_of_start(stream(31 * 24h, proposed), kNow + 1h), std::nullopt);
 }
 
 TEST(StartBehindRetention, IsNoneWhereEverythingCanBeRead) {
@@ -43,7 +59,7 @@ TEST(StartBehindRetention, IsAWarningOfACheckThatAsksNobody) {
   AppOptions options;
   options.streams = {stream(31 * 24h, kNow - 40 * 24h), stream(31 * 24h, kNow - 4 * 24h)};
 
-  const auto findings = check_starts(options, kNow);
+  const auto findings = check_starts(options, kDefinitions, kNow);
 
   ASSERT_THAT(findings, SizeIs(1));
   EXPECT_EQ(findings[0].verdict, Verdict::kWarning);
@@ -51,13 +67,39 @@ TEST(StartBehindRetention, IsAWarningOfACheckThatAsksNobody) {
   EXPECT_EQ(findings[0].subject, "start of stream events");
 }
 
-TEST(RangeBehindRetention, IsRefusedWithTheEarliestThatCanBeRead) {
+// As a start does (Admission.AStartBehindWhatTheServiceKeepsIsRefusedOnlyWhereALaneBegins).
+TEST(StartBehindRetention, IsAFailureOfACheckWhereALaneThatReadsFromItHasNotRun) {
+  AppOptions options;
+  options.streams = {stream(31 * 24h, kNow - 40 * 24h)};
+  const auto found = [&](std::initializer_list<core::Lane> have_run) {
+    SourceOffsets stored;
+    for (const core::Lane lane : have_run) stored.emplace(core::SourcePartition{core::StreamName("events"), lane}, "{}");
+    return check_starts(options, kDefinitions, kNow, &stored);
+  };
+  using core::Lane;
+
+  ASSERT_THAT(found({}), SizeIs(1));
+  EXPECT_EQ(found({})[0].verdict, Verdict::kFailed);
+  EXPECT_EQ(found({})[0].subject, "start of stream events, lane settle");
+  EXPECT_THAT(found({Lane::kLive}), SizeIs(1)) << "jobs were switched on later: their lane is refused, whatever live has done";
+  EXPECT_THAT(found({Lane::kLive, Lane::kFollow, Lane::kBackfill}), SizeIs(1));
+  EXPECT_THAT(found({Lane::kSettle}), IsEmpty()) << "live begins where the jobs are";
+
+  options.streams[0].settle.enabled = false;
+  ASSERT_THAT(found({Lane::kSettle}), SizeIs(1));
+  EXPECT_EQ(found({Lane::kSettle})[0].subject, "start of stream events, lane live") << "without jobs it reads from the start";
+  EXPECT_THAT(found({Lane::kLive}), IsEmpty());
+}
+
+TEST(RangeBehindRetention, IsRefusedWithOneThatCanBeReadForAWhile) {
   const auto options = stream(31 * 24h, source::FromNow{});
   const auto refused = check_readable(options, {.start = kNow - 32 * 24h, .end = kNow}, kNow, core::RecordForm::kJob);
 
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, common::ErrorCode::kConfigInvalid);
-  EXPECT_THAT(refused.error().message, HasSubstr("2026-04-03T10:10:00Z"));
+  EXPECT_THAT(refused.error().message, HasSubstr("allowed: 2026-04-03T12:00:00Z or later, which can be read for another 1h"));
+  const common::Interval proposed{.start = common::parse_instant("2026-04-03T12:00:00Z").value(), .end = kNow};
+  EXPECT_TRUE(check_readable(options, proposed, kNow + 1h, core::RecordForm::kJob)) << "an hour later, too";
   const auto from = readable_from(options, kNow, core::RecordForm::kJob);
   EXPECT_TRUE(check_readable(options, {.start = *from, .end = kNow}, kNow, core::RecordForm::kJob));
   EXPECT_TRUE(

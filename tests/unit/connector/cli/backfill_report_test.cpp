@@ -61,6 +61,47 @@ TEST(BackfillReport, SaysHowItEnded) {
   EXPECT_THAT(end_of("calls", ended(core::BackfillState::kRefused, 0, "no such thing")), HasSubstr("was refused: no such thing"));
 }
 
+// Its first days expired while it waited: the others are there, and nobody may take it for whole.
+TEST(BackfillReport, SaysWhatWasLostOfIt) {
+  core::Ledger ledger;
+  ASSERT_TRUE(
+      ledger.apply(core::BackfillBegan{.order = {.id = "a", .range = {.start = kFrom, .end = kFrom + 4 * 24h}}, .at = kBegan}));
+  ASSERT_TRUE(ledger.apply(core::OutOfReach{{.start = kFrom, .end = kFrom + 36h}}));
+  EXPECT_THAT(progress_of("calls", ledger), HasSubstr("; 36h of it lost"));
+  EXPECT_THAT(progress_of("calls", running()), Not(HasSubstr("lost")));
+  ASSERT_TRUE(ledger.apply(core::WindowCompleted{.window = {.start = kFrom + 36h, .end = kFrom + 4 * 24h}, .records = 250}));
+  ASSERT_TRUE(ledger.apply(core::BackfillEnded{.state = core::BackfillState::kDone, .detail = {}, .at = kBegan + 20min}));
+
+  EXPECT_THAT(end_of("calls", ledger),
+              AllOf(HasSubstr("is done"), HasSubstr("but 36h of it could not be read any more"), HasSubstr("`retention`"),
+                    HasSubstr(": 2026-01-01T00:00:00.000Z/2026-01-02T12:00:00.000Z")));
+  const std::string json = common::json::serialize(to_json("calls", ledger));
+  EXPECT_THAT(json, AllOf(HasSubstr(R"("lost":["2026-01-01T00:00:00.000Z/2026-01-02T12:00:00.000Z"])"),
+                          HasSubstr(R"("state":"done")"), HasSubstr(R"("lost_seconds":1.296E5)")));
+  EXPECT_EQ(exit_code_of(ledger), 6) << "as of verify and dead-letters retry: something is left";
+
+  const core::Ledger whole = ended(core::BackfillState::kDone);
+  EXPECT_THAT(end_of("calls", whole), Not(HasSubstr("any more")));
+  EXPECT_THAT(common::json::serialize(to_json("calls", whole)), Not(HasSubstr("lost")));
+  EXPECT_EQ(exit_code_of(whole), 0);
+  EXPECT_EQ(exit_code_of(ended(core::BackfillState::kCancelled)), 7);
+  EXPECT_EQ(exit_code_of(ended(core::BackfillState::kRefused)), 2);
+}
+
+TEST(BackfillReport, NamesTheFirstOfManyRangesThatWereLost) {
+  core::Ledger ledger;
+  ASSERT_TRUE(
+      ledger.apply(core::BackfillBegan{.order = {.id = "a", .range = {.start = kFrom, .end = kFrom + 10 * 24h}}, .at = kBegan}));
+  for (int day = 1; day < 10; day += 2)
+    ASSERT_TRUE(ledger.apply(core::WindowCompleted{.window = {.start = kFrom + day * 24h, .end = kFrom + (day + 1) * 24h}}));
+  ASSERT_TRUE(ledger.apply(core::OutOfReach{{.start = kFrom, .end = kFrom + 10 * 24h}}));
+  ASSERT_TRUE(ledger.apply(core::BackfillEnded{.state = core::BackfillState::kDone, .detail = {}, .at = kBegan + 20min}));
+
+  EXPECT_THAT(end_of("calls", ledger),
+              AllOf(HasSubstr("but 5d of it"), HasSubstr("2026-01-05T00:00:00.000Z/"),
+                    Not(HasSubstr("2026-01-07T00:00:00.000Z/")), HasSubstr("and 2 more (--output json")));
+}
+
 TEST(BackfillReport, IsOneMovingLineOnATerminalAndALineNowAndThenInAPipe) {
   std::ostringstream out;
   std::ostringstream err;

@@ -92,12 +92,12 @@ TEST_F(TaskProgressTest, ALedgerOfABackfillTakesNothingBack) {
 
 TEST_F(TaskProgressTest, WhatALaneHasLostIsToldOfABackfillToo) {
   Ledger live = read_until(kStart);
-  ASSERT_TRUE(live.apply(core::OutOfReach{{.start = kStart, .end = kStart + 36h}}));
+  ASSERT_TRUE(live.apply(core::OutOfReach{.window = {.start = kStart, .end = kStart + 36h}, .at = kStart + 96h}));
   const SourcePartition source{.stream = kCalls, .lane = Lane::kBackfill};
   Ledger backfill;
   ASSERT_TRUE(backfill.apply(
       core::BackfillBegan{.order = {.id = "b", .range = {.start = kStart, .end = kStart + 48h}}, .at = kStart + 96h}));
-  ASSERT_TRUE(backfill.apply(core::OutOfReach{{.start = kStart, .end = kStart + 1h}}));
+  ASSERT_TRUE(backfill.apply(core::OutOfReach{.window = {.start = kStart, .end = kStart + 1h}, .at = kStart + 72h}));
 
   progress.committed(core::Ledgers{{kLive, live}, {kSettle, read_until(kStart + 48h)}, {source, backfill}});
 
@@ -105,6 +105,12 @@ TEST_F(TaskProgressTest, WhatALaneHasLostIsToldOfABackfillToo) {
   EXPECT_EQ(metrics.count("lost", "36h"), 1U);
   EXPECT_EQ(metrics.count("lost", "0s"), 1U) << "of settle";
   EXPECT_EQ(metrics.count("lost", "1h"), 1U);
+  EXPECT_EQ(metrics.count("lost", "2026-05-08T00:00:00.000Z"), 1U) << "when, of live";
+  EXPECT_EQ(metrics.count("lost", "2026-05-07T00:00:00.000Z"), 1U) << "of the backfill";
+  EXPECT_EQ(metrics.count("lost", "never"), 1U);
+
+  progress.replaced(kLive, Ledger({}, kStart));
+  EXPECT_EQ(metrics.count("lost", "never"), 2U) << "it begins anew";
 }
 
 TEST_F(TaskProgressTest, WhileHeldNothingIsDueAndOnlyTheFirstTroubleIsNew) {

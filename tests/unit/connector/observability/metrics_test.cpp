@@ -69,7 +69,7 @@ class MetricsTest : public testing::Test {
     metrics_.windows_open(kSettle, 2);
     metrics_.complete_until(kLive, at(1'700'000'000));
     metrics_.short_windows(kLive, 3);
-    metrics_.lost(kLive, 90min);
+    metrics_.lost(kLive, 90min, at(1'500'000'000));
     metrics_.watermark(kLive.stream, "settled_until", at(1'650'000'000));
     metrics_.data_available_until(kLive.stream, at(1'600'000'000));
     metrics_.lane_failing(kLive, true);
@@ -123,6 +123,7 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value(R"(genesys_kafka_unknown_fields_total{stream="conversations"})"), 5);
   EXPECT_EQ(value(R"(genesys_kafka_short_windows{lane="live",stream="conversations"})"), 3);
   EXPECT_EQ(value(R"(genesys_kafka_lost_seconds{lane="live",stream="conversations"})"), 5'400);
+  EXPECT_EQ(value(R"(genesys_kafka_lost_timestamp_seconds{lane="live",stream="conversations"})"), 1'500'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_watermark_timestamp_seconds{stream="conversations",watermark="settled_until"})"),
             1'650'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_data_available_until_timestamp_seconds{stream="conversations"})"), 1'600'000'000);
@@ -143,6 +144,20 @@ TEST_F(MetricsTest, ReportsEveryCall) {
   EXPECT_EQ(value("genesys_kafka_digest_limit_bytes"), 2'000'000'000);
   EXPECT_EQ(value(R"(genesys_kafka_followed_keys{stream="conversations"})"), 12);
   EXPECT_EQ(value(R"(genesys_kafka_owed_keys{stream="conversations"})"), 3);
+}
+
+TEST_F(MetricsTest, WhenSomethingWasLostIsTakenBackWhenNothingIsAnyMore) {
+  const std::string series = R"(genesys_kafka_lost_timestamp_seconds{lane="live",stream="conversations"})";
+  EXPECT_EQ(metrics_.serialize().find(series), std::string::npos);
+  metrics_.lost(kLive, 90min, at(1'500'000'000));
+  ASSERT_NE(metrics_.serialize().find(series), std::string::npos);
+
+  metrics_.lost(kLive, 0s, std::nullopt);
+
+  EXPECT_EQ(metrics_.serialize().find(series), std::string::npos) << "it was read after all";
+  EXPECT_EQ(value(R"(genesys_kafka_lost_seconds{lane="live",stream="conversations"})"), 0);
+  metrics_.lost(kLive, 1h, at(1'600'000'000));
+  EXPECT_EQ(value(series), 1'600'000'000);
 }
 
 TEST_F(MetricsTest, CountersExistBeforeTheFirstEventAndTimestampsDoNot) {

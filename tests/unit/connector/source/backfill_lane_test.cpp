@@ -136,6 +136,24 @@ TEST_F(BackfillLane, ReadsItsRangeEachDayOnceAndEnds) {
   EXPECT_TRUE(publisher.committed(settle).is_untouched()) << "the other lane's ledger is not its business";
 }
 
+// It waited too long: what is left is read, and nobody may take that for all.
+TEST_F(BackfillLane, EndsWithAWordOfWhatHasExpiredOfIt) {
+  options.retention = 34 * 24h;
+  run_backfill(order());
+  pass(1min);
+
+  ASSERT_TRUE(done.has_value());
+  EXPECT_TRUE(*done);
+  EXPECT_EQ(mark().state, core::BackfillState::kDone);
+  EXPECT_THAT(lake.submitted, ElementsAre("2026-04-02", "2026-04-03"));
+  EXPECT_THAT(ledger().lost().intervals(),
+              ElementsAre(common::Interval{.start = at("2026-04-01T00:00:00"), .end = at("2026-04-02T10:10:00")}));
+  EXPECT_EQ(ledger().lost_at(), at("2026-05-06T10:00:00"));
+  const auto end = std::ranges::find_if(log, [](const auto& line) { return line.find("a backfill has ended") != line.npos; });
+  ASSERT_NE(end, log.end());
+  EXPECT_THAT(*end, testing::AllOf(testing::HasSubstr(R"("level":"error")"), testing::HasSubstr(R"("lost":"2050m")")));
+}
+
 TEST_F(BackfillLane, HasNoMoreJobsThanItIsAllowed) {
   lake.unfinished = {"2026-04-01", "2026-04-02", "2026-04-03"};
   run_backfill(order());

@@ -316,6 +316,46 @@ TEST(LedgerLost, StaysToldUntilItIsReadAfterAll) {
   EXPECT_THAT(again.lost().intervals(), ElementsAre(days(0, 1), days(2, 4))) << "what was lost before stays so";
 }
 
+// By it an alert tells a new loss from one that an older life of the process, or another instance, has told already.
+TEST(LedgerLost, TheLastOfItHasATimeThatStaysUntilNothingIsLost) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(WindowCompleted{.window = days(1, 2)}));
+  ASSERT_TRUE(ledger.apply(OutOfReach{.window = days(0, 2), .at = day(9)}));
+  EXPECT_EQ(ledger.lost_at(), day(9));
+  EXPECT_THAT(ledger.serialize(), HasSubstr(R"("lost_at":"2026-05-13T00:00:00.000Z")"));
+  EXPECT_EQ(Ledger::parse(ledger.serialize()), ledger);
+
+  Ledger later = ledger;
+  ASSERT_TRUE(later.apply(OutOfReach{.window = days(0, 2), .at = day(10)}));
+  EXPECT_EQ(later.lost_at(), day(9)) << "nothing more is lost";
+  ASSERT_TRUE(later.apply(OutOfReach{.window = days(0, 3), .at = day(10)}));
+  EXPECT_EQ(later.lost_at(), day(10));
+  ASSERT_TRUE(later.apply(OutOfReach{.window = days(0, 4), .at = day(9)}));
+  EXPECT_EQ(later.lost_at(), day(10)) << "whatever the clock does";
+
+  EXPECT_EQ(later.without(days(0, 1)).lost_at(), day(10));
+  EXPECT_EQ(later.without(days(0, 4)).lost_at(), std::nullopt);
+  EXPECT_EQ(ledger.started_at(day(1)).lost_at(), std::nullopt);
+  EXPECT_EQ(Ledger::parse(ledger.without(days(0, 1)).serialize()), ledger.without(days(0, 1)));
+}
+
+TEST(LedgerLost, ThoughNobodyHasWrittenWhen) {
+  Ledger ledger({}, kStart);
+  ASSERT_TRUE(ledger.apply(OutOfReach{.window = days(0, 1), .at = day(9)}));
+  std::string stored = ledger.serialize();
+  const std::string when = R"("lost_at":"2026-05-13T00:00:00.000Z",)";
+  ASSERT_THAT(stored, HasSubstr(when));
+  std::string damaged = stored;
+  damaged.replace(damaged.find("2026-05-13T"), 4, "soon");
+  EXPECT_FALSE(Ledger::parse(damaged));
+
+  stored.erase(stored.find(when), when.size());
+  const auto read = Ledger::parse(stored);
+  ASSERT_TRUE(read) << "of the release before";
+  EXPECT_EQ(read->lost_at(), std::nullopt);
+  EXPECT_THAT(read->lost().intervals(), ElementsAre(days(0, 1)));
+}
+
 TEST(LedgerLost, AnOpenWindowIsNotOutOfReach) {
   Ledger ledger({}, kStart);
   ASSERT_TRUE(ledger.apply(WindowOpened{.window = days(1, 2), .position = AtStart{}}));
