@@ -21,6 +21,12 @@ std::string proposed(const source::StreamOptions& stream, common::Instant now, c
                      common::format_duration(proposal.lasts));
 }
 
+// What says how long that is: a stream's own setting does not lengthen what its definition's query is known to keep.
+std::string said_by(const source::StreamOptions& stream, core::RecordForm form) {
+  const bool by_definition = kept(stream, form) != stream.retention;
+  return by_definition ? "query.retention in definition " + stream.definition : "streams." + stream.name.str() + ".retention";
+}
+
 }  // namespace
 
 common::Duration kept(const source::StreamOptions& stream, core::RecordForm form) {
@@ -43,9 +49,9 @@ std::optional<std::string> problem_of_start(const source::StreamOptions& stream,
   if (start == nullptr || !since || *start >= *since) return std::nullopt;
   return fmt::format(
       "streams.{}.start ({}) lies behind what the service keeps, which is {}: what began before {} cannot be read any more "
-      "(allowed: {}; now; or another streams.{}.retention, if the service keeps its records for longer)",
+      "(allowed: {}; now; or another {}, if the service keeps its records for longer)",
       stream.name.str(), common::format_instant(*start, false), common::format_duration(kept_for),
-      common::format_instant(*since, false), proposed(stream, now, form), stream.name.str());
+      common::format_instant(*since, false), proposed(stream, now, form), said_by(stream, form));
 }
 
 common::Result<void> check_readable(const source::StreamOptions& stream, const common::Interval& range, common::Instant now,
@@ -54,10 +60,10 @@ common::Result<void> check_readable(const source::StreamOptions& stream, const c
   if (!from || range.start >= *from) return {};
   return common::fail(
       common::ErrorCode::kConfigInvalid,
-      fmt::format("--from {} lies behind what the service keeps of stream {}, which is {} (allowed: {}; or another "
-                  "streams.{}.retention, if the service keeps its records for longer)",
+      fmt::format("--from {} lies behind what the service keeps of stream {}, which is {} (allowed: {}; or another {}, "
+                  "if the service keeps its records for longer)",
                   common::format_instant(range.start, false), stream.name.str(), common::format_duration(kept(stream, form)),
-                  proposed(stream, now, form), stream.name.str()));
+                  proposed(stream, now, form), said_by(stream, form)));
 }
 
 }  // namespace connector::app

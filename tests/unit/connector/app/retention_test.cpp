@@ -115,8 +115,11 @@ TEST(RangeBehindRetention, OfTheQueryMayBeginLaterThanOfTheJob) {
   const auto refused = check_readable(options, range, kNow, core::RecordForm::kQuery);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("which is 14d"));
+  EXPECT_THAT(refused.error().message, HasSubstr("another query.retention in definition events,"));
 
   options.retention = 7 * 24h;
+  EXPECT_THAT(check_readable(options, range, kNow, core::RecordForm::kQuery).error().message,
+              HasSubstr("another streams.events.retention,"));
   EXPECT_EQ(kept(options, core::RecordForm::kQuery), 7 * 24h) << "what the user says bounds both";
   EXPECT_EQ(kept(options, core::RecordForm::kJob), 7 * 24h);
   options.retention = 0s;
@@ -133,6 +136,7 @@ TEST(StartBehindRetention, GoesByTheQueryWhereNoJobReadsTheHistory) {
   const auto problem = problem_of_start(options, kNow);
   ASSERT_TRUE(problem);
   EXPECT_THAT(*problem, HasSubstr("which is 14d"));
+  EXPECT_THAT(*problem, HasSubstr("another query.retention in definition events,")) << "the stream's own would change nothing";
 }
 
 }  // namespace

@@ -155,6 +155,20 @@ TEST_F(LocalBucketsOfALane, AreAskedForOneByOneAndWithoutTheirLength) {
   EXPECT_EQ(contents[1].home_day, std::chrono::sys_days(std::chrono::October / 25 / 2026)) << "remembered until its end is read";
 }
 
+TEST_F(LocalBucketsOfALane, MayTakeMoreThanTheMemoryOfPages) {
+  page_bytes = 10'000;
+  definition.key = std::vector<KeyPart>{{"/group"}, {"/data/metric"}};
+  service = [](const core::ApiRequest&) -> FakeAnswer {
+    std::string data;
+    for (int i = 0; i < 100; ++i) data += (i == 0 ? "" : ",") + (R"({"metric":"m)" + std::to_string(i)) + R"("})";
+    return answer(R"({"results":[{"group":{"queueId":")" + std::string(1'000, 'q') + R"("},"data":[)" + data + "]}]}");
+  };
+  clock.set_utc(at("2026-10-25T12:00:00"));
+  run_live();
+
+  EXPECT_THAT(publisher.keys(), SizeIs(100));
+}
+
 // Not even one that is longer than two others: where half an hour is shown twice.
 TEST_F(LocalBucketsOfALane, AreNeverCut) {
   options.live.buckets = core::Buckets(20min, common::TimeZone::find("Australia/Lord_Howe").value());
