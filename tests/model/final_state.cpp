@@ -123,7 +123,9 @@ class FinalState {
     if (rules_.has_query && !conversation.deleted && conversation.start >= ledger(Lane::kLive).start()) {
       const Duration age = stream_.live.ages.empty() ? Duration{0} : stream_.live.ages.back();
       const auto shown = stage_.world.shown_by_query(number, conversation.start + age);
-      if (shown) expect(stage_.world.oldest_like(number, *shown, Form::kQuery));
+      // (Where jobs may have shown what lay between a change and the change back: docs/guarantees.md, G5.)
+      if (shown && rules_.has_job) expect(stage_.world.first_like(number, *shown, Form::kQuery));
+      if (shown && !rules_.has_job) expect(stage_.world.oldest_like(number, *shown, Form::kQuery));
     }
     // What was published open is followed until it closes.
     if (rules_.has_by_id && least) {

@@ -120,11 +120,11 @@ class Run {
         break;
       case FaultKind::kFreeze:
         stage_.note("frozen" + duration);
-        life_->freeze_until(stage_.now + fault.duration);
+        life_->freeze_until(fault.at + fault.duration);
         break;
       case FaultKind::kOutage:
         stage_.note("outage" + duration);
-        stage_.outage_until = stage_.now + fault.duration;
+        stage_.outage_until = fault.at + fault.duration;
         break;
       case FaultKind::kClock:
         if (stage_.is_calm()) break;  // overdue: the host was off
@@ -132,8 +132,10 @@ class Run {
         set_clock(fault.duration);
         break;
       case FaultKind::kStreamStops:
+        // It may be overdue, for the host was off; nothing lasts into the calm.
+        if (fault.at + fault.duration <= stage_.now) break;
         stage_.note("the stream is stopped" + duration);
-        life_->publisher.stop_stream(fault.duration);
+        life_->publisher.stop_stream(fault.at + fault.duration - stage_.now);
         life_->look();
         break;
     }

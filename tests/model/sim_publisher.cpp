@@ -111,7 +111,10 @@ void Topics::forget(const std::string& key) {
 
 void Topics::saw(const Row& row) {
   Key& key = keys_[row.conversation];
-  key.seen = std::max(key.seen.value_or(0), stage_.world.oldest_like(row.conversation, row.version, row.form));
+  std::size_t version = stage_.world.oldest_like(row.conversation, row.version, row.form);
+  // What has changed and changed back looks unchanged, and a job may still show what lay between (docs/guarantees.md, G5).
+  if (key.last != nullptr && key.last->digests.common == row.digests.common) version = std::min(version, key.last->version);
+  key.seen = std::max(key.seen.value_or(0), version);
 }
 
 SimPublisher::SimPublisher(Stage& stage, Topics& topics, int incarnation)

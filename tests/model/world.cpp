@@ -108,6 +108,12 @@ std::size_t World::oldest_like(std::size_t conversation, std::size_t version, Fo
   return version;
 }
 
+std::size_t World::first_like(std::size_t conversation, std::size_t version, Form form) {
+  std::size_t first = 0;
+  while (row(conversation, first, form).digests != row(conversation, version, form).digests) ++first;
+  return first;
+}
+
 const Row& World::row(std::size_t conversation, std::size_t version, Form form) {
   auto& rows = rows_[conversation];
   const Conversation& source = plan_.conversations[conversation];

@@ -97,6 +97,8 @@ class World {
   const Row& row(std::size_t conversation, std::size_t version, Form form);
   // The first of the versions up to this one that look the same in this form: nobody can know more from it.
   std::size_t oldest_like(std::size_t conversation, std::size_t version, Form form);
+  // The first of all versions that look as this one does, others between them or not.
+  std::size_t first_like(std::size_t conversation, std::size_t version, Form form);
   // The row that `json` is a view of.
   [[nodiscard]] const Row& row_of(std::string_view json) const { return *by_text_.at(json.data()); }
 
