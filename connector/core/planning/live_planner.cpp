@@ -15,6 +15,20 @@ namespace {
 
 constexpr Duration kDay = std::chrono::days{1};
 
+// Whether the ledger has more intervals when this window was read at this age and, with it, at the younger ones.
+bool adds_gap(const Ledger& ledger, const Interval& window, Duration oldest) {
+  std::size_t before = 0;
+  std::size_t after = 0;
+  for (const auto& [age, done] : ledger.passes()) {
+    if (age > oldest) continue;
+    IntervalSet with_it = done;
+    with_it.add(window);
+    before += done.intervals().size();
+    after += with_it.intervals().size();
+  }
+  return after > before;
+}
+
 }  // namespace
 
 struct LivePlanner::Due {
@@ -93,7 +107,8 @@ Duration LivePlanner::widest() const {
   return bounded(options_.max_window > Duration{0} ? options_.max_window : kDay);
 }
 
-// The first window of this age, due or not, on a day that is free.
+// The first window of this age, due or not, on a day that is free. Where one that is put off leaves a gap, and the ledger has no
+// room for more of them, only what closes gaps is read: those that are put off are waited for.
 std::optional<LivePlanner::Due> LivePlanner::reread(const Ledger& ledger, Instant now, Duration age,
                                                     const IntervalSet& blocked) const {
   const Duration step = step_at(age);
@@ -116,6 +131,10 @@ std::optional<LivePlanner::Due> LivePlanner::reread(const Ledger& ledger, Instan
     Instant end = std::min(bound, horizon);
     if (end != bound || goes_on) end -= (end - begin) % step;  // whole steps
     end = std::min({end, begin + widest(), end_alone(begin, age)});
+    if (!ledger.has_room_to_open() && adds_gap(ledger, {.start = begin, .end = end}, age)) {
+      rest.start = bound;
+      continue;
+    }
     return Due{.window = {.start = begin, .end = end}, .at = first + age};
   }
   return std::nullopt;

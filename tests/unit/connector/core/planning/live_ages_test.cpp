@@ -359,6 +359,45 @@ TEST(LiveAges, AWindowThatFailsDoesNotGrow) {
   EXPECT_TRUE(lane.ledger.passes().at(30min).covers({.start = at("10:20:00"), .end = at("11:20:00")}));
 }
 
+// Each of them is a gap at every age, and the ledger is bounded: it would refuse what was read, and the lane would end.
+TEST(LiveAges, WhatFailsHereAndThereLeavesNoMoreGapsThanTheLedgerHolds) {
+  Lane lane(at("00:00:00"), {1min, 2min, 3min, 4min, 5min});
+  const Interval read_once{.start = at("00:00:00"), .end = at("12:00:00")};
+  lane.apply({WindowCompleted{.window = read_once, .pass = {}}});
+  lane.now = read_once.end + 5min;
+  bool fails = true;
+  bool was_full = false;
+  const auto go_on_until = [&](Instant end) {
+    while (lane.now < end && !testing::Test::HasFailure()) {
+      lane.planner.narrow(read_once, 1min);
+      const LivePlan plan = lane.planner.next(lane.ledger, lane.now);
+      const auto* read = std::get_if<ReadWindow>(&plan);
+      if (read == nullptr) {
+        ASSERT_GT(std::get<WaitUntil>(plan).instant, lane.now) << "a wait must pass";
+        lane.now = std::min(std::get<WaitUntil>(plan).instant, end);
+        continue;
+      }
+      if (read->pass.is_first()) {
+        lane.apply({WindowCompleted{.window = read->window, .pass = read->pass}});
+      } else if (fails && (read->window.start - read_once.start) / 1min % 2 == 1) {
+        lane.planner.put_off(*read, lane.now, {.at_least = 1h});
+      } else {
+        lane.apply({WindowCompleted{.window = read->window, .pass = read->pass}});
+        lane.planner.went_well(read->window, read->pass.age);
+      }
+      was_full = was_full || !lane.ledger.has_room_to_open();
+      lane.now += 100ms;
+    }
+  };
+  go_on_until(at("12:30:00"));
+  EXPECT_TRUE(was_full);
+  EXPECT_FALSE(lane.ledger.passes().at(5min).covers(read_once));
+
+  fails = false;
+  go_on_until(at("14:00:00"));
+  for (const auto& [age, pass] : lane.ledger.passes()) EXPECT_TRUE(pass.covers(read_once)) << common::format_duration(age);
+}
+
 TEST(LiveAges, WhatIsPutOffIsWaitedForWhenNothingElseIsDue) {
   LivePlanOptions options;
   options.every = 1h;
