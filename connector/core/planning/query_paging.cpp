@@ -55,10 +55,16 @@ PagingAction QueryPaging::step(const Error& error) {
 
 PagingAction QueryPaging::step(const PageFacts& page) {
   ++pages_of_pass_;
+  rows_of_pass_ += page.rows;
   barren_ = page.distinct > distinct_ ? 0 : barren_ + 1;
   distinct_ = page.distinct;
   // The newest counts, but not that of the page behind the last: it may say 0 there.
-  if (page.total && (page.rows > 0 || pages_of_pass_ == 1)) total_ = page.total;
+  if (page.total && (page.rows > 0 || pages_of_pass_ == 1)) {
+    // Rows that go away move those behind them to an earlier page, which may be one that was read already.
+    const bool is_less = options_.total != TotalUse::kNone && pages_of_pass_ > 1 && total_ && *page.total < *total_;
+    has_shrunk_ = has_shrunk_ || (is_less && options_.chain == PageChain::kNumbered && !options_.repeats_end);
+    total_ = page.total;
+  }
   if (barren_ > barren_bound_) {
     return FailRead{{.code = ErrorCode::kMalformedResponse,
                      .message = "the service repeats its pages: " + std::to_string(barren_) + " in a row without a new record"}};
@@ -97,8 +103,11 @@ PagingAction QueryPaging::follow(const PageFacts& page) {
     case PageChain::kNumbered:
       break;
   }
-  if (options_.start_day && page.rows > 0 && page.all_before_window) return WindowRead{};
-  const bool by_total = options_.total == TotalUse::kExact && total_ && page.distinct >= static_cast<std::uint64_t>(*total_);
+  if (options_.start_day && page.rows > 0 && page.all_before_window) {
+    return may_lack_rows() ? read_again() : WindowRead{};
+  }
+  const std::uint64_t seen = is_anew_ ? rows_of_pass_ : page.distinct;
+  const bool by_total = options_.total == TotalUse::kExact && total_ && seen >= static_cast<std::uint64_t>(*total_);
   const bool by_count = page.page_count && page_ - options_.first_page + 1 >= *page.page_count;
   const bool by_repeat = options_.repeats_end && barren_ > 0;
   if (page.rows == 0 || by_total || by_count || by_repeat) return finish(page.distinct);
@@ -114,18 +123,22 @@ PagingAction QueryPaging::follow(const PageFacts& page) {
   return FetchPage{AtPage{page_}};
 }
 
+PagingAction QueryPaging::read_again() {
+  ++passes_;
+  page_ = options_.first_page;
+  token_.clear();
+  is_anew_ = std::exchange(has_shrunk_, false);
+  rows_of_pass_ = 0;
+  barren_ = 0;
+  barren_bound_ = kMaxBarrenPages + std::exchange(pages_of_pass_, 0);
+  return FetchPage{first()};
+}
+
 PagingAction QueryPaging::finish(std::uint64_t distinct) {
   const bool is_short =
       options_.total != TotalUse::kNone && total_ && *total_ > 0 && distinct < static_cast<std::uint64_t>(*total_);
+  if (may_lack_rows() || (is_short && passes_ < options_.rereads)) return read_again();
   if (!is_short) return WindowRead{};
-  if (passes_ < options_.rereads) {
-    ++passes_;
-    page_ = options_.first_page;
-    token_.clear();
-    barren_ = 0;
-    barren_bound_ = kMaxBarrenPages + std::exchange(pages_of_pass_, 0);
-    return FetchPage{first()};
-  }
   const Duration part = options_.split_short ? half_of(fresh_, options_.limits.min_window) : Duration{0};
   if (part > Duration{0} && !options_.start_day && !page_by_page_) return SplitInto{part};
   if (options_.total == TotalUse::kApproximate) return WindowRead{.is_short = true};

@@ -36,7 +36,7 @@ struct QueryPagingOptions {
   // A page this many rows deep that is refused ends the window, which is short then (kNumbered): the service has a wall there and
   // says so only in this way. 0: none known.
   std::uint64_t refused_behind = 0;
-  std::uint32_t rereads = 2;  // of a window that yields fewer rows than its total
+  std::uint32_t rereads = 2;  // of a window that yields fewer rows than its total, or whose total became less on the way
   // The window's beginning that an earlier one has covered. Every part of the window begins with it again, so that only what
   // lies behind it can be cut.
   common::Duration overlap{0};
@@ -86,6 +86,8 @@ class QueryPaging {
   [[nodiscard]] Position first() const;
   PagingAction follow(const PageFacts& page);
   PagingAction finish(std::uint64_t distinct);
+  PagingAction read_again();
+  [[nodiscard]] bool may_lack_rows() const { return has_shrunk_ && passes_ < options_.rereads; }
   PagingAction split_or(common::Error error) const;
 
   QueryPagingOptions options_;
@@ -93,9 +95,12 @@ class QueryPaging {
   std::int64_t page_;
   std::string token_;
   std::optional<std::int64_t> total_;  // the newest
+  bool has_shrunk_ = false;            // it became less since this pass began
   std::uint64_t distinct_ = 0;
   std::uint32_t passes_ = 0;
   std::uint32_t pages_of_pass_ = 0;
+  std::uint64_t rows_of_pass_ = 0;
+  bool is_anew_ = false;      // for that reason: what former passes saw proves nothing
   std::uint32_t barren_ = 0;  // pages in a row without a row not seen before
   std::uint32_t barren_bound_;
   bool page_by_page_ = false;

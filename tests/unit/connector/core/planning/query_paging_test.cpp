@@ -59,6 +59,61 @@ TEST(QueryPaging, ACursorThatIsRefusedIsNoWrongQuestion) {
   EXPECT_EQ(show(by_number.step(refused)), "request_rejected") << "a number is good for ever";
 }
 
+// A row that goes away moves those behind it to the page before, which was read already.
+TEST(QueryPaging, WhatBecomesLessOnTheWayIsReadAgain) {
+  QueryPaging paging(numbered(), kWindow);
+  EXPECT_EQ(show(paging.step(page(100, 100, 201))), "page 2");
+  EXPECT_EQ(show(paging.step(page(100, 200, 200))), "page 3");
+  EXPECT_EQ(show(paging.step(page(0, 200, 200))), "page 1") << "as many as promised, but one of them is gone";
+  EXPECT_EQ(show(paging.step(page(100, 200, 200))), "page 2") << "less than in the pass before is no reason";
+  EXPECT_EQ(show(paging.step(page(100, 201, 200))), "page 3");
+  EXPECT_EQ(show(paging.step(page(0, 201, 200))), "read");
+
+  QueryPaging restless(numbered(), kWindow);
+  for (int pass = 0; pass < 2; ++pass) {
+    EXPECT_EQ(show(restless.step(page(100, 100, 101))), "page 2");
+    EXPECT_EQ(show(restless.step(page(1, 101, 100))), "page 3");
+    EXPECT_EQ(show(restless.step(page(0, 101, 100))), "page 1");
+  }
+  EXPECT_EQ(show(restless.step(page(100, 101, 101))), "page 2");
+  EXPECT_EQ(show(restless.step(page(1, 101, 100))), "page 3");
+  EXPECT_EQ(show(restless.step(page(0, 101, 100))), "read") << "not for ever";
+}
+
+TEST(QueryPaging, WhatBecomesLessOnTheWayIsReadAgainWhereverTheReadingEnds) {
+  auto options = numbered();
+  options.start_day = true;
+  PageFacts before = page(100, 200, 299);
+  before.all_before_window = true;
+  QueryPaging start_day(options, kWindow);
+  EXPECT_EQ(show(start_day.step(page(100, 100, 300))), "page 2");
+  EXPECT_EQ(show(start_day.step(before)), "page 1");
+  EXPECT_EQ(show(start_day.step(page(100, 200, 299))), "page 2");
+  EXPECT_EQ(show(start_day.step(before)), "read");
+
+  QueryPaging exact(numbered(TotalUse::kExact), kWindow);
+  EXPECT_EQ(show(exact.step(page(100, 100, 201))), "page 2");
+  EXPECT_EQ(show(exact.step(page(100, 200, 200))), "page 1");
+  EXPECT_EQ(show(exact.step(page(100, 200, 200))), "page 2") << "the row that is gone is no proof of the end";
+  EXPECT_EQ(show(exact.step(page(100, 201, 200))), "read");
+}
+
+// Of these a number of rows that becomes less means nothing.
+TEST(QueryPaging, WhatBecomesLessIsNoReasonWhereTotalsOrPlacesMeanNothing) {
+  QueryPaging untold(numbered(TotalUse::kNone), kWindow);
+  untold.step(page(100, 100, 201));
+  untold.step(page(100, 200, 200));
+  EXPECT_EQ(show(untold.step(page(0, 200, 200))), "read");
+
+  auto by_token = numbered();
+  by_token.chain = PageChain::kToken;
+  QueryPaging token(by_token, kWindow);
+  PageFacts first = page(100, 100, 101);
+  first.next = "a";
+  EXPECT_EQ(show(token.step(first)), "cursor a");
+  EXPECT_EQ(show(token.step(page(1, 101, 100))), "read");
+}
+
 TEST(QueryPaging, AShortPageEndsNothing) {
   QueryPaging paging(numbered(TotalUse::kNone), kWindow);
   EXPECT_EQ(show(paging.step(page(3, 3))), "page 2");
